@@ -1,0 +1,59 @@
+//! `cargo xtask`: all automation of the project, one module a command.
+//!
+//! Knows the workspace's layout and the tools it calls. Nothing of the product depends on it.
+
+mod bench;
+mod ci;
+mod compare;
+mod fuzz;
+mod serve_example;
+mod setup;
+mod test;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+Automation of the NANO workspace.
+
+Usage: cargo xtask COMMAND [OPTIONS]
+
+  setup     provides what the build needs: V8's static library and the test tools
+  serve     does all set-up, builds NANO and serves the example application
+  test      does all set-up and runs the tests
+  ci        what CI runs: formatting, lints, tests
+  bench     measures NANO beside its peers and writes docs/benchmarks.md
+  compare   runs tests/apps under NANO and workerd and compares answer by answer
+  fuzz      runs the fuzz targets (--short: a minute each)
+
+`cargo xtask COMMAND --help` tells each command's options.
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let command = args.next().unwrap_or_default();
+    let rest: Vec<String> = args.collect();
+    let result = match command.as_str() {
+        "setup" => setup::main(&rest),
+        "serve" => serve_example::main(&rest),
+        "test" => test::main(&rest),
+        "ci" => ci::main(&rest),
+        "bench" => bench::main(&rest),
+        "compare" => compare::main(&rest),
+        "fuzz" => fuzz::main(&rest),
+        "" | "help" | "-h" | "--help" => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        other => {
+            eprintln!("xtask: there is no command `{other}`\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask {command}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
