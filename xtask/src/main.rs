@@ -6,9 +6,14 @@ mod bench;
 mod ci;
 mod compare;
 mod fuzz;
+mod sanitize;
 mod serve_example;
 mod setup;
 mod test;
+#[cfg(test)]
+mod tidy;
+#[allow(dead_code)] // Until every command is written.
+mod util;
 
 use std::process::ExitCode;
 
@@ -24,6 +29,7 @@ Usage: cargo xtask COMMAND [OPTIONS]
   bench     measures NANO beside its peers and writes docs/benchmarks.md
   compare   runs tests/apps under NANO and workerd and compares answer by answer
   fuzz      runs the fuzz targets (--short: a minute each)
+  sanitize  runs the tests of the crates with unsafe memory code under AddressSanitizer and valgrind
 
 `cargo xtask COMMAND --help` tells each command's options.
 ";
@@ -40,6 +46,7 @@ fn main() -> ExitCode {
         "bench" => bench::main(&rest),
         "compare" => compare::main(&rest),
         "fuzz" => fuzz::main(&rest),
+        "sanitize" => sanitize::main(&rest),
         "" | "help" | "-h" | "--help" => {
             print!("{HELP}");
             return ExitCode::SUCCESS;

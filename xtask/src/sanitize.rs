@@ -1,0 +1,5 @@
+//! Being written.
+
+pub fn main(_args: &[String]) -> Result<(), String> {
+    Err("not written yet".into())
+}
