@@ -53,13 +53,13 @@ primordials.Proxy = Proxy;
 // Classes: the class itself, its statics and its prototype's members.
 const classes = [
   "AggregateError", "Array", "ArrayBuffer", "BigInt", "BigInt64Array", "BigUint64Array", "Boolean", "DataView", "Date",
-  "Error", "EvalError", "FinalizationRegistry", "Float32Array", "Float64Array", "Function", "Int16Array", "Int32Array",
+  "Error", "EvalError", "FinalizationRegistry", "Float16Array", "Float32Array", "Float64Array", "Function", "Int16Array", "Int32Array",
   "Int8Array", "Map", "Number", "Object", "Promise", "RangeError", "ReferenceError", "RegExp", "Set", "SharedArrayBuffer",
   "String", "Symbol", "SyntaxError", "TypeError", "URIError", "Uint16Array", "Uint32Array", "Uint8Array",
   "Uint8ClampedArray", "WeakMap", "WeakRef", "WeakSet",
 ];
 for (const name of classes) {
-  // SharedArrayBuffer is not on every global object.
+  // SharedArrayBuffer and Float16Array are not on every global object.
   const original = globalThis[name];
   if (original === undefined) continue;
   primordials[name] = original;
