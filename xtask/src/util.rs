@@ -82,7 +82,7 @@ pub fn run(command: &mut Command) -> Result<(), String> {
 /// Runs a command quietly and gives what it printed to standard output. Error: what failed, with the end of what it printed
 /// to standard error.
 pub fn capture(command: &mut Command) -> Result<String, String> {
-    let output = command.stdin(Stdio::null()).output().map_err(|error| cannot_start(command, &error))?;
+    let output = command.output().map_err(|error| cannot_start(command, &error))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
