@@ -1,0 +1,3 @@
+import { up } from "../up.js";
+export * from "./version.js";
+export const deep = `deep sees ${up}`;

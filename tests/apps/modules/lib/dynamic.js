@@ -1,0 +1,2 @@
+export default "loaded on demand";
+export const named = 1;

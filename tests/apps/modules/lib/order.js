@@ -1,0 +1,2 @@
+// The order in which the modules ran.
+export const order = [];

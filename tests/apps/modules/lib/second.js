@@ -1,0 +1,4 @@
+import { order } from "./order.js";
+import "./first.js";
+import "./awaits.js";
+order.push("second");
