@@ -95,3 +95,10 @@ primordials.AsyncIteratorPrototype = Reflect.getPrototypeOf(
 for (const name of ["decodeURIComponent", "encodeURIComponent", "parseFloat", "parseInt", "isNaN", "isFinite"]) {
   primordials[name] = globalThis[name];
 }
+
+// Makes instances of an internal class independent of Object.prototype: neither a read of an absent property nor a first
+// write to one can then reach a tenant's getter or setter there.
+primordials.hideObjectPrototype = (Class) => {
+  primordials.ReflectSetPrototypeOf(Class.prototype, null);
+  return Class;
+};
