@@ -1,0 +1,61 @@
+//! Where real time comes from: CLOCK_MONOTONIC, counted from when the loop was made.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// How far the coarse clock may lag: its step is a kernel tick, 10 ms at the slowest setting (100 Hz); twice that.
+pub(crate) const COARSE_LAG: u64 = 20_000_000;
+
+pub(crate) enum Clock {
+    /// The machine's monotonic clock; the value is its reading when the loop was made.
+    Monotonic(u64),
+    /// A clock that a simulation sets. Atomic since a probe reads it from other threads.
+    Simulated(AtomicU64),
+}
+
+impl Clock {
+    pub(crate) fn monotonic() -> Clock {
+        Clock::Monotonic(read(libc::CLOCK_MONOTONIC))
+    }
+
+    pub(crate) fn simulated() -> Clock {
+        Clock::Simulated(AtomicU64::new(0))
+    }
+
+    /// Nanoseconds since the loop was made.
+    #[inline]
+    pub(crate) fn now(&self) -> u64 {
+        match self {
+            Clock::Monotonic(start) => read(libc::CLOCK_MONOTONIC).saturating_sub(*start),
+            Clock::Simulated(now) => now.load(Ordering::Relaxed),
+        }
+    }
+
+    /// A time not after now, and at most [`COARSE_LAG`] before it, for a fifth of the price; `None` where there is
+    /// no such clock.
+    #[inline]
+    pub(crate) fn coarse(&self) -> Option<u64> {
+        match self {
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Clock::Monotonic(start) => Some(read(libc::CLOCK_MONOTONIC_COARSE).saturating_sub(*start)),
+            _ => None,
+        }
+    }
+
+    /// Moves a simulated clock forward; a real one is not to be moved.
+    pub(crate) fn advance(&self, by: Duration) {
+        if let Clock::Simulated(now) = self {
+            let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+            now.store(now.load(Ordering::Relaxed).saturating_add(by), Ordering::Relaxed);
+        }
+    }
+}
+
+#[inline]
+fn read(clock: libc::clockid_t) -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a valid timespec to write to for the whole call. The call cannot fail: both clocks exist
+    // wherever this compiles; if it did, the zeros stay, which is a valid reading too.
+    unsafe { libc::clock_gettime(clock, &mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
