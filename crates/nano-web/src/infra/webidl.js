@@ -550,11 +550,11 @@ converters["record<ByteString, ByteString>"] = createRecordConverter(converters.
 
 function makeEnumerable(target) {
   const keys = ReflectOwnKeys(target);
+  const isClass = typeof target === "function";
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i];
-    if (typeof key === "symbol" || key === "constructor" || key === "prototype" || key === "name" || key === "length") {
-      continue;
-    }
+    if (typeof key === "symbol") continue;
+    if (isClass ? key === "prototype" || key === "name" || key === "length" : key === "constructor") continue;
     const descriptor = ReflectGetOwnPropertyDescriptor(target, key);
     if (descriptor.configurable) {
       ObjectDefineProperty(target, key, { __proto__: null, enumerable: true });
