@@ -20,10 +20,11 @@ plain
   .get("/type-error", () => null.property)
   .all("*", () => error(404));
 
-const router = AutoRouter({ before: [preflight], finally: [corsify] });
+const router = AutoRouter({ before: [preflight] });
 router
   .get("/", () => "Hello itty!")
   .get("/text", () => text("as text", { headers: { "x-text": "1" } }))
+  .get("/shared", (request) => corsify(json({ shared: true }), request))
   .get("/html", () => html("<p>as html</p>"))
   .get("/status", () => status(204))
   .get("/params/:first/:second?", ({ params }) => params)
