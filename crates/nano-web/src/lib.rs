@@ -1,1 +1,33 @@
-//! Being written.
+#![doc = include_str!("../README.md")]
+//!
+//! # How it is put together
+//!
+//! One folder for each standard, its JavaScript and its Rust side by side. The JavaScript ([`FILES`]) is evaluated once, at
+//! build time, into a startup snapshot ([`snapshot::create`]); its native functions are the `ops` of each folder's `mod.rs`. An
+//! embedder makes isolates from the snapshot, gives each a [`State`] with its [`Host`], and enters
+//! JavaScript through [`entry::Entries`].
+
+mod console;
+mod crypto;
+mod encoding;
+pub mod entry;
+mod fetch;
+mod host;
+mod infra;
+mod performance;
+pub mod snapshot;
+mod state;
+mod timers;
+mod url;
+mod worker;
+
+pub use host::{BodyLength, BodyRead, Exchange, Host, Level, ResponseHead, Written};
+pub use state::{ExchangeId, MAX_EXCHANGES, STATE_SLOT, State};
+
+macro_rules! files {
+    ($($path:literal),* $(,)?) => {
+        /// The platform's JavaScript: name and text of each file, in the order in which they are evaluated.
+        pub const FILES: &[(&str, &str)] = &[$(($path, include_str!($path))),*];
+    };
+}
+files!["infra/primordials.js", "infra/expose.js", "infra/webidl.js", "worker/dispatch.js"];

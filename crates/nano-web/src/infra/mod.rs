@@ -57,11 +57,6 @@ fn checked<'s, 'i>(
     made
 }
 
-/// A string for a short constant name.
-pub(crate) fn name<'s>(scope: &mut Scope<'s, '_>, text: &'static str) -> v8::Local<'s, v8::String> {
-    v8::String::new_from_one_byte(scope, text.as_bytes(), v8::NewStringType::Internalized)
-        .unwrap_or_else(|| v8::String::empty(scope))
-}
 
 /// The text of a value that is a string; lone surrogates become U+FFFD. Not a string: empty.
 pub(crate) fn text<'a, const N: usize>(

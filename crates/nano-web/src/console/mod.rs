@@ -1,0 +1,65 @@
+//! Native functions of the console: printing, and looking into values without running their code.
+
+use crate::host::Level;
+use crate::infra::{Args, Ret, Scope, buffer, ops, state, text};
+
+ops! {
+    "print" => print,
+    "consoleColors" => colors,
+    "promiseDetails" => promise_details,
+    "proxyDetails" => proxy_details,
+    "previewEntries" => preview_entries,
+    "constructorName" => constructor_name,
+}
+
+fn print(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
+    let level = match args.get(0).uint32_value(scope) {
+        Some(0) => Level::Debug,
+        Some(2) => Level::Warn,
+        Some(3) => Level::Error,
+        _ => Level::Info,
+    };
+    let mut stack = buffer::<1024>();
+    let line = text(scope, args.get(1), &mut stack);
+    if let Some(state) = state(scope) {
+        state.host().print(level, &line);
+    }
+}
+
+fn colors(scope: &mut Scope<'_, '_>, _: Args<'_>, mut ret: Ret<'_>) {
+    ret.set_bool(state(scope).is_some_and(|state| state.host().colors()));
+}
+
+/// `[0 pending | 1 fulfilled | 2 rejected, result]`, or undefined for what is no promise.
+fn promise_details(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let Ok(promise) = v8::Local::<v8::Promise>::try_from(args.get(0)) else { return };
+    let state = match promise.state() {
+        v8::PromiseState::Pending => 0,
+        v8::PromiseState::Fulfilled => 1,
+        v8::PromiseState::Rejected => 2,
+    };
+    let result = if state == 0 { v8::undefined(scope).into() } else { promise.result(scope) };
+    let state = v8::Integer::new(scope, state).into();
+    ret.set(v8::Array::new_with_elements(scope, &[state, result]).into());
+}
+
+/// `[target, handler]`, or undefined for what is no proxy.
+fn proxy_details(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let Ok(proxy) = v8::Local::<v8::Proxy>::try_from(args.get(0)) else { return };
+    let (target, handler) = (proxy.get_target(scope), proxy.get_handler(scope));
+    ret.set(v8::Array::new_with_elements(scope, &[target, handler]).into());
+}
+
+/// The entries of an iterator or a weak collection, without advancing it.
+fn preview_entries(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let Ok(object) = v8::Local::<v8::Object>::try_from(args.get(0)) else { return };
+    if let (Some(entries), _) = object.preview_entries(scope) {
+        ret.set(entries.into());
+    }
+}
+
+fn constructor_name(_: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    if let Ok(object) = v8::Local::<v8::Object>::try_from(args.get(0)) {
+        ret.set(object.get_constructor_name().into());
+    }
+}

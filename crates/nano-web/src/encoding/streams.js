@@ -1,0 +1,124 @@
+// TextEncoderStream and TextDecoderStream (Encoding Standard §7.5-§7.6): the codecs as transform streams.
+
+const {
+  StringPrototypeCharCodeAt,
+  StringPrototypeSlice,
+  TypedArrayPrototypeGetByteLength,
+} = internal.primordials;
+const webidl = internal.webidl;
+const { converters } = webidl;
+const { convertDecoderOptions, getEncoding, malformed, viewBytes } = internal.encoding;
+// The class itself, as it is before any tenant can replace the global.
+const TransformStream = internal.streams.TransformStream;
+const {
+  readable: { get: getReadable },
+  writable: { get: getWritable },
+} = internal.primordials.ObjectGetOwnPropertyDescriptors(TransformStream.prototype);
+const transformReadable = internal.primordials.uncurryThis(getReadable);
+const transformWritable = internal.primordials.uncurryThis(getWritable);
+const enqueue = internal.primordials.uncurryThis(internal.streams.TransformStreamDefaultController.prototype.enqueue);
+
+const isHighSurrogate = (unit) => (unit & 0xfc00) === 0xd800;
+
+class TextDecoderStream {
+  #encoding;
+  #fatal;
+  #ignoreBOM;
+  #transform;
+
+  constructor(label = "utf-8", options = undefined) {
+    const prefix = "Failed to construct 'TextDecoderStream'";
+    label = converters.DOMString(label, prefix, "Argument 1");
+    options = convertDecoderOptions(options, prefix, "Argument 2");
+    const encoding = this.#encoding = getEncoding(label, prefix);
+    this.#fatal = options.fatal;
+    this.#ignoreBOM = options.ignoreBOM;
+    let decoder = ops.decoderNew(encoding, options.fatal, options.ignoreBOM);
+
+    const decode = (bytes, flush, controller) => {
+      const text = ops.decoderDecode(decoder, bytes, flush);
+      if (text === undefined) throw malformed(encoding, "TextDecoderStream");
+      if (text.length !== 0) enqueue(controller, text);
+    };
+    this.#transform = new TransformStream({
+      __proto__: null,
+      transform(chunk, controller) {
+        const source = converters.BufferSource(chunk, "TextDecoderStream", "The chunk", {
+          __proto__: null, allowShared: true, allowResizable: true,
+        });
+        decode(viewBytes(source), false, controller);
+      },
+      flush(controller) {
+        decode(new internal.primordials.Uint8Array(0), true, controller);
+        decoder = null;
+      },
+    });
+  }
+
+  get encoding() {
+    return this.#encoding;
+  }
+
+  get fatal() {
+    this.#encoding;
+    return this.#fatal;
+  }
+
+  get ignoreBOM() {
+    this.#encoding;
+    return this.#ignoreBOM;
+  }
+
+  get readable() {
+    return transformReadable(this.#transform);
+  }
+
+  get writable() {
+    return transformWritable(this.#transform);
+  }
+}
+webidl.configureInterface(TextDecoderStream);
+
+class TextEncoderStream {
+  #transform;
+
+  constructor() {
+    // A high surrogate at the end of a chunk waits for its other half in the next. §7.5, "convert code unit to scalar value"
+    let pending = "";
+    this.#transform = new TransformStream({
+      __proto__: null,
+      transform(chunk, controller) {
+        let text = pending + converters.DOMString(chunk, "TextEncoderStream", "The chunk");
+        const end = text.length - 1;
+        if (end >= 0 && isHighSurrogate(StringPrototypeCharCodeAt(text, end))) {
+          pending = text[end];
+          text = StringPrototypeSlice(text, 0, end);
+        } else {
+          pending = "";
+        }
+        if (text.length === 0) return;
+        const bytes = ops.utf8Encode(text);
+        if (TypedArrayPrototypeGetByteLength(bytes) !== 0) enqueue(controller, bytes);
+      },
+      flush(controller) {
+        if (pending !== "") enqueue(controller, ops.utf8Encode("\ufffd"));
+      },
+    });
+  }
+
+  get encoding() {
+    this.#transform;
+    return "utf-8";
+  }
+
+  get readable() {
+    return transformReadable(this.#transform);
+  }
+
+  get writable() {
+    return transformWritable(this.#transform);
+  }
+}
+webidl.configureInterface(TextEncoderStream);
+
+internal.expose({ TextDecoderStream, TextEncoderStream });

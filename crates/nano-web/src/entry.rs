@@ -1,0 +1,182 @@
+//! The doors into an isolate's JavaScript: what the embedder calls, and when.
+//!
+//! Every function here is called with the isolate entered and its context current. Each runs JavaScript and may leave an
+//! exception pending in the caller's try-catch scope; the caller drains microtasks afterwards.
+
+use crate::state::{ExchangeId, try_state};
+use crate::{fetch, worker};
+
+type Scope<'s, 'i> = v8::PinScope<'s, 'i>;
+
+/// The functions that `worker/dispatch.js` hands over, in its order.
+#[derive(Clone, Copy)]
+enum Entry {
+    Start,
+    Dispatch,
+    Complete,
+    Attach,
+    Fail,
+    Abort,
+    FireTimer,
+    Report,
+    ReportRejection,
+    Describe,
+}
+const ENTRIES: usize = Entry::Describe as usize + 1;
+
+/// Handles to an isolate's entry functions, made once for each context.
+pub struct Entries {
+    functions: [v8::Global<v8::Function>; ENTRIES],
+    undefined: v8::Global<v8::Primitive>,
+}
+
+impl Entries {
+    pub(crate) fn from_array(scope: &mut Scope<'_, '_>, array: v8::Local<'_, v8::Array>) -> Option<Self> {
+        let mut functions = Vec::with_capacity(ENTRIES);
+        for index in 0..ENTRIES as u32 {
+            let function = v8::Local::<v8::Function>::try_from(array.get_index(scope, index)?).ok()?;
+            functions.push(v8::Global::new(scope, function));
+        }
+        let undefined = v8::undefined(scope);
+        Some(Self { functions: functions.try_into().ok()?, undefined: v8::Global::new(scope, undefined) })
+    }
+
+    fn call<'s>(
+        &self,
+        scope: &mut Scope<'s, '_>,
+        entry: Entry,
+        args: &[v8::Local<'_, v8::Value>],
+    ) -> Option<v8::Local<'s, v8::Value>> {
+        let function = v8::Local::new(scope, &self.functions[entry as usize]);
+        let receiver = v8::Local::new(scope, &self.undefined);
+        function.call(scope, receiver.into(), args)
+    }
+
+    /// Hands the application over: its default export (undefined if its modules have none), and `env` as JSON text. `None`:
+    /// it has no handler; the exception says so.
+    pub fn start(
+        &self,
+        scope: &mut Scope<'_, '_>,
+        default_export: v8::Local<'_, v8::Value>,
+        env: Option<v8::Local<'_, v8::String>>,
+    ) -> Option<()> {
+        let env = match env {
+            Some(text) => text.into(),
+            None => v8::undefined(scope).into(),
+        };
+        self.call(scope, Entry::Start, &[default_export, env]).map(drop)
+    }
+
+    /// Calls the handler. `head` is the request's: see `fetch/incoming.js`. The result goes to [`complete`](Self::complete) if
+    /// it is a Response, to [`attach`](Self::attach) if it is a pending promise; an exception goes to [`fail`](Self::fail).
+    pub fn dispatch<'s>(
+        &self,
+        scope: &mut Scope<'s, '_>,
+        head: v8::Local<'s, v8::String>,
+        id: ExchangeId,
+    ) -> Option<v8::Local<'s, v8::Value>> {
+        let id = v8::Number::new(scope, id.as_f64());
+        self.call(scope, Entry::Dispatch, &[head.into(), id.into()])
+    }
+
+    /// Sends the handler's response; anything else than a Response fails the request.
+    pub fn complete(&self, scope: &mut Scope<'_, '_>, id: ExchangeId, response: v8::Local<'_, v8::Value>) {
+        let id = v8::Number::new(scope, id.as_f64());
+        self.call(scope, Entry::Complete, &[id.into(), response]);
+    }
+
+    /// Waits for the handler's promise. Directly after [`dispatch`](Self::dispatch) and its microtasks.
+    pub fn attach(&self, scope: &mut Scope<'_, '_>, id: ExchangeId, promise: v8::Local<'_, v8::Promise>) {
+        let id = v8::Number::new(scope, id.as_f64());
+        self.call(scope, Entry::Attach, &[id.into(), promise.into()]);
+    }
+
+    /// The handler threw `reason`.
+    pub fn fail(&self, scope: &mut Scope<'_, '_>, id: ExchangeId, reason: v8::Local<'_, v8::Value>) {
+        let id = v8::Number::new(scope, id.as_f64());
+        self.call(scope, Entry::Fail, &[id.into(), reason]);
+    }
+
+    /// The client hung up.
+    pub fn abort(&self, scope: &mut Scope<'_, '_>, id: ExchangeId) {
+        let number = v8::Number::new(scope, id.as_f64());
+        self.call(scope, Entry::Abort, &[number.into()]);
+        writable(scope, id, true);
+        body_ready(scope, id);
+    }
+
+    /// A timer is due.
+    pub fn fire_timer(&self, scope: &mut Scope<'_, '_>, timer: u32) {
+        let timer = v8::Integer::new_from_unsigned(scope, timer);
+        self.call(scope, Entry::FireTimer, &[timer.into()]);
+    }
+
+    /// An exception that nobody caught: HTML, "report an exception".
+    pub fn report(&self, scope: &mut Scope<'_, '_>, error: v8::Local<'_, v8::Value>) {
+        self.call(scope, Entry::Report, &[error]);
+    }
+
+    /// Reports the promises that were rejected and have no handler, after microtasks were drained: HTML, "notify about rejected
+    /// promises". The number of those that no listener prevented.
+    pub fn report_rejections(&self, scope: &mut Scope<'_, '_>) -> usize {
+        let mut reported = 0;
+        loop {
+            let Some(state) = try_state(scope) else { return reported };
+            let pending = std::mem::take(&mut *state.rejections.borrow_mut());
+            if pending.is_empty() {
+                return reported;
+            }
+            for rejection in pending {
+                let promise = v8::Local::new(scope, &rejection.promise);
+                let reason = v8::Local::new(scope, &rejection.reason);
+                let result = self.call(scope, Entry::ReportRejection, &[promise.into(), reason]);
+                reported += usize::from(result.is_some_and(|printed| printed.is_true()));
+            }
+        }
+    }
+
+    /// A value as a person wants to read it, as `console.log` prints it. `None` only if execution is being terminated.
+    pub fn describe(&self, scope: &mut Scope<'_, '_>, value: v8::Local<'_, v8::Value>) -> Option<String> {
+        let text = self.call(scope, Entry::Describe, &[value])?;
+        Some(text.to_rust_string_lossy(scope))
+    }
+}
+
+/// Bytes of a request's body, its end or its failure have arrived: goes on with a read that waits for them.
+pub fn body_ready(scope: &mut Scope<'_, '_>, id: ExchangeId) {
+    if let Some(slot) = try_state(scope).and_then(|state| state.slot(id)) {
+        fetch::resume(scope, &slot);
+    }
+}
+
+/// There is room for more of a response, or its client is gone: goes on with a producer that waits for it.
+pub fn writable(scope: &mut Scope<'_, '_>, id: ExchangeId, gone: bool) {
+    if let Some(slot) = try_state(scope).and_then(|state| state.slot(id)) {
+        worker::resume(scope, &slot, gone);
+    }
+}
+
+/// V8's promise-rejection callback; the embedder sets it on each isolate. HTML, "HostPromiseRejectionTracker".
+pub extern "C" fn promise_rejected(message: v8::PromiseRejectMessage<'_>) {
+    v8::callback_scope!(unsafe scope, &message);
+    let promise = message.get_promise();
+    match message.get_event() {
+        v8::PromiseRejectEvent::PromiseRejectWithNoHandler => {
+            let reason = message.get_value().unwrap_or_else(|| v8::undefined(scope).into());
+            let promise = v8::Global::new(scope, promise);
+            let reason = v8::Global::new(scope, reason);
+            if let Some(state) = try_state(scope) {
+                state.rejections.borrow_mut().push(crate::state::Rejection { promise, reason });
+            }
+        }
+        v8::PromiseRejectEvent::PromiseHandlerAddedAfterReject => {
+            if let Some(state) = try_state(scope) {
+                state.rejections.borrow_mut().retain(|rejection| {
+                    let known = v8::Local::new(scope, &rejection.promise);
+                    known != promise
+                });
+            }
+        }
+        _ => {}
+    }
+}

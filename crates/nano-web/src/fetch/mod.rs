@@ -1,0 +1,108 @@
+//! Native functions behind a server's request: reading its body. Fetch, section 2.2.4 "Bodies".
+
+use crate::host::{BodyLength, BodyRead};
+use crate::infra::{Args, Error, Ret, Scope, new_error, ops, state, uint8_array};
+use crate::state::{ExchangeId, Reading, Slot};
+
+ops! {
+    "requestBodyLength" => request_body_length,
+    "bodyRead" => body_read,
+    "bodyReadAll" => body_read_all,
+    "bodyCancel" => body_cancel,
+}
+
+fn slot(scope: &mut Scope<'_, '_>, args: &Args<'_>) -> Option<std::rc::Rc<Slot>> {
+    let id = ExchangeId::from_f64(args.get(0).number_value(scope).unwrap_or(-1.0));
+    state(scope)?.slot(id)
+}
+
+/// -1: no body; -2: its length is not known; else bytes.
+fn request_body_length(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let length = slot(scope, &args).map_or(BodyLength::None, |slot| slot.exchange.body_length());
+    ret.set_double(match length {
+        BodyLength::None => -1.0,
+        BodyLength::Unknown => -2.0,
+        BodyLength::Known(bytes) => bytes as f64,
+    });
+}
+
+/// `bodyRead(id)`: a Uint8Array, null at the end, or a promise of either.
+fn body_read(scope: &mut Scope<'_, '_>, args: Args<'_>, ret: Ret<'_>) {
+    read(scope, &args, ret, None);
+}
+
+/// `bodyReadAll(id)`: what is left of the body as one Uint8Array, or a promise of it.
+fn body_read_all(scope: &mut Scope<'_, '_>, args: Args<'_>, ret: Ret<'_>) {
+    read(scope, &args, ret, Some(Vec::new()));
+}
+
+fn read(scope: &mut Scope<'_, '_>, args: &Args<'_>, mut ret: Ret<'_>, mut all: Option<Vec<u8>>) {
+    let Some(slot) = slot(scope, args) else {
+        return crate::infra::throw(scope, Error::Type("the request is over: its body can no longer be read"));
+    };
+    match step(scope, &slot, &mut all) {
+        Step::Value(value) => ret.set(value),
+        Step::Failed(error) => {
+            scope.throw_exception(error);
+        }
+        Step::Wait => {
+            let Some(resolver) = v8::PromiseResolver::new(scope) else { return };
+            ret.set(resolver.get_promise(scope).into());
+            let resolver = v8::Global::new(scope, resolver);
+            *slot.reading.borrow_mut() = Some(Reading { resolver, all });
+        }
+    }
+}
+
+enum Step<'s> {
+    Value(v8::Local<'s, v8::Value>),
+    Failed(v8::Local<'s, v8::Value>),
+    Wait,
+}
+
+/// Reads as far as bytes have arrived: one piece, or everything into `all`.
+fn step<'s>(scope: &mut Scope<'s, '_>, slot: &Slot, all: &mut Option<Vec<u8>>) -> Step<'s> {
+    loop {
+        let bytes = match (slot.exchange.read_body(), &mut *all) {
+            (BodyRead::Bytes(bytes), Some(all)) => {
+                if all.is_empty() {
+                    *all = bytes;
+                } else {
+                    all.extend_from_slice(&bytes);
+                }
+                continue;
+            }
+            (BodyRead::Bytes(bytes), None) => bytes,
+            (BodyRead::End, Some(all)) => std::mem::take(all),
+            (BodyRead::End, None) => return Step::Value(v8::null(scope).into()),
+            (BodyRead::Pending, _) => return Step::Wait,
+            (BodyRead::Failed(reason), _) => return Step::Failed(new_error(scope, Error::Type(&reason))),
+        };
+        return match uint8_array(scope, bytes) {
+            Some(array) => Step::Value(array.into()),
+            None => Step::Failed(new_error(scope, Error::Range("the body is too large for one buffer"))),
+        };
+    }
+}
+
+/// Goes on with a read that waits; called when bytes, the end or a failure have arrived.
+pub(crate) fn resume(scope: &mut Scope<'_, '_>, slot: &Slot) {
+    let Some(mut reading) = slot.reading.borrow_mut().take() else { return };
+    match step(scope, slot, &mut reading.all) {
+        Step::Value(value) => {
+            let resolver = v8::Local::new(scope, &reading.resolver);
+            resolver.resolve(scope, value);
+        }
+        Step::Failed(error) => {
+            let resolver = v8::Local::new(scope, &reading.resolver);
+            resolver.reject(scope, error);
+        }
+        Step::Wait => *slot.reading.borrow_mut() = Some(reading),
+    }
+}
+
+fn body_cancel(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
+    if let Some(slot) = slot(scope, &args) {
+        slot.exchange.cancel_body();
+    }
+}

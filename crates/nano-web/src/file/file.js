@@ -1,0 +1,73 @@
+// File (File API §4): a Blob with a name and a date.
+
+const { DateNow } = internal.primordials;
+const webidl = internal.webidl;
+const { converters } = webidl;
+const {
+  Blob, blobPropertyBagMembers, convertBlobParts, getChunks, getType, normalizeType, processBlobParts,
+} = internal.file;
+
+const convertFilePropertyBag = webidl.createDictionaryConverter("FilePropertyBag", blobPropertyBagMembers, [
+  { __proto__: null, key: "lastModified", converter: converters["long long"] },
+]);
+
+const constructorKey = webidl.constructorKey;
+
+// The arguments of the constructor, converted in order: { chunks, type, name, lastModified }.
+function convertArguments(count, fileBits, fileName, options) {
+  const prefix = "Failed to construct 'File'";
+  webidl.requiredArguments(count, 2, prefix);
+  const parts = convertBlobParts(fileBits, prefix);
+  const name = converters.USVString(fileName, prefix, "Argument 2");
+  const bag = convertFilePropertyBag(options, prefix, "Argument 3");
+  return {
+    __proto__: null,
+    chunks: processBlobParts(parts, bag.endings),
+    type: normalizeType(bag.type),
+    name,
+    lastModified: bag.lastModified,
+  };
+}
+
+let isFile, getLastModified, getName;
+
+class File extends Blob {
+  #name;
+  #lastModified;
+
+  static {
+    isFile = (value) => typeof value === "object" && value !== null && #name in value;
+    getLastModified = (file) => file.#lastModified;
+    getName = (file) => file.#name;
+  }
+
+  constructor(fileBits, fileName, options = undefined) {
+    const state = fileBits === constructorKey
+      ? fileName
+      : convertArguments(arguments.length, fileBits, fileName, options);
+    super(constructorKey, state);
+    this.#name = state.name;
+    this.#lastModified = state.lastModified ?? DateNow();
+  }
+
+  get name() {
+    return this.#name;
+  }
+
+  get lastModified() {
+    return this.#lastModified;
+  }
+}
+webidl.configureInterface(File);
+
+// A File with a Blob's bytes and type. `lastModified` is now unless given.
+function makeFile(blob, name, lastModified = undefined) {
+  return new File(constructorKey, { __proto__: null, chunks: getChunks(blob), type: getType(blob), name, lastModified });
+}
+
+internal.file.File = File;
+internal.file.isFile = isFile;
+internal.file.makeFile = makeFile;
+internal.file.getLastModified = getLastModified;
+internal.file.getName = getName;
+internal.expose({ File });

@@ -1,0 +1,111 @@
+//! What the web platform asks of its embedder: time, timers, a place to print, and the requests that it answers.
+//!
+//! `nano-web` knows no sockets and no event loop. An embedder implements [`Host`] once for an isolate and [`Exchange`] for
+//! each request, puts both into a [`State`](crate::State), and wakes the isolate through the functions of
+//! [`entry`](crate::entry).
+
+/// How important a printed line is, as the console's log levels have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// `console.debug`
+    Debug,
+    /// `console.log`, `console.info` and everything else that only informs
+    Info,
+    /// `console.warn`
+    Warn,
+    /// `console.error`, and exceptions that nobody caught
+    Error,
+}
+
+/// What one isolate needs of the world. All methods are called on the isolate's thread, from inside JavaScript; they must
+/// not enter an isolate.
+pub trait Host {
+    /// Milliseconds since [`time_origin`](Host::time_origin), never going backwards.
+    fn performance_now(&self) -> f64;
+    /// When the isolate's clock began, in milliseconds since the Unix epoch.
+    fn time_origin(&self) -> f64;
+    /// Starts a timer; `internal.timers.fire` is to be called with the id when `delay_ms` have passed, and again each time
+    /// if it repeats. Ids are positive and not reused while the timer is live.
+    fn timer_start(&self, delay_ms: f64, repeat: bool) -> u32;
+    /// Stops a timer. An unknown id is ignored.
+    fn timer_cancel(&self, id: u32);
+    /// Prints what the tenant wrote to its console: without the final newline, possibly of several lines.
+    fn print(&self, level: Level, text: &str);
+    /// Whether printed text may carry terminal colours.
+    fn colors(&self) -> bool;
+}
+
+/// What is known of a request body's length before it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyLength {
+    /// The request has no body.
+    None,
+    /// Chunked: known only at its end.
+    Unknown,
+    /// Bytes, from Content-Length.
+    Known(u64),
+}
+
+/// One step of reading a request's body.
+#[derive(Debug)]
+pub enum BodyRead {
+    /// The next bytes; never empty.
+    Bytes(Vec<u8>),
+    /// The body is complete.
+    End,
+    /// Nothing has arrived yet: the embedder calls [`entry::body_ready`](crate::entry::body_ready) when that changes.
+    Pending,
+    /// The body broke off or broke a rule; the text says how.
+    Failed(String),
+}
+
+/// What [`Exchange::write`] says of the room that is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// There is room for more.
+    Ready,
+    /// The bytes were taken, and the producer should wait for [`entry::writable`](crate::entry::writable).
+    Full,
+    /// The client is gone; nothing was taken.
+    Gone,
+}
+
+/// The head of a response.
+#[derive(Clone, Copy, Debug)]
+pub struct ResponseHead<'a> {
+    /// 200 to 599, or 101.
+    pub status: u16,
+    /// The reason phrase; empty for the standard one.
+    pub status_text: &'a str,
+    /// `name: value\r\n` lines, valid, in Latin-1, without headers that concern the connection or the message's framing.
+    pub headers: &'a [u8],
+    /// The Content-Length that the application set itself; for HEAD and for streams of a known length.
+    pub content_length: Option<u64>,
+}
+
+/// One request and its response, as the platform sees it.
+///
+/// After the client is gone everything still works and has no effect.
+pub trait Exchange {
+    /// What is known of the request body's length.
+    fn body_length(&self) -> BodyLength;
+    /// Takes the next bytes of the request's body.
+    fn read_body(&self) -> BodyRead;
+    /// The application will read no more of the body.
+    fn cancel_body(&self);
+    /// Sends a whole response. `None` is no body at all.
+    fn respond(&self, head: &ResponseHead<'_>, body: Option<&[u8]>);
+    /// Sends a response's head; the body follows by [`write`](Exchange::write) and [`finish`](Exchange::finish).
+    fn respond_stream(&self, head: &ResponseHead<'_>);
+    /// Sends a response's head, and as its body what is left of the request's own, without passing through JavaScript.
+    fn respond_pipe(&self, head: &ResponseHead<'_>);
+    /// Sends bytes of the body.
+    fn write(&self, bytes: &[u8]) -> Written;
+    /// The response is complete.
+    fn finish(&self);
+    /// The response cannot be completed: the connection closes, or a 500 is sent if nothing was sent yet. `reason` is for the
+    /// log, and for the client only in development.
+    fn fail(&self, reason: &str);
+    /// One more promise, or one less, keeps the request's work alive after its response (`ctx.waitUntil`).
+    fn wait_until(&self, change: i32);
+}

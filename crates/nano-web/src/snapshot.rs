@@ -1,0 +1,138 @@
+//! The startup snapshot: an isolate's heap with the whole platform in it, made once at build time.
+//!
+//! Making it runs every file of the platform's JavaScript; reading it runs none. Native functions are found by their place in
+//! the list of external references, which must be the same when it is made and when it is read: [`external_references`].
+
+use crate::entry::Entries;
+use crate::infra::Op;
+use crate::{FILES, console, encoding, fetch, performance, timers, url, worker};
+use std::borrow::Cow;
+
+/// Where in the context's data the array of entry functions is.
+const ENTRY_DATA: usize = 0;
+
+fn all_ops() -> Vec<Op> {
+    let mut all = Vec::new();
+    for ops in [
+        url::ops,
+        encoding::ops,
+        console::ops,
+        timers::ops,
+        performance::ops,
+        fetch::ops,
+        worker::ops,
+        crate::crypto::ops,
+    ] {
+        all.extend(ops());
+    }
+    all
+}
+
+/// The native functions that a snapshot refers to. Both who makes a snapshot and who reads it passes these to V8.
+pub fn external_references() -> Cow<'static, [v8::ExternalReference]> {
+    all_ops().into_iter().map(|op| v8::ExternalReference { function: op.callback }).collect::<Vec<_>>().into()
+}
+
+/// Makes the startup snapshot. V8 must be initialized.
+///
+/// # Errors
+///
+/// The text of the exception, with file and line, that the platform's JavaScript threw.
+pub fn create() -> Result<Vec<u8>, String> {
+    let mut isolate = v8::Isolate::snapshot_creator(Some(external_references()), None);
+    let made = {
+        v8::scope!(let scope, &mut isolate);
+        let context = v8::Context::new(scope, Default::default());
+        let made = {
+            let scope = &mut v8::ContextScope::new(scope, context);
+            install(scope).map(|entry| {
+                let index = scope.add_context_data(context, entry);
+                assert_eq!(index, ENTRY_DATA, "the entry functions are the context's only data");
+            })
+        };
+        scope.set_default_context(context);
+        made
+    };
+    // Bytecode stays in: an application's first request must not compile the platform.
+    let blob = isolate.create_blob(v8::FunctionCodeHandling::Keep);
+    made?;
+    Ok(blob.ok_or("V8 made no snapshot")?.to_vec())
+}
+
+/// Evaluates the platform's JavaScript in the current context; the array of entry functions.
+fn install<'s>(scope: &mut v8::PinScope<'s, '_>) -> Result<v8::Local<'s, v8::Array>, String> {
+    v8::tc_scope!(let scope, scope);
+    let run = run(scope);
+    match run {
+        Some(entry) => Ok(entry),
+        None => {
+            let stack = scope.stack_trace().or_else(|| scope.exception());
+            let text = stack.map(|stack| stack.to_rust_string_lossy(scope));
+            let at = scope.message().map(|message| {
+                let file = message.get_script_resource_name(scope).map(|name| name.to_rust_string_lossy(scope));
+                format!("{}:{}", file.unwrap_or_default(), message.get_line_number(scope).unwrap_or(0))
+            });
+            Err(format!("{}: {}", at.unwrap_or_default(), text.unwrap_or_default()))
+        }
+    }
+}
+
+fn run<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Array>> {
+    let internal = v8::Object::new(scope);
+    let ops = v8::Object::new(scope);
+    let null = v8::null(scope).into();
+    internal.set_prototype(scope, null)?;
+    ops.set_prototype(scope, null)?;
+    for op in all_ops() {
+        let key = v8::String::new(scope, op.name)?;
+        let function = v8::FunctionTemplate::builder_raw(op.callback)
+            .constructor_behavior(v8::ConstructorBehavior::Throw)
+            .build(scope)
+            .get_function(scope)?;
+        function.set_name(key);
+        ops.set(scope, key.into(), function.into())?;
+    }
+    for (name, source) in FILES {
+        let resource = v8::String::new(scope, &format!("nano:{name}"))?;
+        let source = v8::String::new(scope, &format!("\"use strict\";{source}"))?;
+        let origin = v8::ScriptOrigin::new(
+            scope,
+            resource.into(),
+            0,
+            0,
+            false,
+            0,
+            None,
+            false,
+            false,
+            false,
+            None,
+        );
+        let mut source = v8::script_compiler::Source::new(source, Some(&origin));
+        let parameters = [v8::String::new(scope, "internal")?, v8::String::new(scope, "ops")?];
+        let function = v8::script_compiler::compile_function(
+            scope,
+            &mut source,
+            &parameters,
+            &[],
+            v8::script_compiler::CompileOptions::NoCompileOptions,
+            v8::script_compiler::NoCacheReason::NoReason,
+        )?;
+        let receiver = v8::undefined(scope).into();
+        function.call(scope, receiver, &[internal.into(), ops.into()])?;
+    }
+    let key = v8::String::new(scope, "entry")?;
+    v8::Local::try_from(internal.get(scope, key.into())?).ok()
+}
+
+/// The entry functions of a context that came out of the snapshot; once for each context.
+///
+/// # Errors
+///
+/// If the context did not come out of a snapshot of this version.
+pub fn entries(scope: &mut v8::PinScope<'_, '_>) -> Result<Entries, String> {
+    let array = scope
+        .get_context_data_from_snapshot_once::<v8::Array>(ENTRY_DATA)
+        .map_err(|error| format!("the startup snapshot has no entry functions: {error}"))?;
+    Entries::from_array(scope, array).ok_or_else(|| "the startup snapshot is of another version".to_owned())
+}

@@ -1,0 +1,162 @@
+//! The Rust side's state of one isolate: its host and the requests it is answering.
+//!
+//! Reachable from every native function through the isolate's data slot [`STATE_SLOT`]. Knows nothing of how requests arrive.
+
+use crate::host::{Exchange, Host};
+use std::cell::{Cell, RefCell};
+use std::ffi::c_void;
+use std::rc::Rc;
+
+/// The isolate's data slot that holds a `*const State`.
+pub const STATE_SLOT: u32 = 0;
+
+/// How many requests one isolate may have under way: the slot's number is the low part of a request's id.
+pub const MAX_EXCHANGES: usize = 1 << 16;
+
+/// Names one request for the lifetime of its isolate; never used twice.
+///
+/// JavaScript holds it as a number: below 2^53, the slot in the low 16 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ExchangeId(pub(crate) u64);
+
+impl ExchangeId {
+    /// The id as JavaScript holds it.
+    pub fn as_f64(self) -> f64 {
+        self.0 as f64
+    }
+
+    pub(crate) fn from_f64(value: f64) -> Self {
+        // Anything that is no id (NaN, negative, fractional) becomes one that names no request.
+        Self(value as u64)
+    }
+}
+
+/// A request under way.
+pub(crate) struct Slot {
+    id: u64,
+    pub(crate) exchange: Rc<dyn Exchange>,
+    /// `ops.bodyRead` or `ops.bodyReadAll` waits for bytes.
+    pub(crate) reading: RefCell<Option<Reading>>,
+    /// `ops.responseWrite` waits for room.
+    pub(crate) writing: RefCell<Option<v8::Global<v8::PromiseResolver>>>,
+}
+
+/// Who waits for the body.
+pub(crate) struct Reading {
+    pub(crate) resolver: v8::Global<v8::PromiseResolver>,
+    /// The bytes so far, where the whole body is wanted.
+    pub(crate) all: Option<Vec<u8>>,
+}
+
+/// The state of one isolate; see the module.
+pub struct State {
+    host: Rc<dyn Host>,
+    slots: RefCell<Vec<Option<Rc<Slot>>>>,
+    free: RefCell<Vec<u16>>,
+    sequence: Cell<u64>,
+    live: Cell<usize>,
+    pub(crate) rejections: RefCell<Vec<Rejection>>,
+}
+
+/// A promise that was rejected without a handler, or got its handler after that.
+pub(crate) struct Rejection {
+    pub(crate) promise: v8::Global<v8::Promise>,
+    pub(crate) reason: v8::Global<v8::Value>,
+}
+
+impl State {
+    /// A state with no requests.
+    pub fn new(host: Rc<dyn Host>) -> Self {
+        Self {
+            host,
+            slots: RefCell::default(),
+            free: RefCell::default(),
+            sequence: Cell::new(1),
+            live: Cell::new(0),
+            rejections: RefCell::default(),
+        }
+    }
+
+    /// The embedder.
+    pub fn host(&self) -> &dyn Host {
+        &*self.host
+    }
+
+    /// Takes a request in. `None` if [`MAX_EXCHANGES`] are under way.
+    pub fn add_exchange(&self, exchange: Rc<dyn Exchange>) -> Option<ExchangeId> {
+        let mut slots = self.slots.borrow_mut();
+        let index = match self.free.borrow_mut().pop() {
+            Some(index) => usize::from(index),
+            None if slots.len() < MAX_EXCHANGES => {
+                slots.push(None);
+                slots.len() - 1
+            }
+            None => return None,
+        };
+        let sequence = self.sequence.get();
+        self.sequence.set(sequence + 1);
+        let id = (sequence << 16) | index as u64;
+        slots[index] = Some(Rc::new(Slot {
+            id,
+            exchange,
+            reading: RefCell::new(None),
+            writing: RefCell::new(None),
+        }));
+        self.live.set(self.live.get() + 1);
+        Some(ExchangeId(id))
+    }
+
+    /// Forgets a request: its id names nothing from now on. Unknown ids are ignored.
+    pub fn remove_exchange(&self, id: ExchangeId) -> Option<Rc<dyn Exchange>> {
+        let index = (id.0 & 0xffff) as usize;
+        let removed = {
+            let mut slots = self.slots.borrow_mut();
+            let slot = slots.get_mut(index)?;
+            if slot.as_ref()?.id != id.0 {
+                return None;
+            }
+            slot.take()
+        };
+        self.free.borrow_mut().push(index as u16);
+        self.live.set(self.live.get() - 1);
+        removed.map(|slot| Rc::clone(&slot.exchange))
+    }
+
+    /// How many requests are under way.
+    pub fn exchanges(&self) -> usize {
+        self.live.get()
+    }
+
+    /// The ids of all requests under way.
+    pub fn exchange_ids(&self) -> Vec<ExchangeId> {
+        self.slots.borrow().iter().flatten().map(|slot| ExchangeId(slot.id)).collect()
+    }
+
+    pub(crate) fn slot(&self, id: ExchangeId) -> Option<Rc<Slot>> {
+        let slots = self.slots.borrow();
+        let slot = slots.get((id.0 & 0xffff) as usize)?.as_ref()?;
+        (slot.id == id.0).then(|| Rc::clone(slot))
+    }
+
+    /// The request with this id, if it is under way.
+    pub fn exchange(&self, id: ExchangeId) -> Option<Rc<dyn Exchange>> {
+        self.slot(id).map(|slot| Rc::clone(&slot.exchange))
+    }
+
+    /// Makes the state known to an isolate's native functions.
+    ///
+    /// # Safety
+    ///
+    /// `self` must stay where it is and alive for as long as JavaScript runs in the isolate.
+    pub unsafe fn attach(&self, isolate: &mut v8::Isolate) {
+        isolate.set_data(STATE_SLOT, std::ptr::from_ref(self).cast_mut().cast::<c_void>());
+    }
+}
+
+/// The state of the isolate that runs. `None` while the startup snapshot is made: there is none then.
+pub(crate) fn try_state<'a>(isolate: &'a v8::Isolate) -> Option<&'a State> {
+    let pointer = isolate.get_data(STATE_SLOT).cast::<State>().cast_const();
+    // SAFETY: the slot is written by `State::attach` alone, whose caller keeps the state alive while JavaScript runs in the
+    // isolate; native functions run only then.
+    unsafe { pointer.as_ref() }
+}

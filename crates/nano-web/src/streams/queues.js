@@ -1,0 +1,247 @@
+// What the streams are built from: queues, promises made only when somebody looks, and transfer of buffers.
+// Streams §8 (queue-with-sizes, miscellaneous) and Web IDL §3.2.24 (promises). Knows nothing of streams.
+//
+// The objects that scripts see (ReadableStream, its readers, its controller) are shells with one private field; all state is
+// in internal objects, which files of this folder reach without a brand check, and which need no shell to work.
+
+const {
+  ArrayBufferPrototypeGetDetached,
+  ArrayBufferPrototypeTransfer,
+  FunctionPrototypeCall,
+  NumberIsNaN,
+  PromisePrototypeThen,
+  PromiseReject,
+  PromiseResolve,
+  PromiseWithResolvers,
+  RangeError,
+  TypeError,
+  TypedArrayPrototypeSet,
+  Uint8Array,
+  hideObjectPrototype,
+} = internal.primordials;
+
+function noop() {}
+
+// A promise that is resolved with undefined. Its identity is never handed out.
+const resolved = PromiseResolve(undefined);
+
+// Marks a promise's rejection as nobody's business.
+function setPromiseIsHandledToTrue(promise) {
+  PromisePrototypeThen(promise, undefined, noop);
+}
+
+// A first-in first-out queue: a ring that doubles when it is full. Nothing is allocated for one that stays empty.
+const Queue = hideObjectPrototype(class Queue {
+  constructor() {
+    this.items = null;
+    this.head = 0;
+    this.size = 0;
+  }
+
+  push(item) {
+    let items = this.items;
+    if (items === null) {
+      items = this.items = [undefined, undefined, undefined, undefined];
+    } else if (this.size === items.length) {
+      items = this.#grow();
+    }
+    items[(this.head + this.size++) & (items.length - 1)] = item;
+  }
+
+  // The oldest item, which must exist, leaves the queue.
+  shift() {
+    const items = this.items;
+    const head = this.head;
+    const item = items[head];
+    items[head] = undefined;
+    this.head = (head + 1) & (items.length - 1);
+    if (--this.size === 0 && items.length > 64) {
+      this.items = null;
+      this.head = 0;
+    }
+    return item;
+  }
+
+  peek() {
+    return this.items[this.head];
+  }
+
+  // The item `index` places behind the oldest.
+  at(index) {
+    return this.items[(this.head + index) & (this.items.length - 1)];
+  }
+
+  clear() {
+    this.items = null;
+    this.head = 0;
+    this.size = 0;
+  }
+
+  #grow() {
+    const { items, head, size } = this;
+    const grown = [];
+    const length = size * 2;
+    for (let i = 0; i < length; i++) {
+      grown[i] = i < size ? items[(head + i) & (size - 1)] : undefined;
+    }
+    this.head = 0;
+    return this.items = grown;
+  }
+});
+
+// Streams §8.1: a queue with sizes. While every size is 1 no sizes are kept.
+const QueueWithSizes = hideObjectPrototype(class QueueWithSizes {
+  constructor() {
+    this.values = new Queue();
+    this.sizes = null;
+    this.totalSize = 0;
+  }
+
+  isEmpty() {
+    return this.values.size === 0;
+  }
+
+  // EnqueueValueWithSize
+  enqueue(value, size) {
+    if (typeof size !== "number" || NumberIsNaN(size) || size < 0 || size === Infinity) {
+      throw new RangeError("The size of a chunk must be a finite, non-negative number.");
+    }
+    if (size !== 1 && this.sizes === null) {
+      const sizes = this.sizes = new Queue();
+      for (let i = 0; i < this.values.size; i++) sizes.push(1);
+    }
+    this.values.push(value);
+    if (this.sizes !== null) this.sizes.push(size);
+    this.totalSize += size;
+  }
+
+  // DequeueValue
+  dequeue() {
+    const value = this.values.shift();
+    this.totalSize -= this.sizes === null ? 1 : this.sizes.shift();
+    // Sums of fractions may come out below zero.
+    if (this.totalSize < 0) this.totalSize = 0;
+    return value;
+  }
+
+  // PeekQueueValue
+  peek() {
+    return this.values.peek();
+  }
+
+  // ResetQueue
+  reset() {
+    this.values.clear();
+    this.sizes = null;
+    this.totalSize = 0;
+  }
+});
+
+const PENDING = 0;
+const FULFILLED = 1;
+const REJECTED = 2;
+
+// A promise for undefined or an error, made when it is first asked for. Rejections count as handled, as those of the
+// standard's `closed` and `ready` promises do.
+const LazyPromise = hideObjectPrototype(class LazyPromise {
+  constructor() {
+    this.state = PENDING;
+    this.reason = undefined;
+    // The promise with its functions while it is pending; afterwards the promise alone.
+    this.deferred = null;
+    this.settled = null;
+  }
+
+  get promise() {
+    if (this.settled !== null) return this.settled;
+    if (this.state === PENDING) return (this.deferred ??= PromiseWithResolvers()).promise;
+    if (this.state === FULFILLED) return this.settled = PromiseResolve(undefined);
+    const promise = this.settled = PromiseReject(this.reason);
+    setPromiseIsHandledToTrue(promise);
+    return promise;
+  }
+
+  // Settles a pending promise; no effect on a settled one.
+  resolve() {
+    if (this.state !== PENDING) return;
+    this.state = FULFILLED;
+    const deferred = this.deferred;
+    if (deferred === null) return;
+    this.deferred = null;
+    this.settled = deferred.promise;
+    deferred.resolve(undefined);
+  }
+
+  reject(reason) {
+    if (this.state !== PENDING) return;
+    this.state = REJECTED;
+    this.reason = reason;
+    const deferred = this.deferred;
+    if (deferred === null) return;
+    this.deferred = null;
+    this.settled = deferred.promise;
+    setPromiseIsHandledToTrue(deferred.promise);
+    deferred.reject(reason);
+  }
+
+  // Becomes another promise: pending, resolved, or rejected.
+  renew() {
+    this.state = PENDING;
+    this.reason = undefined;
+    this.deferred = null;
+    this.settled = null;
+  }
+
+  renewResolved() {
+    this.renew();
+    this.state = FULFILLED;
+  }
+
+  // Rejects the promise if it is pending, and becomes a rejected one if it is not.
+  rejectOrRenew(reason) {
+    if (this.state !== PENDING) this.renew();
+    this.reject(reason);
+  }
+});
+
+// Streams §8.3, IsDetachedBuffer and TransferArrayBuffer. A buffer that cannot be detached (a WebAssembly memory's) throws.
+const isDetachedBuffer = ArrayBufferPrototypeGetDetached;
+function transferArrayBuffer(buffer) {
+  if (ArrayBufferPrototypeGetDetached(buffer)) throw new TypeError("The ArrayBuffer is detached.");
+  return ArrayBufferPrototypeTransfer(buffer);
+}
+
+// Copies bytes from one ArrayBuffer to another. CopyDataBlockBytes
+function copyBytes(toBuffer, toIndex, fromBuffer, fromIndex, count) {
+  TypedArrayPrototypeSet(new Uint8Array(toBuffer, toIndex, count), new Uint8Array(fromBuffer, fromIndex, count));
+}
+
+// The result object of a read or an iteration step.
+function createReadResult(value, done) {
+  return { value, done };
+}
+
+// Calls a function that may return a promise or throw; always a promise. One that returns nothing costs no new promise.
+function promiseCall(method, receiver, a, b) {
+  try {
+    const result = FunctionPrototypeCall(method, receiver, a, b);
+    return result === undefined ? resolved : PromiseResolve(result);
+  } catch (error) {
+    return PromiseReject(error);
+  }
+}
+
+internal.streams = {
+  __proto__: null,
+  LazyPromise,
+  Queue,
+  QueueWithSizes,
+  copyBytes,
+  createReadResult,
+  isDetachedBuffer,
+  noop,
+  promiseCall,
+  resolved,
+  setPromiseIsHandledToTrue,
+  transferArrayBuffer,
+};

@@ -1,0 +1,27 @@
+//! Native functions of timers and microtasks: HTML, section 8.6 "Timers", and `queueMicrotask`.
+
+use crate::infra::{Args, Ret, Scope, ops, state};
+
+ops! { "timerStart" => timer_start, "timerCancel" => timer_cancel, "queueMicrotask" => queue_microtask }
+
+fn timer_start(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let delay = args.get(0).number_value(scope).unwrap_or(0.0);
+    let repeat = args.get(1).is_true();
+    if let Some(state) = state(scope) {
+        let id = state.host().timer_start(if delay.is_finite() { delay.max(0.0) } else { 0.0 }, repeat);
+        ret.set_uint32(id);
+    }
+}
+
+fn timer_cancel(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
+    let id = args.get(0).uint32_value(scope).unwrap_or(0);
+    if let Some(state) = state(scope) {
+        state.host().timer_cancel(id);
+    }
+}
+
+fn queue_microtask(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
+    if let Ok(function) = v8::Local::<v8::Function>::try_from(args.get(0)) {
+        scope.enqueue_microtask(function);
+    }
+}

@@ -1,0 +1,132 @@
+//! Native functions of the URL standard, on the `url` crate: parsing, setters, origins, and
+//! application/x-www-form-urlencoded.
+
+use crate::infra::{Args, Ret, Scope, buffer, fill_u32, ops, string, text};
+use url::{Url, quirks};
+
+ops! {
+    "urlParse" => parse,
+    "urlSet" => set,
+    "urlOrigin" => origin,
+    "formDecode" => form_decode,
+    "formEncode" => form_encode,
+}
+
+/// Stands for an absent port, query or fragment in the offsets.
+const NONE: u32 = u32::MAX;
+
+/// `urlParse(input, base | undefined, out)`: the href, or null; see `url.js` for the offsets in `out`.
+fn parse(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let (mut input_stack, mut base_stack) = (buffer::<512>(), buffer::<512>());
+    let input = text(scope, args.get(0), &mut input_stack);
+    let parsed = if args.get(1).is_string() {
+        let base = text(scope, args.get(1), &mut base_stack);
+        Url::parse(&base).and_then(|base| base.join(&input))
+    } else {
+        Url::parse(&input)
+    };
+    match parsed {
+        Ok(url) => give(scope, &url, args.get(2), &mut ret),
+        Err(_) => ret.set_null(),
+    }
+}
+
+/// `urlSet(href, which, value, out)`: the new href, or null where the setter leaves the URL as it is.
+fn set(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let (mut href_stack, mut value_stack) = (buffer::<512>(), buffer::<512>());
+    let href = text(scope, args.get(0), &mut href_stack);
+    let which = args.get(1).uint32_value(scope).unwrap_or(0);
+    let value = text(scope, args.get(2), &mut value_stack);
+    let Ok(mut url) = Url::parse(&href) else {
+        ret.set_null();
+        return;
+    };
+    let changed = match which {
+        0 => quirks::set_href(&mut url, &value).is_ok(),
+        1 => quirks::set_protocol(&mut url, &value).is_ok(),
+        2 => quirks::set_username(&mut url, &value).is_ok(),
+        3 => quirks::set_password(&mut url, &value).is_ok(),
+        4 => quirks::set_host(&mut url, &value).is_ok(),
+        5 => quirks::set_hostname(&mut url, &value).is_ok(),
+        6 => quirks::set_port(&mut url, &value).is_ok(),
+        7 => {
+            quirks::set_pathname(&mut url, &value);
+            true
+        }
+        8 => {
+            quirks::set_search(&mut url, &value);
+            true
+        }
+        _ => {
+            quirks::set_hash(&mut url, &value);
+            true
+        }
+    };
+    if changed {
+        give(scope, &url, args.get(3), &mut ret);
+    } else {
+        ret.set_null();
+    }
+}
+
+fn give(scope: &mut Scope<'_, '_>, url: &Url, out: v8::Local<'_, v8::Value>, ret: &mut Ret<'_>) {
+    let parts = quirks::internal_components(url);
+    let authority = url.as_str()[parts.scheme_end as usize + 1..].starts_with("//") && url.has_authority();
+    fill_u32(
+        out,
+        &[
+            parts.scheme_end,
+            parts.username_end,
+            parts.host_start,
+            parts.host_end,
+            parts.port.map_or(NONE, u32::from),
+            parts.path_start,
+            parts.query_start.unwrap_or(NONE),
+            parts.fragment_start.unwrap_or(NONE),
+            u32::from(authority),
+        ],
+    );
+    if let Some(href) = string(scope, url.as_str()) {
+        ret.set(href.into());
+    }
+}
+
+fn origin(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let mut stack = buffer::<512>();
+    let href = text(scope, args.get(0), &mut stack);
+    let origin = Url::parse(&href).map_or_else(|_| "null".into(), |url| quirks::origin(&url));
+    if let Some(origin) = string(scope, &origin) {
+        ret.set(origin.into());
+    }
+}
+
+/// `formDecode(text)`: a flat array `[name, value, …]`. URL, section 5.1 "application/x-www-form-urlencoded parsing".
+fn form_decode(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let mut stack = buffer::<512>();
+    let input = text(scope, args.get(0), &mut stack);
+    let mut flat: Vec<v8::Local<'_, v8::Value>> = Vec::new();
+    for (name, value) in url::form_urlencoded::parse(input.as_bytes()) {
+        let (Some(name), Some(value)) = (string(scope, &name), string(scope, &value)) else { return };
+        flat.push(name.into());
+        flat.push(value.into());
+    }
+    ret.set(v8::Array::new_with_elements(scope, &flat).into());
+}
+
+/// `formEncode([name, value, …])`: the serialization. URL, section 5.2.
+fn form_encode(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let Ok(flat) = v8::Local::<v8::Array>::try_from(args.get(0)) else { return };
+    let mut serializer = url::form_urlencoded::Serializer::new(String::new());
+    let (mut name_stack, mut value_stack) = (buffer::<256>(), buffer::<256>());
+    for index in (0..flat.length() / 2).map(|pair| pair * 2) {
+        let (Some(name), Some(value)) = (flat.get_index(scope, index), flat.get_index(scope, index + 1)) else {
+            return;
+        };
+        let name = text(scope, name, &mut name_stack);
+        let value = text(scope, value, &mut value_stack);
+        serializer.append_pair(&name, &value);
+    }
+    if let Some(encoded) = string(scope, &serializer.finish()) {
+        ret.set(encoded.into());
+    }
+}

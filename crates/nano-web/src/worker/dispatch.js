@@ -1,0 +1,269 @@
+// From a request to the application's handler and back: Workers' module and service-worker forms.
+//
+// The native side calls what `internal.entry` holds (see ../entry.rs for when); responses go back through
+// `ops.respond…`. Knows nothing of sockets, and nothing of how a Request or Response keeps its parts.
+
+const {
+  Error, FunctionPrototypeCall, Map, MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, JSONParse,
+  PromisePrototypeThen, PromiseResolve, TypeError,
+} = internal.primordials;
+const { webidl } = internal;
+const { Event, EventTarget } = internal.events;
+const {
+  abortRequest, createIncomingRequest, isResponse, responseContentLength, responseHeaderBlock, responseStatus,
+  responseStatusText, responseTakeBody,
+} = internal.fetch;
+const { readLoop, takeNativeSource } = internal.streams;
+
+// ---- The application ----
+
+// An application of the module form: `export default { fetch }`. Undefined for the service-worker form.
+let application;
+let env;
+
+// Called once, after the application's modules were evaluated. `fetchListeners` of the global scope decide for the
+// service-worker form.
+function start(defaultExport, envText) {
+  env = envText === undefined ? {} : JSONParse(envText);
+  if (defaultExport === undefined) {
+    if (internal.events.hasListener(globalThis, "fetch")) return;
+    throw new TypeError(
+      "the application has no handler: export default { async fetch(request, env, ctx) { … } }, "
+        + 'or call addEventListener("fetch", …)',
+    );
+  }
+  const type = typeof defaultExport;
+  if (defaultExport === null || (type !== "object" && type !== "function")) {
+    throw new TypeError("the application's default export is not an object with a fetch method");
+  }
+  if (typeof defaultExport.fetch !== "function") {
+    if (internal.events.hasListener(globalThis, "fetch")) return;
+    throw new TypeError("the application's default export has no fetch method");
+  }
+  application = defaultExport;
+}
+
+// ---- What a handler gets beside the request ----
+
+let contextId;
+
+class ExecutionContext {
+  #id;
+  constructor(key, id) {
+    if (key !== contextKey) throw new TypeError("Illegal constructor");
+    this.#id = id;
+  }
+  waitUntil(promise) {
+    keepAlive(this.#id, promise);
+  }
+  passThroughOnException() {
+    // There is no origin behind the application that could answer instead.
+    contextId(this);
+  }
+  static {
+    contextId = (context) => context.#id;
+  }
+}
+const contextKey = {};
+webidl.configureInterface(ExecutionContext);
+
+function keepAlive(id, promise) {
+  ops.waitUntil(id, 1);
+  PromisePrototypeThen(
+    PromiseResolve(promise),
+    () => ops.waitUntil(id, -1),
+    (reason) => {
+      ops.print(3, `waitUntil: ${describe(reason)}`);
+      ops.waitUntil(id, -1);
+    },
+  );
+}
+
+// https://w3c.github.io/ServiceWorker/#extendableevent-interface and #fetchevent-interface, as Workers have them.
+let respondedWith;
+class FetchEvent extends Event {
+  #request;
+  #id;
+  #response;
+  constructor(type, init) {
+    super(type, { __proto__: null, cancelable: true });
+    this.#request = init.request;
+    this.#id = init.id;
+  }
+  get request() {
+    return this.#request;
+  }
+  respondWith(response) {
+    if (this.#response !== undefined) {
+      throw new TypeError("respondWith() was already called on this FetchEvent");
+    }
+    this.#response = PromiseResolve(response);
+  }
+  waitUntil(promise) {
+    keepAlive(this.#id, promise);
+  }
+  passThroughOnException() {
+    contextId;
+  }
+  static {
+    respondedWith = (event) => event.#response;
+  }
+}
+webidl.configureInterface(FetchEvent);
+
+// ---- A request ----
+
+// Requests whose answer is not complete when the handler's turn ends: id -> Request.
+const inFlight = new Map();
+
+// Calls the handler. Returns its result: a Response, a promise, or anything else that is then refused by `complete`.
+function dispatch(head, id) {
+  const request = createIncomingRequest(id, head);
+  lastRequest = request;
+  if (application !== undefined) {
+    return application.fetch(request, env, new ExecutionContext(contextKey, id));
+  }
+  const event = new FetchEvent("fetch", { __proto__: null, request, id });
+  internal.events.dispatch(globalThis, event);
+  const response = respondedWith(event);
+  if (response === undefined) {
+    throw new TypeError("no listener of the fetch event called respondWith()");
+  }
+  return response;
+}
+let lastRequest;
+
+// The handler's promise is pending: go on when it is settled.
+function attach(id, promise) {
+  MapPrototypeSet(inFlight, id, lastRequest);
+  lastRequest = undefined;
+  PromisePrototypeThen(
+    promise,
+    (value) => complete(id, value),
+    (reason) => fail(id, reason),
+  );
+}
+
+// Sends the handler's response.
+function complete(id, response) {
+  if (!isResponse(response)) {
+    fail(id, new TypeError("the handler returned no Response"));
+    return;
+  }
+  let body;
+  try {
+    body = responseTakeBody(response);
+  } catch (error) {
+    fail(id, error);
+    return;
+  }
+  const status = responseStatus(response);
+  const statusText = responseStatusText(response);
+  const headers = responseHeaderBlock(response);
+  const length = responseContentLength(response);
+  if (body === null || typeof body === "string" || isBytes(body)) {
+    MapPrototypeDelete(inFlight, id);
+    ops.respond(id, status, statusText, headers, length, body);
+    return;
+  }
+  stream(id, status, statusText, headers, length, body);
+}
+
+function isBytes(body) {
+  return internal.primordials.TypedArrayPrototypeGetSymbolToStringTag(body) === "Uint8Array";
+}
+
+// Sends a body that is a stream: natively where the stream is a request's own body, else chunk by chunk.
+function stream(id, status, statusText, headers, length, body) {
+  const source = takeNativeSource(body);
+  if (source !== undefined && source.requestId === id) {
+    MapPrototypeDelete(inFlight, id);
+    ops.respondPipe(id, status, statusText, headers, length);
+    return;
+  }
+  ops.respondStream(id, status, statusText, headers, length);
+  const from = source === undefined ? body : internal.streams.createNativeReadableStream(source);
+  if (lastRequest !== undefined) {
+    MapPrototypeSet(inFlight, id, lastRequest);
+    lastRequest = undefined;
+  }
+  readLoop(
+    from,
+    (chunk) => {
+      if (!isBytes(chunk)) {
+        throw new TypeError("a response's body stream must yield Uint8Array chunks");
+      }
+      const room = ops.responseWrite(id, chunk);
+      // Undefined: room for more. False: the client is gone. A promise: wait.
+      if (room === undefined) return undefined;
+      if (room === false) throw gone();
+      return PromisePrototypeThen(room, (open) => {
+        if (!open) throw gone();
+      });
+    },
+    () => {
+      MapPrototypeDelete(inFlight, id);
+      ops.responseFinish(id);
+    },
+    (error) => {
+      MapPrototypeDelete(inFlight, id);
+      ops.responseFail(id, describe(error));
+    },
+  );
+}
+
+function gone() {
+  return new internal.domexception.DOMException("The client has disconnected", "AbortError");
+}
+
+// The handler threw, or its promise was rejected.
+function fail(id, reason) {
+  MapPrototypeDelete(inFlight, id);
+  ops.responseFail(id, describe(reason));
+}
+
+// The client hung up: https://fetch.spec.whatwg.org/#abort-fetch as the server's side sees it.
+function abort(id) {
+  const request = MapPrototypeGet(inFlight, id);
+  if (request !== undefined) abortRequest(request, gone());
+}
+
+// ---- For logs ----
+
+// What a person needs to see of a thrown value: the stack, its causes; never throws.
+function describe(value) {
+  try {
+    return internal.console.inspect(value);
+  } catch {
+    return "an exception that cannot be printed";
+  }
+}
+
+// HTML, "report an exception": dispatches `error` at the global scope, and prints what nobody prevented.
+function report(error) {
+  if (!internal.events.reportException(error)) ops.print(3, `Uncaught ${describe(error)}`);
+}
+
+// HTML, "notify about rejected promises".
+function reportRejection(promise, reason) {
+  const { PromiseRejectionEvent } = internal.events;
+  const event = new PromiseRejectionEvent("unhandledrejection", {
+    __proto__: null, promise, reason, cancelable: true,
+  });
+  if (internal.events.dispatch(globalThis, event)) {
+    ops.print(3, `Uncaught (in promise) ${describe(reason)}`);
+    return true;
+  }
+  return false;
+}
+
+function fireTimer(id) {
+  internal.timers.fire(id);
+}
+
+internal.expose({ ExecutionContext, FetchEvent });
+
+// In the order of `Entry` in ../entry.rs.
+internal.entry = [
+  start, dispatch, complete, attach, fail, abort, fireTimer, report, reportRejection, describe,
+];

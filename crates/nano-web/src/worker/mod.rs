@@ -1,0 +1,126 @@
+//! Native functions of the request path: what the dispatcher (`dispatch.js`) does with a handler's response.
+
+use crate::host::{ResponseHead, Written};
+use crate::infra::{Args, Ret, Scope, buffer, ops, state, text, with_bytes};
+use crate::state::{ExchangeId, Slot};
+use std::mem::MaybeUninit;
+use std::rc::Rc;
+
+ops! {
+    "respond" => respond,
+    "respondStream" => respond_stream,
+    "respondPipe" => respond_pipe,
+    "responseWrite" => response_write,
+    "responseFinish" => response_finish,
+    "responseFail" => response_fail,
+    "waitUntil" => wait_until,
+}
+
+fn slot(scope: &mut Scope<'_, '_>, args: &Args<'_>) -> Option<Rc<Slot>> {
+    let id = ExchangeId::from_f64(args.get(0).number_value(scope).unwrap_or(-1.0));
+    state(scope)?.slot(id)
+}
+
+/// Reads `(id, status, statusText, headerBlock, contentLength)` and calls `with` with the head.
+fn with_head(scope: &mut Scope<'_, '_>, args: &Args<'_>, with: impl FnOnce(&mut Scope<'_, '_>, &ResponseHead<'_>)) {
+    let status = args.get(1).uint32_value(scope).unwrap_or(500) as u16;
+    let mut reason_stack = buffer::<64>();
+    let status_text = text(scope, args.get(2), &mut reason_stack);
+    let length = args.get(4).number_value(scope).filter(|length| *length >= 0.0);
+    let mut inline = [MaybeUninit::<u8>::uninit(); 1024];
+    let headers_heap;
+    let headers: &[u8] = match v8::Local::<v8::String>::try_from(args.get(3)) {
+        Err(_) => &[],
+        Ok(block) if block.length() <= inline.len() => {
+            let length = block.length();
+            block.write_one_byte_uninit_v2(scope, 0, &mut inline[..length], v8::WriteFlags::empty());
+            // SAFETY: V8 has just written the first `length` bytes.
+            unsafe { std::slice::from_raw_parts(inline.as_ptr().cast::<u8>(), length) }
+        }
+        Ok(block) => {
+            let mut bytes = vec![0u8; block.length()];
+            block.write_one_byte_v2(scope, 0, &mut bytes, v8::WriteFlags::empty());
+            headers_heap = bytes;
+            &headers_heap
+        }
+    };
+    let head = ResponseHead { status, status_text: &status_text, headers, content_length: length.map(|l| l as u64) };
+    with(scope, &head);
+}
+
+/// `respond(id, status, statusText, headerBlock, contentLength, body)`: body is null, a string or a Uint8Array.
+fn respond(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
+    let Some(slot) = slot(scope, &args) else { return };
+    with_head(scope, &args, |scope, head| {
+        let body = args.get(5);
+        if let Ok(string) = v8::Local::<v8::String>::try_from(body) {
+            let mut stack = buffer::<4096>();
+            let text = string.to_rust_cow_lossy(scope, &mut stack);
+            slot.exchange.respond(head, Some(text.as_bytes()));
+        } else if body.is_null_or_undefined() {
+            slot.exchange.respond(head, None);
+        } else {
+            with_bytes(body, |bytes| slot.exchange.respond(head, Some(bytes)));
+        }
+    });
+}
+
+/// `respondStream(id, status, statusText, headerBlock, contentLength)`.
+fn respond_stream(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
+    let Some(slot) = slot(scope, &args) else { return };
+    with_head(scope, &args, |_, head| slot.exchange.respond_stream(head));
+}
+
+/// `respondPipe(id, status, statusText, headerBlock, contentLength)`.
+fn respond_pipe(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
+    let Some(slot) = slot(scope, &args) else { return };
+    with_head(scope, &args, |_, head| slot.exchange.respond_pipe(head));
+}
+
+/// `responseWrite(id, Uint8Array)`: undefined where there is room for more, false where the client is gone, else a promise
+/// that is resolved when there is room, with false if the client has gone meanwhile.
+fn response_write(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let Some(slot) = slot(scope, &args) else {
+        ret.set_bool(false);
+        return;
+    };
+    match with_bytes(args.get(1), |bytes| slot.exchange.write(bytes)) {
+        Written::Ready => {}
+        Written::Gone => ret.set_bool(false),
+        Written::Full => {
+            let Some(resolver) = v8::PromiseResolver::new(scope) else { return };
+            ret.set(resolver.get_promise(scope).into());
+            *slot.writing.borrow_mut() = Some(v8::Global::new(scope, resolver));
+        }
+    }
+}
+
+/// Goes on with a producer that waits for room.
+pub(crate) fn resume(scope: &mut Scope<'_, '_>, slot: &Slot, gone: bool) {
+    let Some(resolver) = slot.writing.borrow_mut().take() else { return };
+    let resolver = v8::Local::new(scope, &resolver);
+    let value = v8::Boolean::new(scope, !gone).into();
+    resolver.resolve(scope, value);
+}
+
+fn response_finish(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
+    if let Some(slot) = slot(scope, &args) {
+        slot.exchange.finish();
+    }
+}
+
+/// `responseFail(id, reason)`.
+fn response_fail(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
+    let Some(slot) = slot(scope, &args) else { return };
+    let mut stack = buffer::<1024>();
+    let reason = text(scope, args.get(1), &mut stack);
+    slot.exchange.fail(&reason);
+}
+
+/// `waitUntil(id, change)`: 1 where a promise begins to keep the request alive, -1 where it ends.
+fn wait_until(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
+    let change = args.get(1).int32_value(scope).unwrap_or(0);
+    if let Some(slot) = slot(scope, &args) {
+        slot.exchange.wait_until(change);
+    }
+}
