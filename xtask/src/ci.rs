@@ -1,5 +1,115 @@
-//! Being written.
+//! `cargo xtask ci`: what every change must pass, in one command, with a summary of the time that each step took; and
+//! `cargo xtask deny`, the check of the dependencies that needs a tool of its own.
 
-pub fn main(_args: &[String]) -> Result<(), String> {
-    Err("not written yet".into())
+use crate::util::{cargo, duration, no_more, run, say, take_flag, which, workspace_root};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+const HELP: &str = "\
+Runs what CI runs: formatting, lints, all tests, documentation and packaging.
+
+Usage: cargo xtask ci [OPTIONS]
+
+  --allow-dirty   packages the crates even if the working tree has changes (for a run by hand)
+";
+
+const DENY_HELP: &str = "\
+Checks the dependencies against deny.toml: licences, bans, sources and known vulnerabilities.
+
+Usage: cargo xtask deny
+
+Wants cargo-deny (`cargo install --locked cargo-deny`). The tests check licences and sources without it.
+";
+
+/// The command.
+pub fn main(args: &[String]) -> Result<(), String> {
+    let mut args = args.to_vec();
+    if take_flag(&mut args, "--help") || take_flag(&mut args, "-h") {
+        print!("{HELP}");
+        return Ok(());
+    }
+    let dirty = take_flag(&mut args, "--allow-dirty");
+    no_more(&args)?;
+    let mut steps = Steps::default();
+    let done = all(&mut steps, dirty);
+    steps.summary();
+    done
+}
+
+fn all(steps: &mut Steps, dirty: bool) -> Result<(), String> {
+    steps.step("formatting", || {
+        run(&mut cargo(&["fmt", "--all", "--check"]))?;
+        // Outside the workspace, so it is formatted, and kept, by itself.
+        run(&mut cargo(&["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))
+    })?;
+    steps.step("set-up", crate::test::setup)?;
+    steps.step("lints", || {
+        run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+    })?;
+    steps.step("tests", || crate::test::tests(&["--workspace"], &[]))?;
+    steps.step("documentation", || {
+        let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--quiet"]);
+        run(doc.env("RUSTDOCFLAGS", "-D warnings"))
+    })?;
+    steps.step("packaging", || package(dirty))
+}
+
+/// Packages the crates as they would be published. All in one invocation: each finds those it depends on beside it, which
+/// no registry has yet. They are not built once more from their packages: that would take as long as everything else.
+fn package(dirty: bool) -> Result<(), String> {
+    let mut package = cargo(&["package", "--no-verify", "--quiet"]);
+    let crates = workspace_root().join("crates");
+    let entries =
+        std::fs::read_dir(&crates).map_err(|error| format!("cannot list {}: {error}", crates.display()))?;
+    for entry in entries.filter_map(Result::ok).filter(|entry| entry.path().join("Cargo.toml").exists()) {
+        package.arg("--package").arg(entry.file_name());
+    }
+    if dirty {
+        package.arg("--allow-dirty");
+    }
+    run(&mut package)
+}
+
+/// The command `deny`.
+pub fn deny(args: &[String]) -> Result<(), String> {
+    let mut args = args.to_vec();
+    if take_flag(&mut args, "--help") || take_flag(&mut args, "-h") {
+        print!("{DENY_HELP}");
+        return Ok(());
+    }
+    no_more(&args)?;
+    if which("cargo-deny").is_none() {
+        return Err("there is no cargo-deny: `cargo install --locked cargo-deny` installs it".into());
+    }
+    run(Command::new("cargo-deny")
+        .current_dir(workspace_root())
+        .args(["check", "licenses", "bans", "sources"]))
+}
+
+/// The steps taken, with their times.
+#[derive(Default)]
+struct Steps {
+    taken: Vec<(&'static str, Duration, bool)>,
+}
+
+impl Steps {
+    fn step(&mut self, name: &'static str, work: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+        say(&format!("-- {name}"));
+        let begun = Instant::now();
+        let done = work();
+        self.taken.push((name, begun.elapsed(), done.is_ok()));
+        done.map_err(|error| format!("{name}: {error}"))
+    }
+
+    fn summary(&self) {
+        let mut text = String::from("-- summary");
+        for (name, time, passed) in &self.taken {
+            text.push_str(&format!(
+                "\n  {name:<14} {:>12}  {}",
+                duration(*time),
+                if *passed { "passed" } else { "FAILED" }
+            ));
+        }
+        say(&text);
+    }
 }

@@ -12,7 +12,6 @@ mod setup;
 mod test;
 #[cfg(test)]
 mod tidy;
-#[allow(dead_code)] // Until every command is written.
 mod util;
 
 use std::process::ExitCode;
@@ -25,7 +24,8 @@ Usage: cargo xtask COMMAND [OPTIONS]
   setup     provides what the build needs: V8's static library and the test tools
   serve     does all set-up, builds NANO and serves the example application
   test      does all set-up and runs the tests
-  ci        what CI runs: formatting, lints, tests
+  ci        what CI runs: formatting, lints, tests, documentation, packaging
+  deny      checks the dependencies with cargo-deny
   bench     measures NANO beside its peers and writes docs/benchmarks.md
   compare   runs tests/apps under NANO and workerd and compares answer by answer
   fuzz      runs the fuzz targets (--short: a minute each)
@@ -45,6 +45,7 @@ fn main() -> ExitCode {
         "ci" => ci::main(&rest),
         "bench" => bench::main(&rest),
         "compare" => compare::main(&rest),
+        "deny" => ci::deny(&rest),
         "fuzz" => fuzz::main(&rest),
         "sanitize" => sanitize::main(&rest),
         "" | "help" | "-h" | "--help" => {

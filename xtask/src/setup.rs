@@ -10,6 +10,9 @@ mod places;
 
 use crate::util::{duration, indent, no_more, say, take_flag, take_value};
 use artifact::Build;
+#[cfg(test)]
+pub use artifact::V8_VERSION;
+pub use artifact::host_triple;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 

@@ -1,5 +1,47 @@
-//! Being written.
+//! `cargo xtask test`: all set-up, then the tests of the whole workspace in one cargo invocation.
+//!
+//! Knows which folders need npm packages; the tests themselves are cargo's business.
 
-pub fn main(_args: &[String]) -> Result<(), String> {
-    Err("not written yet".into())
+use crate::util::{cargo, ensure_npm, run, take_flag, workspace_root};
+
+const HELP: &str = "\
+Does all set-up and runs the tests of the workspace.
+
+Usage: cargo xtask test [OPTIONS OF cargo test]
+
+What is given goes to `cargo test --workspace`: `cargo xtask test -p nano-http` runs one crate's.
+";
+
+/// The command.
+pub fn main(args: &[String]) -> Result<(), String> {
+    let mut args = args.to_vec();
+    if take_flag(&mut args, "--help") || take_flag(&mut args, "-h") {
+        print!("{HELP}");
+        return Ok(());
+    }
+    let one = args.iter().any(|arg| arg == "-p" || arg.starts_with("--package"));
+    setup()?;
+    tests(if one { &[] } else { &["--workspace"] }, &args)
+}
+
+/// What the tests need beside cargo: V8's library, and the npm packages of the applications under tests/apps.
+pub fn setup() -> Result<(), String> {
+    crate::setup::v8()?;
+    packages()
+}
+
+/// Installs the npm packages of each application under tests/apps that has a lock file. Quick when they are there.
+fn packages() -> Result<(), String> {
+    let apps = workspace_root().join("tests/apps");
+    let Ok(entries) = std::fs::read_dir(&apps) else { return Ok(()) };
+    let mut folders: Vec<_> =
+        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders.iter().try_for_each(|folder| ensure_npm(folder))
+}
+
+/// Runs the tests: one invocation, so that one build runs after the other and nothing is compiled twice.
+pub fn tests(which: &[&str], args: &[String]) -> Result<(), String> {
+    let mut test = cargo(&["test"]);
+    run(test.args(which).args(args))
 }

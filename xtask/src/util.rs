@@ -91,7 +91,7 @@ pub fn capture(command: &mut Command) -> Result<String, String> {
 }
 
 /// Runs a long command with its output in a file (appended), and a line of progress now and then: every ten seconds on a
-/// terminal, every minute elsewhere. `progress` makes the line's text from the last line that the command printed.
+/// terminal, every minute elsewhere. `progress` makes the line's text from the end of what the command printed.
 /// Error: what failed, the end of the log, and where the whole is.
 pub fn run_logged(
     what: &str,
@@ -119,7 +119,7 @@ pub fn run_logged(
             while !ended.load(Ordering::Acquire) {
                 std::thread::park_timeout(Duration::from_secs(1));
                 if begun.elapsed() >= next && !ended.load(Ordering::Acquire) {
-                    let detail = progress(last_lines(&tail(log, 4096), 1).trim()).unwrap_or_default();
+                    let detail = progress(&tail(log, 16 << 10)).unwrap_or_default();
                     say(&format!(
                         "{what}: {} so far{}{detail}",
                         duration(begun.elapsed()),
