@@ -1,0 +1,576 @@
+//! Arenas: memory that is given back as a whole. Knows its pool, its limits and how to hand out pieces; what grows is in
+//! `list.rs`.
+
+use std::alloc::Layout;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::ptr::{self, NonNull};
+use std::slice;
+use std::str::{self, Utf8Error};
+
+use crate::budget::Budget;
+use crate::buffer::Buffer;
+use crate::chunk::{self, Chunk};
+use crate::error::{Exhausted, FormatError, RefusedBy};
+use crate::handle::{Bytes, Handle, Slice, Text};
+use crate::list::{Draft, List};
+use crate::pool::{Pool, Size};
+
+/// A region of memory for one task, such as a request: allocating is a few instructions, and everything is given back at once.
+///
+/// What it hands out comes in two forms. References (`alloc_…`) borrow the arena. Handles (`store_…`) do not, so they can
+/// be stored beside the arena in one struct; [`Arena::get`] resolves them. Values are `Copy`: nothing in an arena is ever
+/// dropped. Nothing has a built-in size limit: what does not fit the current chunk gets another.
+///
+/// Every chunk counts, as a whole and while the arena holds it, against the arena's own limit and the budget it was made
+/// for; refusals are errors and leave all as it was. An arena costs nothing before its first allocation.
+///
+/// ```
+/// # use nano_arena::{Arena, Pool, Text};
+/// struct Request {
+///     path: Text,
+///     arena: Arena,
+/// }
+/// # let pool = Pool::default();
+/// let arena = pool.arena();
+/// let request = Request { path: arena.store_text("/index.html")?, arena };
+/// assert_eq!(request.arena.get(request.path), "/index.html");
+/// # Ok::<(), nano_arena::Exhausted>(())
+/// ```
+pub struct Arena {
+    current: RefCell<Chunk>,
+    others: RefCell<Vec<Chunk>>,
+    account: Account,
+    /// In a [`Scope`], the account of the arena that it is in, which pays for it.
+    payer: Option<NonNull<Account>>,
+    /// The class of the next chunk.
+    next_class: Cell<u8>,
+    id: u64,
+    pool: Pool,
+}
+
+/// What an arena and its scopes hold, and may hold.
+struct Account {
+    held: Cell<usize>,
+    limit: Cell<usize>,
+    budget: Option<Budget>,
+}
+
+impl Account {
+    fn charge(&self, bytes: usize) -> Result<(), Exhausted> {
+        let (used, limit) = (self.held.get(), self.limit.get());
+        let held = match used.checked_add(bytes) {
+            Some(held) if held <= limit => held,
+            _ => return Err(Exhausted { requested: bytes, used, limit, by: RefusedBy::ArenaLimit }),
+        };
+        if let Some(budget) = &self.budget {
+            budget.add(bytes)?;
+        }
+        self.held.set(held);
+        Ok(())
+    }
+
+    fn release(&self, bytes: usize) {
+        self.held.set(self.held.get() - bytes);
+        if let Some(budget) = &self.budget {
+            budget.sub(bytes);
+        }
+    }
+}
+
+thread_local! {
+    static NEXT_ID: Cell<u64> = const { Cell::new(1) };
+}
+
+/// An identity no other arena on this thread has or had: handles cannot leave their thread, and 2^64 are not used up.
+#[inline]
+fn new_id() -> u64 {
+    NEXT_ID.with(|next| {
+        let id = next.get();
+        next.set(id + 1);
+        id
+    })
+}
+
+impl Arena {
+    #[inline]
+    pub(crate) fn new(pool: Pool, budget: Option<Budget>) -> Arena {
+        Arena {
+            current: RefCell::new(Chunk::empty()),
+            others: RefCell::new(Vec::new()),
+            account: Account { held: Cell::new(0), limit: Cell::new(usize::MAX), budget },
+            payer: None,
+            next_class: Cell::new(0),
+            id: new_id(),
+            pool,
+        }
+    }
+
+    /// The same arena with a limit of `bytes` on what it and its scopes hold together, beside its budget.
+    #[must_use]
+    pub fn with_limit(self, bytes: usize) -> Arena {
+        self.account.limit.set(bytes);
+        self
+    }
+
+    /// Bytes of the chunks that the arena and its scopes hold: what is charged to its budget.
+    pub fn held(&self) -> usize {
+        self.account().held.get()
+    }
+
+    /// The arena's own limit in bytes, `usize::MAX` if it has none.
+    pub fn limit(&self) -> usize {
+        self.account().limit.get()
+    }
+
+    /// The pool it takes its chunks from.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Gives everything back. References cannot be left, for this takes `&mut`; handles made before are refused from now on.
+    pub fn reset(&mut self) {
+        self.give_back();
+        self.id = new_id();
+        self.next_class.set(0);
+    }
+
+    /// An arena inside this one: it has memory of its own, given back when it is dropped, and shares limit and budget.
+    /// This one can be used at the same time.
+    ///
+    /// ```
+    /// # use nano_arena::Pool;
+    /// let arena = Pool::default().arena();
+    /// let sum = {
+    ///     let scope = arena.scope();
+    ///     let squares = scope.alloc_slice_with(1000, |n| n * n)?;
+    ///     squares.iter().sum::<usize>()
+    /// };
+    /// assert_eq!((sum, arena.held()), (332_833_500, 0));
+    /// # Ok::<(), nano_arena::Exhausted>(())
+    /// ```
+    pub fn scope(&self) -> Scope<'_> {
+        let mut arena = Arena::new(self.pool.clone(), None);
+        arena.payer = Some(NonNull::from(self.account()));
+        Scope { arena, parent: PhantomData }
+    }
+
+    // --- References -------------------------------------------------------------------------------------------------
+
+    /// Copies a string in.
+    ///
+    /// # Errors
+    /// [`Exhausted`] if a limit or the system refuses, as for all that allocates.
+    #[inline]
+    pub fn alloc_str(&self, text: &str) -> Result<&str, Exhausted> {
+        let bytes = self.alloc_slice(text.as_bytes())?;
+        // SAFETY: these are the bytes of a `str`.
+        Ok(unsafe { str::from_utf8_unchecked(bytes) })
+    }
+
+    /// Copies strings in, one behind the other.
+    ///
+    /// # Errors
+    /// As [`Arena::alloc_str`].
+    pub fn alloc_concat(&self, parts: &[&str]) -> Result<&str, Exhausted> {
+        let len = parts.iter().try_fold(0usize, |sum, part| sum.checked_add(part.len()));
+        let len = len.ok_or_else(|| self.refuse_system(usize::MAX))?;
+        let mut buffer = Buffer::with_capacity(self, len)?;
+        for part in parts {
+            buffer.push_str(part)?;
+        }
+        // SAFETY: strings one behind the other are UTF-8.
+        Ok(unsafe { str::from_utf8_unchecked(buffer.into_slice()) })
+    }
+
+    /// Writes formatted text into the arena.
+    ///
+    /// ```
+    /// # use nano_arena::Pool;
+    /// let arena = Pool::default().arena();
+    /// assert_eq!(arena.format(format_args!("{}:{}", "host", 80))?, "host:80");
+    /// # Ok::<(), nano_arena::FormatError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`FormatError::Exhausted`] as for all that allocates, [`FormatError::Display`] if one of the arguments fails to format.
+    pub fn format(&self, args: fmt::Arguments<'_>) -> Result<&str, FormatError> {
+        if let Some(text) = args.as_str() {
+            return Ok(self.alloc_str(text)?);
+        }
+        let mut buffer = Buffer::new(self);
+        buffer.push_fmt(args)?;
+        // SAFETY: only `str`s were written.
+        Ok(unsafe { str::from_utf8_unchecked(buffer.into_slice()) })
+    }
+
+    /// Moves a value in.
+    ///
+    /// # Errors
+    /// As [`Arena::alloc_str`].
+    #[inline]
+    #[allow(clippy::mut_from_ref)] // Each call hands out memory of its own.
+    pub fn alloc<T: Copy>(&self, value: T) -> Result<&mut T, Exhausted> {
+        let at = self.alloc_layout(Layout::new::<T>())?.cast::<T>();
+        // SAFETY: `at` has the layout of `T`, nobody else has it, and it lives as long as `&self` is borrowed.
+        unsafe {
+            at.write(value);
+            Ok(&mut *at.as_ptr())
+        }
+    }
+
+    /// Copies a slice in.
+    ///
+    /// # Errors
+    /// As [`Arena::alloc_str`].
+    #[inline]
+    #[allow(clippy::mut_from_ref)] // Each call hands out memory of its own.
+    pub fn alloc_slice<T: Copy>(&self, source: &[T]) -> Result<&mut [T], Exhausted> {
+        let at = self.alloc_layout(Layout::for_value(source))?.cast::<T>();
+        // SAFETY: `at` has the layout of `source`, is fresh and so does not overlap it, and lives as long as `&self` is borrowed.
+        unsafe {
+            ptr::copy_nonoverlapping(source.as_ptr(), at.as_ptr(), source.len());
+            Ok(slice::from_raw_parts_mut(at.as_ptr(), source.len()))
+        }
+    }
+
+    /// Makes a slice of `len` elements, each by calling `make` with its index. `make` may use the arena itself.
+    ///
+    /// # Errors
+    /// As [`Arena::alloc_str`]; then `make` was not called.
+    #[allow(clippy::mut_from_ref)] // Each call hands out memory of its own.
+    pub fn alloc_slice_with<T: Copy>(
+        &self,
+        len: usize,
+        mut make: impl FnMut(usize) -> T,
+    ) -> Result<&mut [T], Exhausted> {
+        let layout = Layout::array::<T>(len).map_err(|_| self.refuse_system(usize::MAX))?;
+        let at = self.alloc_layout(layout)?.cast::<T>();
+        for index in 0..len {
+            // SAFETY: `index` is under `len`, for which there is room. If `make` panics the memory is never looked at.
+            unsafe { at.add(index).write(make(index)) };
+        }
+        // SAFETY: all `len` elements were written; the memory is nobody else's and lives as long as `&self` is borrowed.
+        Ok(unsafe { slice::from_raw_parts_mut(at.as_ptr(), len) })
+    }
+
+    // --- Handles ----------------------------------------------------------------------------------------------------
+
+    /// Copies a string in and names it.
+    ///
+    /// # Errors
+    /// As [`Arena::alloc_str`].
+    #[inline]
+    pub fn store_text(&self, text: &str) -> Result<Text, Exhausted> {
+        let bytes = self.store_bytes(text.as_bytes())?;
+        // SAFETY: these are the bytes of a `str`.
+        Ok(unsafe { Text::new(bytes) })
+    }
+
+    /// Copies bytes in and names them.
+    ///
+    /// # Errors
+    /// As [`Arena::alloc_str`].
+    #[inline]
+    pub fn store_bytes(&self, bytes: &[u8]) -> Result<Bytes, Exhausted> {
+        self.store_slice(bytes)
+    }
+
+    /// Copies a slice in and names it.
+    ///
+    /// # Errors
+    /// As [`Arena::alloc_str`].
+    #[inline]
+    pub fn store_slice<T: Copy>(&self, source: &[T]) -> Result<Slice<T>, Exhausted> {
+        let stored = self.alloc_slice(source)?;
+        // SAFETY: the memory was written just now, is this arena's, and nobody else has it who could change it.
+        Ok(unsafe { Slice::new(NonNull::from(stored).cast(), source.len(), self.id) })
+    }
+
+    /// What `handle` names.
+    ///
+    /// # Panics
+    /// If `handle` is of another arena, or of this one before a [`reset`](Arena::reset): a mistake of the program, never of its input.
+    #[inline]
+    #[track_caller]
+    pub fn get<'a, H: Handle + 'a>(&'a self, handle: H) -> &'a H::Target {
+        match self.try_get(handle) {
+            Some(target) => target,
+            None => foreign(handle.arena(), self.id),
+        }
+    }
+
+    /// What `handle` names; `None` if it is not (or no more) this arena's.
+    #[inline]
+    pub fn try_get<'a, H: Handle + 'a>(&'a self, handle: H) -> Option<&'a H::Target> {
+        if handle.arena() != self.id && !handle.is_nothing() {
+            return None;
+        }
+        // SAFETY: the identity is this arena's, which is not dropped or reset while `&self` is borrowed; no two arenas of
+        // a thread ever have the same, and handles do not leave their thread.
+        Some(unsafe { handle.resolve() })
+    }
+
+    /// The bytes as text, without a copy.
+    ///
+    /// # Errors
+    /// If they are not UTF-8.
+    ///
+    /// # Panics
+    /// As [`Arena::get`].
+    #[track_caller]
+    pub fn text(&self, bytes: Bytes) -> Result<Text, Utf8Error> {
+        str::from_utf8(self.get(bytes))?;
+        // SAFETY: just checked, and what a handle names does not change.
+        Ok(unsafe { Text::new(bytes) })
+    }
+
+    /// Goes on with a list that was [detached](List::detach).
+    ///
+    /// # Panics
+    /// As [`Arena::get`].
+    #[track_caller]
+    pub fn attach<T: Copy>(&self, draft: Draft<T>) -> List<'_, T> {
+        List::attach(self, draft)
+    }
+
+    // --- Inside -----------------------------------------------------------------------------------------------------
+
+    #[inline]
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    #[inline]
+    fn account(&self) -> &Account {
+        match self.payer {
+            None => &self.account,
+            // SAFETY: only a `Scope` has a payer, which borrows the paying arena (through its parents) as long as it lives.
+            Some(payer) => unsafe { payer.as_ref() },
+        }
+    }
+
+    /// Room in the current chunk.
+    pub(crate) fn room(&self) -> usize {
+        self.current.borrow().room()
+    }
+
+    /// Memory of `layout` that nobody else has, and that stays until the arena is dropped or reset.
+    #[inline]
+    pub(crate) fn alloc_layout(&self, layout: Layout) -> Result<NonNull<u8>, Exhausted> {
+        if let Some(at) = self.current.borrow().cut(layout) {
+            return Ok(at);
+        }
+        self.alloc_slow(layout)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn alloc_slow(&self, layout: Layout) -> Result<NonNull<u8>, Exhausted> {
+        if layout.size() == 0 {
+            return Ok(NonNull::without_provenance(align_of_layout(layout)));
+        }
+        let Some(need) = chunk::need(layout) else { return Err(self.refuse_system(layout.size())) };
+        let chunk = self.acquire(need, self.next_class.get(), layout.size())?;
+        let Some(at) = chunk.cut(layout) else {
+            self.put_back(chunk);
+            return Err(self.refuse_system(layout.size()));
+        };
+        self.next_class.set(self.pool.class_after(self.next_class.get()));
+        let mut current = self.current.borrow_mut();
+        if current.bytes() == 0 {
+            *current = chunk;
+            return Ok(at);
+        }
+        let mut others = self.others.borrow_mut();
+        if others.try_reserve(1).is_err() {
+            self.put_back(chunk);
+            return Err(self.refuse_system(layout.size()));
+        }
+        // The one with more room goes on being cut: a large value in a chunk of its own leaves the current one in place.
+        if chunk.room() > current.room() {
+            others.push(std::mem::replace(&mut *current, chunk));
+        } else {
+            others.push(chunk);
+        }
+        Ok(at)
+    }
+
+    /// A block of its own of at least `need` bytes, if possible of `want`, and its length. It goes back to the pool by
+    /// [`Arena::release_block`], at the latest with the arena.
+    pub(crate) fn alloc_block(
+        &self,
+        need: usize,
+        want: usize,
+        align: usize,
+    ) -> Result<(NonNull<u8>, usize), Exhausted> {
+        let mut others = self.others.borrow_mut();
+        if others.try_reserve(1).is_err() {
+            return Err(self.refuse_system(need));
+        }
+        let padded = |size: usize| size.checked_add(align - 1);
+        let (Some(padded_need), Some(padded_want)) = (padded(need), padded(want.max(need))) else {
+            return Err(self.refuse_system(need));
+        };
+        let mut chunk = match self.acquire(padded_want, 0, need) {
+            Ok(chunk) => chunk,
+            Err(_) if padded_want > padded_need => self.acquire(padded_need, 0, need)?,
+            Err(refusal) => return Err(refusal),
+        };
+        match chunk.cut_all(align) {
+            Some(block) => {
+                others.push(chunk);
+                Ok(block)
+            }
+            None => {
+                self.put_back(chunk);
+                Err(self.refuse_system(need))
+            }
+        }
+    }
+
+    /// Gives a block back.
+    ///
+    /// # Safety
+    /// `block` is from this arena's [`Arena::alloc_block`], and nobody looks at it any more.
+    pub(crate) unsafe fn release_block(&self, block: NonNull<u8>) {
+        let mut others = self.others.borrow_mut();
+        // From the end: what grows is mostly the youngest.
+        if let Some(index) = others.iter().rposition(|chunk| chunk.is_block(block)) {
+            let chunk = others.swap_remove(index);
+            self.put_back(chunk);
+        }
+    }
+
+    /// A chunk with at least `need` usable bytes, charged: of class `class` or more if the limits allow, else as small as may be.
+    fn acquire(&self, need: usize, class: u8, requested: usize) -> Result<Chunk, Exhausted> {
+        let roomy = self.pool.size_for(need, class);
+        let mut refusal = match roomy {
+            Some(size) => match self.acquire_size(size) {
+                Ok(chunk) => return Ok(chunk),
+                Err(refusal) => refusal,
+            },
+            None => Exhausted::system(requested),
+        };
+        let mut least = roomy.map_or(usize::MAX, |size| size.bytes);
+        for size in [self.pool.size_for(need, 0), self.pool.exact_size(need)].into_iter().flatten() {
+            if size.bytes < least {
+                least = size.bytes;
+                match self.acquire_size(size) {
+                    Ok(chunk) => return Ok(chunk),
+                    Err(e) => refusal = e,
+                }
+            }
+        }
+        refusal.requested = requested;
+        self.count(&refusal);
+        Err(refusal)
+    }
+
+    #[inline]
+    fn acquire_size(&self, size: Size) -> Result<Chunk, Exhausted> {
+        let account = self.account();
+        account.charge(size.bytes)?;
+        let Some(chunk) = self.pool.take(size) else {
+            account.release(size.bytes);
+            return Err(Exhausted::system(size.bytes));
+        };
+        if chunk.bytes() != size.bytes {
+            return self.recharge(chunk, size.bytes);
+        }
+        Ok(chunk)
+    }
+
+    /// Puts right a charge that was not what the chunk turned out to cost.
+    #[cold]
+    fn recharge(&self, chunk: Chunk, charged: usize) -> Result<Chunk, Exhausted> {
+        self.account().release(charged);
+        match self.account().charge(chunk.bytes()) {
+            Ok(()) => Ok(chunk),
+            Err(refusal) => {
+                self.pool.give(chunk);
+                Err(refusal)
+            }
+        }
+    }
+
+    fn put_back(&self, chunk: Chunk) {
+        self.account().release(chunk.bytes());
+        self.pool.give(chunk);
+    }
+
+    fn count(&self, refusal: &Exhausted) {
+        match refusal.by {
+            RefusedBy::System => self.pool.count_refused_by_system(),
+            RefusedBy::ArenaLimit => self.pool.count_refused_by_limit(),
+            RefusedBy::Budget => {
+                self.pool.count_refused_by_limit();
+                if let Some(budget) = &self.account().budget {
+                    budget.count_refusal();
+                }
+            }
+        }
+    }
+
+    /// The error for what no system has, counted.
+    pub(crate) fn refuse_system(&self, requested: usize) -> Exhausted {
+        let refusal = Exhausted::system(requested);
+        self.count(&refusal);
+        refusal
+    }
+
+    #[inline]
+    fn give_back(&mut self) {
+        let current = std::mem::replace(self.current.get_mut(), Chunk::empty());
+        if current.bytes() > 0 {
+            self.put_back(current);
+        }
+        while let Some(chunk) = self.others.get_mut().pop() {
+            self.put_back(chunk);
+        }
+    }
+}
+
+impl Drop for Arena {
+    #[inline]
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+impl fmt::Debug for Arena {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arena").field("id", &self.id).field("held", &self.held()).finish_non_exhaustive()
+    }
+}
+
+/// The alignment of `layout`, which is never zero.
+fn align_of_layout(layout: Layout) -> std::num::NonZero<usize> {
+    std::num::NonZero::new(layout.align()).unwrap_or(std::num::NonZero::<usize>::MIN)
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+pub(crate) fn foreign(handle: u64, arena: u64) -> ! {
+    panic!("a handle of arena {handle} was used with arena {arena}, or after a reset")
+}
+
+/// An [`Arena`] inside another, made by [`Arena::scope`] and used as one. What it holds is given back when it is dropped.
+#[derive(Debug)]
+pub struct Scope<'parent> {
+    arena: Arena,
+    /// Holds the paying arena in place: see `Arena::account`.
+    parent: PhantomData<&'parent Arena>,
+}
+
+impl Deref for Scope<'_> {
+    type Target = Arena;
+
+    #[inline]
+    fn deref(&self) -> &Arena {
+        &self.arena
+    }
+}
