@@ -65,7 +65,8 @@ fn valgrind(crates: &[String], target: &str) -> Result<(), String> {
     // Still-reachable memory is what the test harness keeps till its end; lost memory is an error.
     test.env(
         runner,
-        "valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,indirect",
+        "valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect \
+         --errors-for-leak-kinds=definite,indirect",
     )
     // Everything runs twenty times slower: fewer random cases.
     .env("PROPTEST_CASES", "16");
