@@ -179,7 +179,8 @@ impl<T> Mailbox<T> {
     /// The oldest message, or `None` if there is none now.
     ///
     /// After an [`Event::Mail`](crate::Event::Mail), take until `None`: there is no other event for messages that
-    /// were there already (but see [`Mailbox::requeue`]).
+    /// were there already (but see [`Mailbox::requeue`]). A message that is taken before its event comes leaves
+    /// the event to find nothing.
     pub fn take(&self) -> Option<T> {
         let mut taken = self.taken.borrow_mut();
         if taken.is_empty() {

@@ -350,3 +350,7 @@ impl Wheel {
         self.stale = 0;
     }
 }
+
+#[cfg(test)]
+#[path = "wheel_tests.rs"]
+mod tests;

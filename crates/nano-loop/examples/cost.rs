@@ -1,0 +1,227 @@
+//! Prints what the loop's operations cost on this machine: `cargo run --release --example cost`.
+//! Each figure is the best of several runs, so that what else the machine does stays out.
+
+use nano_loop::mio::net::UnixStream;
+use nano_loop::mio::{Events, Poll, Token};
+use nano_loop::{Capacity, Config, Event, Interest, Loop, Moment, Wait};
+use std::hint::black_box;
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+const RUNS: usize = 9;
+
+/// The best of several runs, in nanoseconds for each of `count`.
+fn best(count: usize, mut run: impl FnMut() -> Duration) -> f64 {
+    (0..RUNS).map(|_| run().as_nanos() as f64 / count as f64).fold(f64::INFINITY, f64::min)
+}
+
+fn line(what: &str, nanos: f64) {
+    println!("{what:<66} {nanos:>9.1} ns");
+}
+
+fn main() -> std::io::Result<()> {
+    readiness(64)?;
+    readiness(1)?;
+    polls()?;
+    timers();
+    mail()?;
+    Ok(())
+}
+
+/// Bare mio and the loop over the same sockets: only the poll and the taking of events is timed.
+fn readiness(sockets: usize) -> std::io::Result<()> {
+    const ROUNDS: usize = 3000;
+    let mut pairs = (0..sockets).map(|_| UnixStream::pair()).collect::<Result<Vec<_>, _>>()?;
+    fn fill(pairs: &mut [(UnixStream, UnixStream)]) {
+        pairs.iter_mut().for_each(|(_, far)| far.write_all(b"x").unwrap());
+    }
+    fn empty(pairs: &mut [(UnixStream, UnixStream)]) {
+        pairs.iter_mut().for_each(|(near, _)| assert_eq!(near.read(&mut [0; 8]).unwrap(), 1));
+    }
+    let mut poll = Poll::new()?;
+    let mut events = Events::with_capacity(1024);
+    for (key, (near, _)) in pairs.iter_mut().enumerate() {
+        poll.registry().register(near, Token(key), Interest::READABLE)?;
+    }
+    let bare = best(ROUNDS, || {
+        let mut spent = Duration::ZERO;
+        for _ in 0..ROUNDS {
+            fill(&mut pairs);
+            let start = Instant::now();
+            poll.poll(&mut events, None).unwrap();
+            let mut count = 0;
+            for event in &events {
+                black_box((event.token(), event.is_readable(), event.is_read_closed()));
+                count += 1;
+            }
+            spent += start.elapsed();
+            assert_eq!(count, sockets);
+            empty(&mut pairs);
+        }
+        spent
+    });
+    pairs.iter_mut().for_each(|(near, _)| poll.registry().deregister(near).unwrap());
+    let lp = Loop::new(Config::default())?;
+    for (key, (near, _)) in pairs.iter_mut().enumerate() {
+        lp.register(near, Interest::READABLE, key as u64)?;
+    }
+    let mut looped = |with_timer: bool| {
+        let timer = with_timer.then(|| lp.insert(lp.refresh_now() + Duration::from_secs(3600), 0));
+        let nanos = best(ROUNDS, || {
+            let mut spent = Duration::ZERO;
+            for _ in 0..ROUNDS {
+                fill(&mut pairs);
+                let start = Instant::now();
+                lp.poll(Wait::UntilNext).unwrap();
+                let mut count = 0;
+                while let Some(event) = lp.next() {
+                    black_box(event);
+                    count += 1;
+                }
+                spent += start.elapsed();
+                assert_eq!(count, sockets);
+                empty(&mut pairs);
+            }
+            spent
+        });
+        timer.map(|timer| lp.cancel(timer));
+        nanos
+    };
+    let (without, with) = (looped(false), looped(true));
+    println!("{sockets} ready sources:");
+    line("  bare mio: poll and look at each event", bare);
+    line("  nano-loop: poll and next", without);
+    line("  nano-loop, with a timer an hour off", with);
+    line(
+        "  so nano-loop adds, for each event (with its part of the poll)",
+        (without - bare) / sockets as f64,
+    );
+    Ok(())
+}
+
+fn polls() -> std::io::Result<()> {
+    const COUNT: usize = 100_000;
+    let mut poll = Poll::new()?;
+    let mut events = Events::with_capacity(1024);
+    println!("nothing ready:");
+    line(
+        "  bare mio: poll",
+        best(COUNT, || {
+            let start = Instant::now();
+            (0..COUNT).for_each(|_| poll.poll(&mut events, Some(Duration::ZERO)).unwrap());
+            start.elapsed()
+        }),
+    );
+    let lp = Loop::new(Config::default())?;
+    line(
+        "  nano-loop: poll",
+        best(COUNT, || {
+            let start = Instant::now();
+            (0..COUNT).for_each(|_| lp.poll(Wait::Now).unwrap());
+            start.elapsed()
+        }),
+    );
+    let probe = lp.probe();
+    line(
+        "  probe.has_work() (from this thread)",
+        best(COUNT, || {
+            let start = Instant::now();
+            (0..COUNT).for_each(|_| assert!(!black_box(&probe).has_work()));
+            start.elapsed()
+        }),
+    );
+    Ok(())
+}
+
+fn timers() {
+    const COUNT: usize = 1_000_000;
+    println!("timers, a million at once, over a minute:");
+    let mut random = 1u64;
+    let mut deadline = move || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        Moment::from_nanos(random % 60_000_000_000)
+    };
+    let (lp, sim) = Loop::simulated(1);
+    let mut ids = Vec::with_capacity(COUNT);
+    let start = Instant::now();
+    ids.extend((0..COUNT).map(|key| lp.insert(deadline(), key as u64)));
+    line("  insert, cold", start.elapsed().as_nanos() as f64 / COUNT as f64);
+    let start = Instant::now();
+    ids.drain(..).for_each(|id| assert!(lp.cancel(id)));
+    line("  cancel", start.elapsed().as_nanos() as f64 / COUNT as f64);
+    let start = Instant::now();
+    ids.extend((0..COUNT).map(|key| lp.insert(deadline(), key as u64)));
+    line("  insert, warm", start.elapsed().as_nanos() as f64 / COUNT as f64);
+    let start = Instant::now();
+    let mut fired = 0;
+    while fired < COUNT {
+        sim.advance(Duration::from_millis(1));
+        lp.poll(Wait::Now).unwrap();
+        while let Some(event) = lp.next() {
+            black_box(event);
+            fired += 1;
+        }
+    }
+    line("  fire and deliver, polled every millisecond", start.elapsed().as_nanos() as f64 / COUNT as f64);
+    println!("timers, one at a time (a connection's time limit):");
+    let mut last = lp.insert(lp.now() + Duration::from_secs(60), 0);
+    line(
+        "  cancel and insert",
+        best(COUNT, || {
+            let start = Instant::now();
+            for _ in 0..COUNT {
+                lp.cancel(last);
+                last = lp.insert(lp.now() + Duration::from_secs(60), 0);
+            }
+            start.elapsed()
+        }),
+    );
+}
+
+fn mail() -> std::io::Result<()> {
+    const COUNT: usize = 100_000;
+    let lp = Loop::new(Config::default())?;
+    let (sender, mailbox) = lp.mailbox(1, Capacity::Unbounded);
+    println!("mail, on one thread:");
+    line(
+        "  send and take, a hundred at a time, with the poll",
+        best(COUNT, || {
+            let start = Instant::now();
+            for _ in 0..COUNT / 100 {
+                (0..100).for_each(|number| sender.send(number).unwrap());
+                lp.poll(Wait::UntilNext).unwrap();
+                while let Some(event) = lp.next() {
+                    assert_eq!(event, Event::Mail { key: 1 });
+                    while mailbox.take().is_some() {}
+                }
+            }
+            start.elapsed()
+        }),
+    );
+    println!("mail, between threads, one message under way (two wake-ups of the system in each):");
+    const TURNS: usize = 20_000;
+    let (back, answers) = std::sync::mpsc::channel();
+    let answered = std::thread::spawn(move || {
+        for _ in 0..TURNS {
+            if sender.send(1).is_err() || answers.recv().is_err() {
+                return;
+            }
+        }
+    });
+    let start = Instant::now();
+    let mut turns = 0;
+    while turns < TURNS {
+        lp.poll(Wait::UntilNext)?;
+        while lp.next().is_some() {
+            while mailbox.take().is_some() {
+                turns += 1;
+                let _ = back.send(());
+            }
+        }
+    }
+    line("  there and back", start.elapsed().as_nanos() as f64 / TURNS as f64);
+    let _ = answered.join();
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! The README's example is the one in examples/.
+
+#[test]
+fn the_example_is_the_readmes() {
+    let readme = include_str!("../../README.md");
+    let example = include_str!("../../examples/echo.rs");
+    let (_, code) = readme.split_once("```rust,no_run\n").unwrap();
+    let (code, _) = code.split_once("```").unwrap();
+    assert!(example.ends_with(code), "examples/echo.rs differs from the README");
+}
