@@ -310,3 +310,78 @@ pub fn take_value(args: &mut Vec<String>, name: &str) -> Result<Option<String>, 
 pub fn no_more(args: &[String]) -> Result<(), String> {
     if args.is_empty() { Ok(()) } else { Err(format!("does not know `{}`; see --help", args.join(" "))) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_shown_as_typed() {
+        let mut command = Command::new("sh");
+        assert_eq!(
+            show(command.args(["-c", "echo 'a b'", "plain", ""])),
+            r"sh -c 'echo '\''a b'\''' plain ''"
+        );
+        assert_eq!(show(Command::new("/opt/toolchain/bin/cargo").arg("test")), "cargo test");
+    }
+
+    #[test]
+    fn durations_read_well() {
+        let shown =
+            [0.24, 14.9, 60.0, 185.0, 4330.0].map(|seconds| duration(Duration::from_secs_f64(seconds)));
+        assert_eq!(shown, ["0.2 s", "14 s", "1 min 00 s", "3 min 05 s", "1 h 12 min"]);
+    }
+
+    #[test]
+    fn options_are_taken_in_both_forms() {
+        let mut args: Vec<String> = ["a", "--port", "1", "--work=x", "--flag"].map(String::from).into();
+        assert_eq!(take_value(&mut args, "--port"), Ok(Some("1".into())));
+        assert_eq!(take_value(&mut args, "--work"), Ok(Some("x".into())));
+        assert_eq!(take_value(&mut args, "--work"), Ok(None));
+        assert!(take_value(&mut args, "--flag").is_err());
+        assert!(take_flag(&mut args, "--flag") && !take_flag(&mut args, "--flag"));
+        assert_eq!(no_more(&args), Err("does not know `a`; see --help".into()));
+    }
+
+    #[test]
+    fn failures_carry_what_the_program_said() {
+        let error = capture(Command::new("sh").args(["-c", "echo why >&2; exit 3"])).unwrap_err();
+        assert!(error.contains("exit status: 3") && error.contains("why"), "{error}");
+        assert!(
+            capture(&mut Command::new("/nonexistent/program")).unwrap_err().contains("cannot be started")
+        );
+    }
+
+    #[test]
+    fn a_file_is_written_whole_or_not_at_all() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+                Err(std::io::Error::other("the disk is gone"))
+            }
+        }
+        let folder = std::env::temp_dir().join(format!("xtask-util-{}", std::process::id()));
+        let file = folder.join("deep/file");
+        write_whole(&file, &mut &b"first"[..]).unwrap();
+        assert!(
+            write_whole(&file, &mut (&b"second"[..]).chain(Broken)).unwrap_err().contains("the disk is gone")
+        );
+        assert_eq!(fs::read(&file).unwrap(), b"first");
+        assert_eq!(
+            fs::read_dir(folder.join("deep")).unwrap().count(),
+            1,
+            "the unfinished file was left behind"
+        );
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_failed_long_command_names_its_log() {
+        let log = std::env::temp_dir().join(format!("xtask-log-{}", std::process::id()));
+        let error =
+            run_logged("work", Command::new("sh").args(["-c", "echo the cause; exit 1"]), &log, |_| None)
+                .unwrap_err();
+        assert!(error.contains("the cause") && error.contains(&log.display().to_string()), "{error}");
+        fs::remove_file(&log).unwrap();
+    }
+}

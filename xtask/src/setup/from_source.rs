@@ -42,7 +42,7 @@ pub fn notice(build: Build, work: &Path) -> String {
     format!(
         "building V8 ({build}) from the sources of the `v8` crate. This takes 45 minutes on two free cores, and about 12 GB in\n  \
          {}\n  \
-         (empty it afterwards if you like). It installs Debian packages ({}),\n  \
+         (delete it afterwards if you like). It installs Debian packages ({}),\n  \
          gn from PyPI and bindgen from the Rust registry, the last two in that folder only.\n  \
          It may be interrupted: the same command goes on where it stopped.",
         work.display(),

@@ -132,10 +132,10 @@ fn from_archive(archive: &str, library: &str, binding: &str) -> Result<(), Strin
     if remote(archive) {
         return take(archive, "", library, binding);
     }
-    // A single file does not say which build it is, except by its name.
+    // A single file does not say which build it is, unless it kept its name.
     let name = folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    if name.contains("_ptrcomp") != library.contains("_ptrcomp") {
-        return Err(format!("the file's name says that it is not {library}"));
+    if name.contains("rusty_v8") && name.contains("_ptrcomp") != library.contains("_ptrcomp") {
+        return Err(format!("by its name it is another build than {library}"));
     }
     install(folder, None, library, binding, true)
 }
