@@ -2,7 +2,7 @@
 //
 // A header list is a flat array: lower-case name, value, lower-case name, value, in the order in which they were appended.
 // (The case that a name was written in is not kept: it can be told apart neither in JavaScript nor, by RFC 9110 §5.1, by a
-// peer.) The headers of an incoming request stay on the native side until something iterates over them.
+// peer.) The headers of an incoming request stay in its head (incoming.js) until something iterates over them.
 //
 // Guards are "none", "request", "response" and "immutable". The lists of forbidden names that the standard gives for
 // "request" and "response" protect a browser's user from a page; a server sets Cookie, Host, Set-Cookie and so on itself,
@@ -17,6 +17,7 @@ const {
   MapPrototypeGetSize,
   MapPrototypeSet,
   ObjectGetOwnPropertySymbols,
+  ObjectKeys,
   ObjectPrototypePropertyIsEnumerable,
   ReflectOwnKeys,
   StringPrototypeCharCodeAt,
@@ -27,6 +28,7 @@ const {
 } = internal.primordials;
 const webidl = internal.webidl;
 const { converters } = webidl;
+const { headGet, headList } = internal.incoming;
 
 const GUARD_NONE = 0;
 const GUARD_REQUEST = 1;
@@ -149,14 +151,11 @@ function convertRecord(init, prefix, context) {
   const list = [];
   if (ops.isProxy !== undefined && !ops.isProxy(init)) {
     // Cloning an ordinary object reads the same members in the same order, and many times faster than asking for its keys.
-    const copy = { __proto__: null, ...init };
-    for (const name in copy) {
-      const value = copy[name];
-      ArrayPrototypePush(
-        list,
-        converters.ByteString(name, prefix, context),
-        converters.ByteString(value, prefix, context),
-      );
+    const copy = { ...init };
+    const names = ObjectKeys(copy);
+    for (let i = 0; i < names.length; i++) {
+      const name = converters.ByteString(names[i], prefix, context);
+      ArrayPrototypePush(list, name, converters.ByteString(copy[names[i]], prefix, context));
     }
     if (ObjectGetOwnPropertySymbols(copy).length !== 0) {
       throw new TypeError(`${prefix}: a key of ${context} is a Symbol and cannot be converted to a string.`);
@@ -260,29 +259,28 @@ function serializeList(list) {
 
 const constructorKey = webidl.constructorKey;
 
-let isHeaders, getList, getRequestId;
+let isHeaders, getList, getSorted;
 
 class Headers {
-  // null: still on the native side
+  // null: still in the head
   #list;
   #guard = GUARD_NONE;
-  // -1: not of an incoming request
-  #requestId = -1;
+  // The head of an incoming request (incoming.js), or null.
+  #head = null;
   // What iteration sees, until the next change.
   #sorted = null;
 
   static {
     isHeaders = (value) => typeof value === "object" && value !== null && #list in value;
-    getList = (headers) => headers.#list ??= ops.requestHeaders(headers.#requestId);
-    // The request whose native headers these still are, or -1.
-    getRequestId = (headers) => headers.#list === null ? headers.#requestId : -1;
+    getList = (headers) => headers.#list ??= headList(headers.#head);
+    getSorted = (headers) => headers.#sorted ??= sortAndCombine(getList(headers));
   }
 
-  constructor(init = undefined, list = undefined, guard = GUARD_NONE, requestId = -1) {
+  constructor(init = undefined, list = undefined, guard = GUARD_NONE, head = null) {
     if (init === constructorKey) {
       this.#list = list;
       this.#guard = guard;
-      this.#requestId = requestId;
+      this.#head = head;
     } else if (init === undefined) {
       this.#list = [];
     } else {
@@ -322,7 +320,7 @@ class Headers {
     const prefix = "Failed to execute 'get' on 'Headers'";
     webidl.requiredArguments(arguments.length, 1, prefix);
     name = normalizeName(converters.ByteString(name, prefix, "Argument 1"), prefix);
-    return list === null ? ops.requestHeader(this.#requestId, name) : listGet(list, name);
+    return list === null ? headGet(this.#head, name) : listGet(list, name);
   }
 
   getSetCookie() {
@@ -339,7 +337,7 @@ class Headers {
     const prefix = "Failed to execute 'has' on 'Headers'";
     webidl.requiredArguments(arguments.length, 1, prefix);
     name = normalizeName(converters.ByteString(name, prefix, "Argument 1"), prefix);
-    return list === null ? ops.requestHeader(this.#requestId, name) !== null : listContains(list, name);
+    return list === null ? headGet(this.#head, name) !== null : listContains(list, name);
   }
 
   set(name, value) {
@@ -352,13 +350,7 @@ class Headers {
     value = normalizeValue(value, prefix);
     listSet(this.#writable(prefix), name, value);
   }
-
-  static {
-    Headers.sorted = (headers) => headers.#sorted ??= sortAndCombine(getList(headers));
-  }
 }
-const getSorted = Headers.sorted;
-delete Headers.sorted;
 webidl.configureInterface(Headers);
 webidl.pairIterable(Headers, "Headers", getSorted);
 const headersIterator = Headers.prototype[SymbolIterator];
@@ -368,9 +360,9 @@ function makeHeaders(list, guard) {
   return new Headers(constructorKey, list, guard);
 }
 
-// The immutable headers of the incoming request `id`.
-function makeIncomingHeaders(id) {
-  return new Headers(constructorKey, null, GUARD_IMMUTABLE, id);
+// The immutable headers of an incoming request, which stay in its head until something iterates over them.
+function makeIncomingHeaders(head) {
+  return new Headers(constructorKey, null, GUARD_IMMUTABLE, head);
 }
 
 // The header lines of a Headers object: "name: value\r\n" for each, checked when they were set.
@@ -388,7 +380,6 @@ internal.fetch = {
   convertHeadersInit,
   copyList,
   getHeaderList: getList,
-  getHeadersRequestId: getRequestId,
   getSortedHeaders: getSorted,
   isHeaders,
   isToken,

@@ -1,0 +1,385 @@
+// Bodies and the Body mixin (Fetch Standard §2.2.4, §5.3).
+//
+// A body keeps its source as it was given (a string stays a string) and becomes a stream only when somebody asks for
+// `body`. So an answer of text is neither encoded nor streamed in JavaScript.
+// Knows Request and Response only through the functions that they hand to `mixinBody`.
+
+const {
+  ArrayBufferIsView,
+  JSONParse,
+  ObjectDefineProperty,
+  ObjectGetOwnPropertyDescriptor,
+  PromisePrototypeThen,
+  PromiseReject,
+  PromiseResolve,
+  StringPrototypeSlice,
+  StringPrototypeToWellFormed,
+  TypeError,
+  TypedArrayPrototypeGetBuffer,
+  TypedArrayPrototypeGetByteLength,
+  TypedArrayPrototypeGetSymbolToStringTag,
+  Uint8Array,
+  hideObjectPrototype,
+} = internal.primordials;
+const webidl = internal.webidl;
+const { converters } = webidl;
+const { copyBytes, utf8Decode } = internal.encoding;
+const { blobBytes, blobText, getChunks, getSize, getType, isBlob, makeBlob } = internal.file;
+const { extractMimeType, getParameter, serializeMimeType } = internal.mime;
+
+// What the source of a body is.
+const STRING = 0;
+// A Uint8Array that nobody else can change.
+const BYTES = 1;
+const BLOB = 2;
+// Nothing but the stream itself.
+const STREAM = 3;
+// An incoming request's body: the request's id.
+const INCOMING = 4;
+
+// Larger bodies made of several pieces are sent piece by piece.
+const CONCATENATE_BYTES_MAX = 256 * 1024;
+
+// A body (§2.2.4). Its length is not kept: it is that of the source.
+const InnerBody = hideObjectPrototype(class InnerBody {
+  constructor(kind, source, stream) {
+    this.kind = kind;
+    this.source = source;
+    // null: not asked for yet
+    this.stream = stream;
+    // Consumed without a stream ever having been made, or handed over to another object.
+    this.used = false;
+    // The source belongs to a clone too.
+    this.shared = false;
+  }
+});
+
+// ---------------------------------------------------------------------------------------------------------------------
+// BodyInit
+
+// The conversion to BodyInit, by type of the argument: strings come back well-formed, objects as they are. §5.2
+function convertBodyInit(V, prefix, context) {
+  if (typeof V === "string") return StringPrototypeToWellFormed(V);
+  if (typeof V === "object" && V !== null) {
+    if (internal.streams.isReadableStream(V) || isBlob(V)) return V;
+    if (ArrayBufferIsView(V) || webidl.isArrayBuffer(V)) return converters.BufferSource(V, prefix, context);
+    if (internal.formData.isFormData(V) || internal.searchParams.isURLSearchParams(V)) return V;
+  }
+  return converters.USVString(V, prefix, context);
+}
+
+// The type that goes with the body extracted last, or null.
+let extractedType = null;
+
+function takeExtractedType() {
+  return extractedType;
+}
+
+// "extract a body" from a converted BodyInit; its type is left for takeExtractedType(). §5.2
+function extractBody(object, prefix) {
+  if (typeof object === "string") {
+    extractedType = "text/plain;charset=UTF-8";
+    return new InnerBody(STRING, object, null);
+  }
+  if (internal.streams.isReadableStream(object)) {
+    extractedType = null;
+    if (internal.streams.isDisturbed(object) || internal.streams.isLocked(object)) {
+      throw new TypeError(`${prefix}: the body's stream is locked, or has been read from already.`);
+    }
+    return new InnerBody(STREAM, null, object);
+  }
+  if (isBlob(object)) {
+    extractedType = getType(object) || null;
+    return new InnerBody(BLOB, object, null);
+  }
+  if (internal.formData.isFormData(object)) {
+    const { blob, type } = internal.formData.serializeMultipart(internal.formData.getEntries(object));
+    extractedType = type;
+    return new InnerBody(BLOB, blob, null);
+  }
+  if (internal.searchParams.isURLSearchParams(object)) {
+    extractedType = "application/x-www-form-urlencoded;charset=UTF-8";
+    const { getParamsList, serializeUrlEncoded } = internal.searchParams;
+    return new InnerBody(STRING, serializeUrlEncoded(getParamsList(object)), null);
+  }
+  extractedType = null;
+  return new InnerBody(BYTES, copyBytes(object), null);
+}
+
+function makeStringBody(string) {
+  return new InnerBody(STRING, string, null);
+}
+
+function makeIncomingBody(id) {
+  return new InnerBody(INCOMING, id, null);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Streams of bodies
+
+// A native source of one chunk.
+function makeBytesSource(getBytes) {
+  let done = false;
+  return {
+    __proto__: null,
+    pull() {
+      if (done) return null;
+      done = true;
+      const bytes = getBytes();
+      return TypedArrayPrototypeGetByteLength(bytes) === 0 ? null : bytes;
+    },
+    cancel() {
+      done = true;
+    },
+  };
+}
+
+// The source of an incoming request's body. `requestId` tells the native side which body it is, so that one that is passed
+// on untouched need not come through JavaScript.
+function makeIncomingSource(id) {
+  return {
+    __proto__: null,
+    requestId: id,
+    pull: () => ops.bodyRead(id),
+    cancel: () => ops.bodyCancel(id),
+    // What is left as one Uint8Array, or a promise of it.
+    readAll: () => ops.bodyReadAll(id),
+  };
+}
+
+// The body's stream, made when first asked for.
+function bodyStream(body) {
+  if (body.stream !== null) return body.stream;
+  const { createNativeReadableStream } = internal.streams;
+  const { source } = body;
+  if (body.used) {
+    // It was read without a stream: what is left is one that has been read to its end.
+    const stream = createNativeReadableStream(makeBytesSource(() => new Uint8Array(0)));
+    internal.streams.readAllBytes(stream);
+    return body.stream = stream;
+  }
+  switch (body.kind) {
+    case STRING:
+      return body.stream = createNativeReadableStream(makeBytesSource(() => ops.utf8Encode(source)));
+    case BYTES:
+      return body.stream = createNativeReadableStream(makeBytesSource(() => body.shared ? copyBytes(source) : source));
+    case BLOB:
+      return body.stream = internal.file.blobStream(source);
+    default:
+      return body.stream = createNativeReadableStream(makeIncomingSource(source));
+  }
+}
+
+// "unusable", also where no stream was made. §5.3
+function isUnusable(body) {
+  if (body.used) return true;
+  const { stream } = body;
+  return stream !== null && (internal.streams.isDisturbed(stream) || internal.streams.isLocked(stream));
+}
+
+function isUsed(body) {
+  return body.used || (body.stream !== null && internal.streams.isDisturbed(body.stream));
+}
+
+// "clone a body": the new one; the old one may change its stream. §2.2.4
+function cloneBody(body) {
+  if (body.stream === null && body.kind !== INCOMING) {
+    const clone = new InnerBody(body.kind, body.source, null);
+    body.shared = clone.shared = true;
+    return clone;
+  }
+  const branches = internal.streams.readableStreamTee(bodyStream(body));
+  body.kind = STREAM;
+  body.source = null;
+  body.stream = branches[0];
+  return new InnerBody(STREAM, null, branches[1]);
+}
+
+// The body moves to another object; the old one is left used. §5.4, "create a proxy"
+function transferBody(body) {
+  const moved = new InnerBody(body.kind, body.source, null);
+  moved.shared = body.shared;
+  if (body.stream !== null) {
+    // Whoever holds the old stream must find it locked.
+    moved.kind = STREAM;
+    moved.source = null;
+    moved.stream = internal.streams.createProxyStream(body.stream);
+  }
+  body.used = true;
+  return moved;
+}
+
+// For whoever sends the body: null, a string, a Uint8Array (not to be changed) or a ReadableStream. The body is used then.
+function takeBody(body) {
+  if (body === null) return null;
+  if (isUnusable(body)) throw new TypeError("The body has already been used, or its stream is locked.");
+  if (body.stream !== null) return body.stream;
+  switch (body.kind) {
+    case STRING:
+    case BYTES:
+      body.used = true;
+      return body.source;
+    case BLOB: {
+      const chunks = getChunks(body.source);
+      if (chunks.length !== 1 && getSize(body.source) > CONCATENATE_BYTES_MAX) return bodyStream(body);
+      body.used = true;
+      return chunks.length === 1 ? chunks[0] : blobBytes(body.source);
+    }
+    default:
+      return bodyStream(body);
+  }
+}
+
+// The length in bytes where it is known and not that of a string or Uint8Array, or -1.
+function bodyLength(body) {
+  return body !== null && body.kind === BLOB ? getSize(body.source) : -1;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Consuming. §5.3
+
+function isBytes(value) {
+  return TypedArrayPrototypeGetSymbolToStringTag(value) === "Uint8Array";
+}
+
+// All bytes, as a new Uint8Array or a promise of one. The body is usable, and used afterwards.
+function readAll(body) {
+  if (body.stream !== null) return internal.streams.readAllBytes(body.stream);
+  body.used = true;
+  switch (body.kind) {
+    case STRING:
+      return ops.utf8Encode(body.source);
+    case BYTES:
+      return body.shared ? copyBytes(body.source) : body.source;
+    case BLOB:
+      return blobBytes(body.source);
+    default:
+      return ops.bodyReadAll(body.source);
+  }
+}
+
+// All of it as text, or a promise of it.
+function readText(body) {
+  if (body.stream === null) {
+    if (body.kind === STRING) {
+      body.used = true;
+      const { source } = body;
+      return source[0] === "\ufeff" ? StringPrototypeSlice(source, 1) : source;
+    }
+    if (body.kind === BLOB) {
+      body.used = true;
+      return blobText(body.source);
+    }
+  }
+  const bytes = readAll(body);
+  return isBytes(bytes) ? utf8Decode(bytes) : PromisePrototypeThen(bytes, utf8Decode);
+}
+
+// "package data" for formData(). §5.3
+function parseFormData(bytes, mimeType) {
+  const essence = mimeType === null ? "" : mimeType.essence;
+  if (essence === "multipart/form-data") {
+    const boundary = getParameter(mimeType.parameters, "boundary");
+    if (boundary === undefined) throw new TypeError("The Content-Type has no boundary.");
+    return internal.formData.makeFormData(internal.formData.parseMultipart(bytes, boundary));
+  }
+  if (essence === "application/x-www-form-urlencoded") {
+    return internal.formData.makeFormData(internal.searchParams.parseUrlEncoded(ops.utf8Decode(bytes, true, false)));
+  }
+  throw new TypeError("The Content-Type is neither multipart/form-data nor application/x-www-form-urlencoded.");
+}
+
+const emptyBytes = () => new Uint8Array(0);
+
+// Gives a class the members of Body. `getBody(object)` is its InnerBody or null, `getContentType(object)` the joined value of
+// its Content-Type or null; both throw a TypeError for what is not of the class.
+function mixinBody(Class, name, getBody, getContentType) {
+  // "consume body": `read(body)` gives what is read or a promise of it, `convert(read, object)` the result.
+  function consume(object, method, read, empty, convert) {
+    try {
+      const body = getBody(object);
+      if (body === null) {
+        const value = empty();
+        return PromiseResolve(convert === undefined ? value : convert(value, object));
+      }
+      if (isUnusable(body)) {
+        return PromiseReject(new TypeError(
+          `Failed to execute '${method}' on '${name}': the body has already been used, or its stream is locked.`,
+        ));
+      }
+      const result = read(body);
+      if (typeof result === "string" || isBytes(result)) {
+        return PromiseResolve(convert === undefined ? result : convert(result, object));
+      }
+      return convert === undefined ? result : PromisePrototypeThen(result, (value) => convert(value, object));
+    } catch (error) {
+      return PromiseReject(error);
+    }
+  }
+
+  function mimeTypeOf(object) {
+    return extractMimeType(getContentType(object));
+  }
+
+  const toBuffer = (bytes) => TypedArrayPrototypeGetBuffer(bytes);
+  const toBlob = (bytes, object) => {
+    const mimeType = mimeTypeOf(object);
+    return makeBlob(
+      TypedArrayPrototypeGetByteLength(bytes) === 0 ? [] : [bytes],
+      mimeType === null ? "" : serializeMimeType(mimeType),
+    );
+  };
+  const toFormData = (bytes, object) => parseFormData(bytes, mimeTypeOf(object));
+  const toJson = (text) => JSONParse(text);
+
+  const members = {
+    __proto__: null,
+    get body() {
+      const body = getBody(this);
+      return body === null ? null : bodyStream(body);
+    },
+    get bodyUsed() {
+      const body = getBody(this);
+      return body !== null && isUsed(body);
+    },
+    arrayBuffer() {
+      return consume(this, "arrayBuffer", readAll, emptyBytes, toBuffer);
+    },
+    blob() {
+      return consume(this, "blob", readAll, emptyBytes, toBlob);
+    },
+    bytes() {
+      return consume(this, "bytes", readAll, emptyBytes, undefined);
+    },
+    formData() {
+      return consume(this, "formData", readAll, emptyBytes, toFormData);
+    },
+    json() {
+      return consume(this, "json", readText, () => "", toJson);
+    },
+    text() {
+      return consume(this, "text", readText, () => "", undefined);
+    },
+  };
+  const names = ["body", "bodyUsed", "arrayBuffer", "blob", "bytes", "formData", "json", "text"];
+  for (let i = 0; i < names.length; i++) {
+    const descriptor = ObjectGetOwnPropertyDescriptor(members, names[i]);
+    descriptor.__proto__ = null;
+    ObjectDefineProperty(Class.prototype, names[i], descriptor);
+  }
+}
+
+internal.body = {
+  __proto__: null,
+  bodyLength,
+  cloneBody,
+  convertBodyInit,
+  extractBody,
+  isUnusable,
+  makeIncomingBody,
+  makeStringBody,
+  mixinBody,
+  takeBody,
+  takeExtractedType,
+  transferBody,
+};
