@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::client::{self, Request};
+use super::client::{Connection, Request};
 use crate::util;
 
 /// How long a server may take until it answers.
@@ -82,19 +82,15 @@ impl Server {
     /// gives the time since `begun`.
     pub fn first_answer(&mut self, request: &Request, begun: Instant) -> Result<Duration, String> {
         loop {
-            match TcpStream::connect(self.address) {
-                Ok(stream) => {
-                    drop(stream);
-                    let answer = client::once(self.address, request);
-                    match answer {
-                        Ok(answer) if answer.status == 200 => return Ok(begun.elapsed()),
-                        Ok(answer) => {
-                            return Err(format!("the first answer was a {}\n{}", answer.status, self.said()));
-                        }
-                        Err(error) if begun.elapsed() > START_TIMEOUT => return Err(error),
-                        Err(_) => {}
+            match Connection::open(self.address) {
+                Ok(mut connection) => match connection.exchange(request) {
+                    Ok(answer) if answer.status == 200 => return Ok(begun.elapsed()),
+                    Ok(answer) => {
+                        return Err(format!("the first answer was a {}\n{}", answer.status, self.said()));
                     }
-                }
+                    Err(error) if begun.elapsed() > START_TIMEOUT => return Err(error),
+                    Err(_) => {}
+                },
                 Err(error)
                     if error.kind() != ErrorKind::ConnectionRefused || begun.elapsed() > START_TIMEOUT =>
                 {
@@ -102,6 +98,7 @@ impl Server {
                 }
                 Err(_) => {}
             }
+            self.check_alive()?;
             std::thread::sleep(Duration::from_micros(20));
         }
     }

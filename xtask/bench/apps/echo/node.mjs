@@ -1,0 +1,3 @@
+export default (request, response) => {
+  request.pipe(response);
+};
