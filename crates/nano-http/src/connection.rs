@@ -682,7 +682,7 @@ impl Connection {
     /// # Errors
     /// [`Misuse`]; nothing has been written then.
     pub fn respond(&mut self, head: ResponseHead<'_>, length: BodyLength) -> Result<(), Misuse> {
-        self.start_response(head, length, 0)
+        self.start_response(head, length, 0, false)
     }
 
     /// The response in one go: head, the whole `body`, end.
@@ -690,14 +690,20 @@ impl Connection {
     /// # Errors
     /// [`Misuse`]; nothing has been written then.
     pub fn respond_with(&mut self, head: ResponseHead<'_>, body: &[u8]) -> Result<Next, Misuse> {
-        if matches!(self.body, Body::Length(_)) && !self.rest_is_small() {
-            self.keep_alive = false;
-        }
-        self.start_response(head, BodyLength::Known(body.len() as u64), body.len())?;
+        let announce_close = !self.rest_is_small();
+        self.start_response(head, BodyLength::Known(body.len() as u64), body.len(), announce_close)?;
         if self.response != Response::Bodiless {
             self.outgoing.data.extend_from_slice(body);
         }
         Ok(self.end_response())
+    }
+
+    /// A response is due and none has been started.
+    fn check_due(&self) -> Result<(), Misuse> {
+        if self.phase != Phase::Request {
+            return Err(Misuse::NoRequest);
+        }
+        if self.response != Response::None { Err(Misuse::AlreadyResponded) } else { Ok(()) }
     }
 
     fn start_response(
@@ -705,13 +711,9 @@ impl Connection {
         head: ResponseHead<'_>,
         length: BodyLength,
         room: usize,
+        close: bool,
     ) -> Result<(), Misuse> {
-        if self.phase != Phase::Request {
-            return Err(Misuse::NoRequest);
-        }
-        if self.response != Response::None {
-            return Err(Misuse::AlreadyResponded);
-        }
+        self.check_due()?;
         if !(200..=999).contains(&head.status) {
             return Err(Misuse::Status);
         }
@@ -720,7 +722,7 @@ impl Connection {
         }
         // The client may or may not send a body it got no 100 for: there is no telling where a next request
         // would start (RFC 9110 10.1.1).
-        if (self.continue_due && self.body != Body::Ended) || self.draining {
+        if (self.continue_due && self.body != Body::Ended) || self.draining || close {
             self.keep_alive = false;
         }
         let http10 = self.parsed.version == Version::Http10;
@@ -816,7 +818,7 @@ impl Connection {
     /// Whether the rest of the request's body is known to be worth reading away.
     fn rest_is_small(&self) -> bool {
         match self.body {
-            Body::Length(due) => due.saturating_sub(self.incoming.len() as u64) <= self.limits.discard_bytes,
+            Body::Length(due) => due <= self.limits.discard_bytes,
             Body::Failed(_) => false,
             _ => true,
         }
@@ -833,19 +835,9 @@ impl Connection {
             self.begin_next();
         } else {
             self.phase = Phase::Discard;
-            // What is here already costs nothing to skip.
             self.discarded = 0;
-            self.skip_buffered_body();
         }
         Next::KeepAlive
-    }
-
-    /// Body bytes that have arrived do not count as discarded.
-    fn skip_buffered_body(&mut self) {
-        if let Body::Length(_) = self.body {
-            let n = self.body().len();
-            self.consume_body(n);
-        }
     }
 
     fn begin_next(&mut self) {
@@ -885,6 +877,7 @@ impl Connection {
         if self.phase == Phase::Head {
             let _ = self.refuse(Refusal::RequestLine);
         }
+        self.check_due()?;
         self.keep_alive = false;
         let head = ResponseHead {
             status,
@@ -903,12 +896,7 @@ impl Connection {
     /// # Errors
     /// [`Misuse::Upgrade`] when the client did not ask, or the request's body is not read to its end.
     pub fn upgrade(&mut self, header_block: &[u8], date: Option<&[u8; 29]>) -> Result<Vec<u8>, Misuse> {
-        if self.phase != Phase::Request {
-            return Err(Misuse::NoRequest);
-        }
-        if self.response != Response::None {
-            return Err(Misuse::AlreadyResponded);
-        }
+        self.check_due()?;
         if self.head().upgrade().is_none() || self.body != Body::Ended {
             return Err(Misuse::Upgrade);
         }
