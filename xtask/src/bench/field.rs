@@ -226,10 +226,11 @@ fn lay_out() -> Result<(), String> {
         }
     }
     package("hono", &work.join("apps/hono/node_modules/hono"))?;
+    // Hono's server for Node looks for Hono from where it lies itself.
+    package("hono", &work.join("node_modules/hono"))?;
     package("@hono/node-server", &work.join("node_modules/@hono/node-server"))?;
-    let manifest = json!({ "private": true, "type": "module", "dependencies": { "hono": "*" } });
-    let mut manifest = serde_json::to_value(manifest).map_err(|error| error.to_string())?;
-    manifest["main"] = "index.mjs".into();
+    let manifest =
+        json!({ "private": true, "type": "module", "main": "index.mjs", "dependencies": { "hono": "*" } });
     util::write_whole(&work.join("apps/hono/package.json"), &mut manifest.to_string().as_bytes())
 }
 
