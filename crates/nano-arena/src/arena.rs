@@ -40,7 +40,7 @@ use crate::pool::{Pool, Size};
 /// # Ok::<(), nano_arena::Exhausted>(())
 /// ```
 pub struct Arena {
-    current: RefCell<Chunk>,
+    current: RefCell<Option<Chunk>>,
     others: RefCell<Vec<Chunk>>,
     account: Account,
     /// In a [`Scope`], the account of the arena that it is in, which pays for it.
@@ -98,7 +98,7 @@ impl Arena {
     #[inline]
     pub(crate) fn new(pool: Pool, budget: Option<Budget>) -> Arena {
         Arena {
-            current: RefCell::new(Chunk::empty()),
+            current: RefCell::new(None),
             others: RefCell::new(Vec::new()),
             account: Account { held: Cell::new(0), limit: Cell::new(usize::MAX), budget },
             payer: None,
@@ -354,47 +354,55 @@ impl Arena {
 
     /// Room in the current chunk.
     pub(crate) fn room(&self) -> usize {
-        self.current.borrow().room()
+        self.current.borrow().as_ref().map_or(0, Chunk::room)
     }
 
     /// Memory of `layout` that nobody else has, and that stays until the arena is dropped or reset.
     #[inline]
     pub(crate) fn alloc_layout(&self, layout: Layout) -> Result<NonNull<u8>, Exhausted> {
-        if let Some(at) = self.current.borrow().cut(layout) {
-            return Ok(at);
+        match self.cut(layout) {
+            Some(at) => Ok(at),
+            None => self.alloc_slow(layout).inspect_err(|refusal| self.count(refusal)),
         }
-        self.alloc_slow(layout)
+    }
+
+    /// As [`Arena::alloc_layout`], but a refusal does not count: the caller has another wish.
+    pub(crate) fn try_alloc_layout(&self, layout: Layout) -> Option<NonNull<u8>> {
+        self.cut(layout).or_else(|| self.alloc_slow(layout).ok())
+    }
+
+    #[inline]
+    fn cut(&self, layout: Layout) -> Option<NonNull<u8>> {
+        self.current.borrow().as_ref()?.cut(layout)
     }
 
     #[cold]
     #[inline(never)]
     fn alloc_slow(&self, layout: Layout) -> Result<NonNull<u8>, Exhausted> {
+        let refusal = Exhausted::system(layout.size());
         if layout.size() == 0 {
             return Ok(NonNull::without_provenance(align_of_layout(layout)));
         }
-        let Some(need) = chunk::need(layout) else { return Err(self.refuse_system(layout.size())) };
+        let need = chunk::need(layout).ok_or(refusal)?;
         let chunk = self.acquire(need, self.next_class.get(), layout.size())?;
         let Some(at) = chunk.cut(layout) else {
             self.put_back(chunk);
-            return Err(self.refuse_system(layout.size()));
+            return Err(refusal);
         };
-        self.next_class.set(self.pool.class_after(self.next_class.get()));
-        let mut current = self.current.borrow_mut();
-        if current.bytes() == 0 {
-            *current = chunk;
-            return Ok(at);
-        }
-        let mut others = self.others.borrow_mut();
-        if others.try_reserve(1).is_err() {
-            self.put_back(chunk);
-            return Err(self.refuse_system(layout.size()));
-        }
-        // The one with more room goes on being cut: a large value in a chunk of its own leaves the current one in place.
-        if chunk.room() > current.room() {
-            others.push(std::mem::replace(&mut *current, chunk));
+        let mut slot = self.current.borrow_mut();
+        if let Some(current) = &mut *slot {
+            let mut others = self.others.borrow_mut();
+            if others.try_reserve(1).is_err() {
+                self.put_back(chunk);
+                return Err(refusal);
+            }
+            // The one with more room goes on being cut: a large value in a chunk of its own leaves the current one in place.
+            let aside = if chunk.room() > current.room() { std::mem::replace(current, chunk) } else { chunk };
+            others.push(aside);
         } else {
-            others.push(chunk);
+            *slot = Some(chunk);
         }
+        self.next_class.set(self.pool.class_after(self.next_class.get()));
         Ok(at)
     }
 
@@ -406,19 +414,16 @@ impl Arena {
         want: usize,
         align: usize,
     ) -> Result<(NonNull<u8>, usize), Exhausted> {
+        self.try_alloc_block(want, align)
+            .or_else(|_| self.try_alloc_block(need, align))
+            .inspect_err(|refusal| self.count(refusal))
+    }
+
+    fn try_alloc_block(&self, len: usize, align: usize) -> Result<(NonNull<u8>, usize), Exhausted> {
+        let refusal = Exhausted::system(len);
         let mut others = self.others.borrow_mut();
-        if others.try_reserve(1).is_err() {
-            return Err(self.refuse_system(need));
-        }
-        let padded = |size: usize| size.checked_add(align - 1);
-        let (Some(padded_need), Some(padded_want)) = (padded(need), padded(want.max(need))) else {
-            return Err(self.refuse_system(need));
-        };
-        let mut chunk = match self.acquire(padded_want, 0, need) {
-            Ok(chunk) => chunk,
-            Err(_) if padded_want > padded_need => self.acquire(padded_need, 0, need)?,
-            Err(refusal) => return Err(refusal),
-        };
+        others.try_reserve(1).map_err(|_| refusal)?;
+        let mut chunk = self.acquire(len.checked_add(align - 1).ok_or(refusal)?, 0, len)?;
         match chunk.cut_all(align) {
             Some(block) => {
                 others.push(chunk);
@@ -426,7 +431,7 @@ impl Arena {
             }
             None => {
                 self.put_back(chunk);
-                Err(self.refuse_system(need))
+                Err(refusal)
             }
         }
     }
@@ -465,7 +470,6 @@ impl Arena {
             }
         }
         refusal.requested = requested;
-        self.count(&refusal);
         Err(refusal)
     }
 
@@ -523,9 +527,8 @@ impl Arena {
 
     #[inline]
     fn give_back(&mut self) {
-        let current = std::mem::replace(self.current.get_mut(), Chunk::empty());
-        if current.bytes() > 0 {
-            self.put_back(current);
+        if let Some(chunk) = self.current.get_mut().take() {
+            self.put_back(chunk);
         }
         while let Some(chunk) = self.others.get_mut().pop() {
             self.put_back(chunk);

@@ -200,7 +200,10 @@ impl<'a, T: Copy> List<'a, T> {
         let doubled = self.raw.capacity.saturating_mul(2).max(needed).max(FIRST_BYTES / size);
         let want = Layout::array::<T>(doubled).unwrap_or(need);
         let (at, bytes, own) = if want.size() <= SMALL_BYTES {
-            (self.arena.alloc_layout(want)?, want.size(), false)
+            match self.arena.try_alloc_layout(want) {
+                Some(at) => (at, want.size(), false),
+                None => (self.arena.alloc_layout(need)?, need.size(), false),
+            }
         } else {
             let (at, bytes) = self.arena.alloc_block(need.size(), want.size(), need.align())?;
             (at, bytes, true)

@@ -180,7 +180,8 @@ impl Pool {
                 s.freed.set(s.freed.get() + 1);
             }
             if to == 0 {
-                shelf.shrink_to_fit();
+                // Not `shrink_to_fit`, which may allocate.
+                *shelf = Vec::new();
             }
         }
         before - s.pooled_bytes.get()
