@@ -1,0 +1,160 @@
+// Timers and microtasks (HTML §8.6, §8.7), and scheduler.wait() as Workers have it.
+//
+// The clock and the queue are native; this file keeps what is to be called. The native side calls fire() with an id.
+// Timers do not tell the time, and what callbacks throw is the caller of fire()'s to report.
+
+const {
+  Map,
+  MapPrototypeDelete,
+  MapPrototypeGet,
+  MapPrototypeSet,
+  Promise,
+  PromiseReject,
+  ReflectApply,
+  TypeError,
+  hideObjectPrototype,
+} = internal.primordials;
+const webidl = internal.webidl;
+const { converters } = webidl;
+
+// HTML §8.6, "timer initialization steps": timers that timers started, beyond this depth, wait at least so long.
+const NESTING_MAX = 5;
+const NESTED_TIMEOUT_MS_MIN = 4;
+
+const Task = hideObjectPrototype(class Task {
+  constructor(callback, args, repeat, nesting) {
+    this.callback = callback;
+    // Null for the platform's own timers.
+    this.args = args;
+    this.repeat = repeat;
+    this.nesting = nesting;
+  }
+});
+
+// id -> Task
+const tasks = new Map();
+// The nesting level of the timer that runs now; 0 outside timers.
+let nesting = 0;
+
+function initialize(handler, timeout, args, repeat, prefix) {
+  if (typeof handler !== "function") {
+    throw new TypeError(
+      typeof handler === "string"
+        ? `${prefix}: Argument 1 is a string, which would have to be compiled; pass a function.`
+        : `${prefix}: Argument 1 is not a function.`,
+    );
+  }
+  timeout = timeout === undefined ? 0 : converters.long(timeout, prefix, "Argument 2");
+  // An interval is its own timer's child: after a few turns it is beyond the depth.
+  if (timeout < NESTED_TIMEOUT_MS_MIN && (repeat || nesting > NESTING_MAX)) timeout = NESTED_TIMEOUT_MS_MIN;
+  else if (timeout < 0) timeout = 0;
+  const id = ops.timerStart(timeout, repeat);
+  MapPrototypeSet(tasks, id, new Task(handler, args, repeat, nesting + 1));
+  return id;
+}
+
+function setTimeout(handler, timeout = undefined, ...args) {
+  const prefix = "Failed to execute 'setTimeout'";
+  webidl.requiredArguments(arguments.length, 1, prefix);
+  return initialize(handler, timeout, args, false, prefix);
+}
+
+function setInterval(handler, timeout = undefined, ...args) {
+  const prefix = "Failed to execute 'setInterval'";
+  webidl.requiredArguments(arguments.length, 1, prefix);
+  return initialize(handler, timeout, args, true, prefix);
+}
+
+function cancel(id) {
+  if (MapPrototypeDelete(tasks, id)) ops.timerCancel(id);
+}
+
+function clearTimeout(id = undefined) {
+  cancel(id === undefined ? 0 : converters.long(id, "Failed to execute 'clearTimeout'", "Argument 1"));
+}
+
+function clearInterval(id = undefined) {
+  cancel(id === undefined ? 0 : converters.long(id, "Failed to execute 'clearInterval'", "Argument 1"));
+}
+
+// The timer `id` is due. What its callback throws is thrown here.
+function fire(id) {
+  const task = MapPrototypeGet(tasks, id);
+  if (task === undefined) return;
+  if (!task.repeat) MapPrototypeDelete(tasks, id);
+  const { callback, args } = task;
+  if (args === null) {
+    callback();
+    return;
+  }
+  const outer = nesting;
+  nesting = task.nesting;
+  try {
+    ReflectApply(callback, globalThis, args);
+  } finally {
+    nesting = outer;
+  }
+}
+
+// "run steps after a timeout": calls fn() once, unless cancelTimeout() comes first. HTML §8.6
+function startTimeout(milliseconds, fn) {
+  const id = ops.timerStart(milliseconds, false);
+  MapPrototypeSet(tasks, id, new Task(fn, null, false, 0));
+  return id;
+}
+
+function queueMicrotask(callback) {
+  const prefix = "Failed to execute 'queueMicrotask'";
+  webidl.requiredArguments(arguments.length, 1, prefix);
+  ops.queueMicrotask(converters.Function(callback, prefix, "Argument 1"));
+}
+
+const convertWaitOptions = (options, prefix) => {
+  if (options === undefined || options === null) return undefined;
+  if (!webidl.isObject(options)) throw new TypeError(`${prefix}: Argument 2 is not an object.`);
+  const { signal } = options;
+  return signal === undefined || signal === null
+    ? undefined
+    : internal.abort.convertAbortSignal(signal, prefix, "'signal' of Argument 2");
+};
+
+// https://developers.cloudflare.com/workers/runtime-apis/scheduler/
+class Scheduler {
+  #brand;
+
+  constructor(key = undefined) {
+    if (key !== webidl.constructorKey) webidl.illegalConstructor();
+  }
+
+  // A promise that is fulfilled after that many milliseconds, or rejected with the signal's reason.
+  wait(milliseconds, options = undefined) {
+    const prefix = "Failed to execute 'wait' on 'Scheduler'";
+    try {
+      this.#brand;
+      webidl.requiredArguments(arguments.length, 1, prefix);
+      milliseconds = converters.long(milliseconds, prefix, "Argument 1");
+      const signal = convertWaitOptions(options, prefix);
+      if (signal !== undefined && internal.abort.isAborted(signal)) {
+        return PromiseReject(internal.abort.getReason(signal));
+      }
+      return new Promise((resolve, reject) => {
+        const abort = () => {
+          cancel(id);
+          reject(internal.abort.getReason(signal));
+        };
+        const id = startTimeout(milliseconds < 0 ? 0 : milliseconds, () => {
+          if (signal !== undefined) internal.abort.removeAlgorithm(signal, abort);
+          resolve();
+        });
+        if (signal !== undefined) internal.abort.addAlgorithm(signal, abort);
+      });
+    } catch (error) {
+      return PromiseReject(error);
+    }
+  }
+}
+webidl.configureInterface(Scheduler);
+
+internal.timers = { __proto__: null, cancelTimeout: cancel, fire, startTimeout };
+internal.exposeEnumerable({ clearInterval, clearTimeout, queueMicrotask, setInterval, setTimeout });
+internal.expose({ scheduler: new Scheduler(webidl.constructorKey) });
