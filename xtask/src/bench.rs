@@ -58,7 +58,6 @@ pub fn main(args: &[String]) -> Result<(), String> {
         print!("{HELP}");
         return Ok(());
     }
-    let command = format!("cargo xtask bench {}", args.join(" ")).trim_end().to_string();
     let known: Vec<&str> =
         throughput::HANDLERS.iter().map(|handler| handler.key).chain(OTHER_SUITES).collect();
     if util::take_flag(&mut args, "--page") {
@@ -72,6 +71,9 @@ pub fn main(args: &[String]) -> Result<(), String> {
             Peer::from_key(name).ok_or_else(|| format!("--only: there is no `{name}`; there are {all}"))?,
         );
     }
+    // Where the binary lies is the machine's own affair: the page says its version.
+    let nano = util::take_value(&mut args, "--nano")?;
+    let command = format!("cargo xtask bench {}", args.join(" ")).trim_end().to_string();
     let mut nano_args = Vec::new();
     while let Some(arg) = util::take_value(&mut args, "--nano-arg")? {
         nano_args.push(arg);
@@ -87,7 +89,7 @@ pub fn main(args: &[String]) -> Result<(), String> {
     let rounds = number(util::take_value(&mut args, "--rounds")?, "--rounds")?
         .and_then(|rounds| rounds.try_into().ok());
     let wanted = Wanted {
-        nano: util::take_value(&mut args, "--nano")?,
+        nano,
         nano_args,
         short: util::take_flag(&mut args, "--short"),
         seconds,

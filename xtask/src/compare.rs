@@ -6,6 +6,7 @@
 mod cases;
 mod diff;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -44,7 +45,7 @@ const UNTIL_TIMEOUT: Duration = Duration::from_secs(5);
 pub fn main(args: &[String]) -> Result<(), String> {
     let mut args = args.to_vec();
     if util::take_flag(&mut args, "--help") || util::take_flag(&mut args, "-h") {
-        print!("{HELP}  {}\n", IGNORED_HEADERS.join(", "));
+        println!("{HELP}  {}", IGNORED_HEADERS.join(", "));
         return Ok(());
     }
     let verbose = util::take_flag(&mut args, "--verbose");
@@ -66,9 +67,10 @@ pub fn main(args: &[String]) -> Result<(), String> {
     let nano = if workerd_only { None } else { Some(Nano::new(peers::nano(nano.as_deref())?)?) };
 
     let mut tally = Tally::default();
+    let mut kinds = BTreeMap::new();
     for app in apps.iter().filter(|app| only.is_empty() || only.contains(app)) {
         let before = tally;
-        compare_app(app, nano.as_ref(), verbose, &mut tally)?;
+        compare_app(app, nano.as_ref(), verbose, &mut tally, &mut kinds)?;
         let skipped = tally.skipped - before.skipped;
         let skipped = if skipped == 0 { String::new() } else { format!(", {skipped} skipped") };
         println!(
@@ -77,6 +79,7 @@ pub fn main(args: &[String]) -> Result<(), String> {
             tally.failed - before.failed
         );
     }
+    print_kinds(&kinds);
     println!("{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped);
     if tally.failed > 0 {
         return Err(format!("{} of {} answers differ", tally.failed, tally.failed + tally.passed));
@@ -117,7 +120,32 @@ fn host(app: &str) -> String {
     format!("{app}.test")
 }
 
-fn compare_app(app: &str, nano: Option<&Nano>, verbose: bool, tally: &mut Tally) -> Result<(), String> {
+/// How often each difference was seen, by its first line.
+type Kinds = BTreeMap<String, usize>;
+
+/// Prints what was seen over and over, most often first: one cause may be behind a hundred differences.
+fn print_kinds(kinds: &Kinds) {
+    const MANY: usize = 3;
+    let mut many: Vec<(&String, &usize)> = kinds.iter().filter(|(_, count)| **count >= MANY).collect();
+    many.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    if !many.is_empty() {
+        println!(
+            "
+Seen over and over:"
+        );
+    }
+    for (kind, count) in many {
+        println!("  {count} times {kind}");
+    }
+}
+
+fn compare_app(
+    app: &str,
+    nano: Option<&Nano>,
+    verbose: bool,
+    tally: &mut Tally,
+    kinds: &mut Kinds,
+) -> Result<(), String> {
     let suite = Suite::read(&apps_folder(), app)?;
     let mut served = vec![suite];
     for other in served[0].with.clone() {
@@ -161,6 +189,7 @@ fn compare_app(app: &str, nano: Option<&Nano>, verbose: bool, tally: &mut Tally)
                 case.note.as_ref().map(|note| format!("  ({note})")).unwrap_or_default()
             );
             for line in found {
+                *kinds.entry(line.lines().next().unwrap_or_default().to_string()).or_default() += 1;
                 println!("{}", util::indent(&line));
             }
         }

@@ -11,17 +11,17 @@ pub fn describe() -> String {
         .find_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, name)| name.trim()));
     let mhz = cpus
         .lines()
-        .find_map(|line| line.strip_prefix("cpu MHz")?.split_once(':').map(|(_, mhz)| mhz.trim()));
+        .find_map(|line| line.strip_prefix("cpu MHz")?.split_once(':')?.1.trim().parse::<f64>().ok());
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     // The version proper: what follows is each distribution's or machine's own.
     let kernel = kernel.trim().split('-').next().unwrap_or_default();
     let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let kb: f64 = memory.split_whitespace().nth(1).and_then(|kb| kb.parse().ok()).unwrap_or(0.0);
     format!(
-        "{} cores of {} at {} MHz, {:.0} GiB of memory, Linux {kernel}",
+        "{} cores of {}{}, {:.0} GiB of memory, Linux {kernel}",
         cores(),
         model.unwrap_or("an unnamed processor"),
-        mhz.unwrap_or("unknown"),
+        mhz.map(|mhz| format!(" at {:.1} GHz", mhz / 1e3)).unwrap_or_default(),
         kb / 1024.0 / 1024.0
     )
 }

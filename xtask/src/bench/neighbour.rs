@@ -17,6 +17,8 @@ pub const KEY: &str = "neighbour";
 
 /// How long the busy application computes.
 const BUSY: Duration = Duration::from_secs(2);
+/// How long the quiet application is asked before anything counts.
+const WARM_UP: Duration = Duration::from_millis(200);
 /// The quiet application is asked this often.
 const EVERY: Duration = Duration::from_millis(2);
 
@@ -96,6 +98,11 @@ impl Both {
     }
 }
 
+fn rest(time: Duration) -> Result<(), String> {
+    std::thread::sleep(time);
+    Ok(())
+}
+
 pub fn run(field: &Field) -> Result<Section, String> {
     let rounds = field.rounds.unwrap_or(if field.short { 1 } else { 3 });
     let mut table = Table::new(&[
@@ -117,8 +124,8 @@ pub fn run(field: &Field) -> Result<Section, String> {
                 let sample = 100_000_000;
                 let time = both.compute(sample)?;
                 let wanted = (sample as f64 * BUSY.as_secs_f64() / time.as_secs_f64()) as u64;
-                both.ask_while(|| Ok(std::thread::sleep(Duration::from_millis(200))))?;
-                quiet.extend(both.ask_while(|| Ok(std::thread::sleep(BUSY)))?);
+                both.ask_while(|| rest(WARM_UP))?;
+                quiet.extend(both.ask_while(|| rest(BUSY))?);
                 disturbed.extend(both.ask_while(|| both.compute(wanted))?);
                 both.server.check_alive()
             })();
