@@ -1,1 +1,5 @@
 //! Being written.
+
+pub mod config;
+pub mod log;
+pub mod routes;

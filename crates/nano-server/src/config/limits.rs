@@ -1,0 +1,126 @@
+//! Every numeric limit of the configuration: its key, its default, the range a file may choose from, and why. This
+//! is the only place that names these figures; `docs/configuration.md` is checked against it by a test.
+
+/// A numeric key of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// The key as it is written in the file.
+    pub key: &'static str,
+    /// The value when the file is silent.
+    pub default: u64,
+    /// The smallest value a file may set.
+    pub min: u64,
+    /// The largest value a file may set.
+    pub max: u64,
+    /// Why the default and the range are what they are.
+    pub reason: &'static str,
+}
+
+impl Limit {
+    /// Whether `value` may be set.
+    pub const fn allows(&self, value: u64) -> bool {
+        self.min <= value && value <= self.max
+    }
+}
+
+/// The port of the applications.
+pub const PORT: Limit = Limit {
+    key: "port",
+    default: 3000,
+    min: 0,
+    max: 65_535,
+    reason: "0 picks a free port, which is printed at start",
+};
+
+/// Worker threads. The default of 0 stands for one for each core and cannot be written in a file.
+pub const THREADS: Limit = Limit {
+    key: "threads",
+    default: 0,
+    min: 1,
+    max: 256,
+    reason: "threads beyond the cores only add isolates, and every thread keeps its own",
+};
+
+/// CPU time of one request, in milliseconds.
+pub const TIMEOUT_MS: Limit = Limit {
+    key: "timeout_ms",
+    default: 5_000,
+    min: 1,
+    max: 300_000,
+    reason: "far above what a request needs, low enough that a runaway loop ends while somebody is still looking",
+};
+
+/// Time until a response's head is due, in milliseconds.
+pub const WALL_TIMEOUT_MS: Limit = Limit {
+    key: "wall_timeout_ms",
+    default: 30_000,
+    min: 1,
+    max: 3_600_000,
+    reason: "proxies in front commonly give up after 60 seconds; the application should answer before they do",
+};
+
+/// JavaScript heap and buffers of one isolate, in megabytes (2^20 bytes).
+pub const MEMORY_MB: Limit = Limit {
+    key: "memory_mb",
+    default: 128,
+    min: 8,
+    max: if cfg!(feature = "pointer-compression") { 4_096 } else { 1_048_576 },
+    reason: "an idle application takes about 1 MB; with compressed pointers all isolates share 4 GB",
+};
+
+/// Size of a request's body, in megabytes (2^20 bytes).
+pub const MAX_BODY_MB: Limit = Limit {
+    key: "max_body_mb",
+    default: 100,
+    min: 0,
+    max: 1_048_576,
+    reason: "bodies stream and are not held in memory, so the limit guards the application's time, not the host's memory",
+};
+
+/// Outgoing requests that one request may start.
+pub const MAX_SUBREQUESTS: Limit = Limit {
+    key: "max_subrequests",
+    default: 50,
+    min: 0,
+    max: 100_000,
+    reason: "what hosts of Workers allow by default; 0 forbids outgoing requests",
+};
+
+/// How long requests in flight may take to finish after a signal to stop, in milliseconds.
+pub const DRAIN_TIMEOUT_MS: Limit = Limit {
+    key: "drain_timeout_ms",
+    default: 30_000,
+    min: 0,
+    max: 3_600_000,
+    reason: "as long as service managers commonly wait before they kill",
+};
+
+/// All numeric keys, in the order of the documentation.
+pub const ALL: [Limit; 8] =
+    [PORT, THREADS, DRAIN_TIMEOUT_MS, TIMEOUT_MS, WALL_TIMEOUT_MS, MEMORY_MB, MAX_BODY_MB, MAX_SUBREQUESTS];
+
+/// Largest configuration file, in bytes. A hundred thousand applications fit; a wrong file (an image, a database) is
+/// refused before it is read into memory.
+pub const FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// Problems of one file that are reported one by one. The rest are counted: nobody reads more at once.
+pub const ERRORS_MAX: usize = 100;
+
+/// Longest application name, in bytes: that of a host name, since the name is the host when none is given.
+pub const NAME_BYTES_MAX: usize = 253;
+
+/// Longest name of a variable, in bytes.
+pub const ENV_NAME_BYTES_MAX: usize = 256;
+
+/// Nesting of objects and lists inside a variable. Deeper values have no use and would cost stack.
+pub const ENV_DEPTH_MAX: usize = 64;
+
+const _: () = {
+    let mut i = 0;
+    while i < ALL.len() {
+        assert!(ALL[i].min <= ALL[i].max);
+        // Only `threads` has a default that stands for something that cannot be written.
+        assert!(ALL[i].allows(ALL[i].default) || ALL[i].default == 0);
+        i += 1;
+    }
+};

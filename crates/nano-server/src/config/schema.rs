@@ -1,0 +1,410 @@
+//! The keys of a configuration file: which there are, where, of which type, and what they become.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jsonc_parser::ast::{Object, ObjectProp, StringLit, Value};
+use jsonc_parser::common::{Range, Ranged};
+
+use super::error::Source;
+use super::reader::{Reader, describe};
+use super::{Admin, App, AppLimits, Config, ConfigErrors, Defaults, EnvValue, FetchPolicy};
+use super::{env, limits, parse_listen_host, suggest, syntax};
+use crate::log::Format;
+use crate::routes::HostPattern;
+
+const TOP_KEYS: [&str; 8] =
+    ["port", "host", "threads", "drain_timeout_ms", "log", "defaults", "admin", "apps"];
+const LIMIT_KEYS: [&str; 5] =
+    ["timeout_ms", "wall_timeout_ms", "memory_mb", "max_body_mb", "max_subrequests"];
+const DEFAULTS_KEYS: [&str; 6] =
+    [LIMIT_KEYS[0], LIMIT_KEYS[1], LIMIT_KEYS[2], LIMIT_KEYS[3], LIMIT_KEYS[4], "fetch"];
+const APP_KEYS: [&str; 10] = [
+    "name",
+    "hostname",
+    "path",
+    "env",
+    LIMIT_KEYS[0],
+    LIMIT_KEYS[1],
+    LIMIT_KEYS[2],
+    LIMIT_KEYS[3],
+    LIMIT_KEYS[4],
+    "fetch",
+];
+
+/// Reads a whole configuration. `exists` is asked for every application's path.
+pub(super) fn read(
+    text: &str,
+    file: &Path,
+    base: &Path,
+    exists: impl Fn(&Path) -> bool,
+) -> Result<Config, ConfigErrors> {
+    let source = Source::new(file, text);
+    let root = syntax::parse(&source)?;
+    let reader = Reader { source, errors: Vec::new() };
+    let mut schema = Schema { reader, base, exists: &exists, names: HashMap::new(), hosts: HashMap::new() };
+    let config = schema.config(&root);
+    if schema.reader.errors.is_empty() { Ok(config) } else { Err(ConfigErrors::new(schema.reader.errors)) }
+}
+
+/// Each method reads one kind of object. Where something is wrong it records that and goes on with a default, which
+/// nobody sees: a configuration with problems is not returned.
+struct Schema<'t, 'b> {
+    reader: Reader<'t>,
+    base: &'b Path,
+    exists: &'b dyn Fn(&Path) -> bool,
+    /// The names so far, each with its line.
+    names: HashMap<String, usize>,
+    /// The hosts so far, each with its application and line.
+    hosts: HashMap<HostPattern, (String, usize)>,
+}
+
+impl<'t> Schema<'t, '_> {
+    fn config(&mut self, root: &Value<'t>) -> Config {
+        let mut config = Config::empty();
+        let Value::Object(root) = root else {
+            let message = format!("a configuration is an object in {{ }}, not {}", describe(root));
+            self.reader.error(root.range(), message);
+            return config;
+        };
+        let [port, host, threads, drain_timeout, log, defaults, admin, apps] =
+            self.reader.fields(root, TOP_KEYS, |key| {
+                let known =
+                    suggest::nearest(key, &APP_KEYS).filter(|_| suggest::nearest(key, &TOP_KEYS).is_none());
+                known.map(|known| match DEFAULTS_KEYS.contains(&known) {
+                    true => format!("\"{known}\" belongs in \"defaults\" or in an application"),
+                    false => format!("\"{known}\" belongs in an application, an entry of \"apps\""),
+                })
+            });
+        if let Some(port) = self.reader.integer(port, &limits::PORT) {
+            config.port = port as u16;
+        }
+        if let Some(host) = self.host(host) {
+            config.host = host;
+        }
+        config.threads = self.reader.integer(threads, &limits::THREADS).map(|threads| threads as u16);
+        if let Some(milliseconds) = self.reader.integer(drain_timeout, &limits::DRAIN_TIMEOUT_MS) {
+            config.drain_timeout = Duration::from_millis(milliseconds);
+        }
+        config.log_format = self.log(log);
+        config.defaults = self.defaults(defaults);
+        config.admin = self.admin(admin);
+        match apps {
+            Some(_) => config.apps = self.apps(apps, &config.defaults, admin.is_some()),
+            None => self.reader.missing(root, "apps", "the list of applications to serve"),
+        }
+        config
+    }
+
+    fn host(&mut self, property: Option<&ObjectProp<'t>>) -> Option<IpAddr> {
+        let literal = self.reader.string(property)?;
+        let host = parse_listen_host(&literal.value);
+        host.map_err(|message| self.reader.error(literal.range, format!("\"host\": {message}"))).ok()
+    }
+
+    fn log(&mut self, property: Option<&ObjectProp<'t>>) -> Option<Format> {
+        let object = self.reader.object(property)?;
+        let [format] = self.reader.fields(object, ["format"], |_| None);
+        let literal = self.reader.string(format)?;
+        let format = Format::from_name(&literal.value);
+        if format.is_none() {
+            let message =
+                format!("\"format\" must be \"text\", \"json\" or \"apache\", not {:?}", literal.value);
+            self.reader.error(literal.range, message);
+        }
+        format
+    }
+
+    fn defaults(&mut self, property: Option<&ObjectProp<'t>>) -> Defaults {
+        let mut defaults = Defaults::default();
+        let Some(object) = self.reader.object(property) else { return defaults };
+        let [timeout, wall_timeout, memory, max_body, max_subrequests, fetch] =
+            self.reader.fields(object, DEFAULTS_KEYS, only_for_apps);
+        self.limits(&mut defaults.limits, [timeout, wall_timeout, memory, max_body, max_subrequests]);
+        self.fetch(&mut defaults.fetch, fetch);
+        defaults
+    }
+
+    fn limits(&mut self, into: &mut AppLimits, properties: [Option<&ObjectProp<'t>>; 5]) {
+        let [timeout, wall_timeout, memory, max_body, max_subrequests] = properties;
+        if let Some(milliseconds) = self.reader.integer(timeout, &limits::TIMEOUT_MS) {
+            into.timeout = Duration::from_millis(milliseconds);
+        }
+        if let Some(milliseconds) = self.reader.integer(wall_timeout, &limits::WALL_TIMEOUT_MS) {
+            into.wall_timeout = Duration::from_millis(milliseconds);
+        }
+        if let Some(megabytes) = self.reader.integer(memory, &limits::MEMORY_MB) {
+            into.memory_bytes = megabytes << 20;
+        }
+        if let Some(megabytes) = self.reader.integer(max_body, &limits::MAX_BODY_MB) {
+            into.max_body_bytes = megabytes << 20;
+        }
+        if let Some(count) = self.reader.integer(max_subrequests, &limits::MAX_SUBREQUESTS) {
+            into.max_subrequests = count as u32;
+        }
+    }
+
+    fn fetch(&mut self, into: &mut FetchPolicy, property: Option<&ObjectProp<'t>>) {
+        let Some(object) = self.reader.object(property) else { return };
+        let [allow_private] = self.reader.fields(object, ["allow_private"], |_| None);
+        if let Some(allow_private) = self.reader.boolean(allow_private) {
+            into.allow_private = allow_private;
+        }
+    }
+
+    fn admin(&mut self, property: Option<&ObjectProp<'t>>) -> Option<Admin> {
+        let object = self.reader.object(property)?;
+        let [listen, token_env] = self.reader.fields(object, ["listen", "token_env"], |key| {
+            let guess = matches!(key, "token" | "secret" | "password");
+            guess.then(|| "\"token_env\" names the environment variable that holds the token".to_string())
+        });
+        let token_env = self.reader.string(token_env).and_then(|literal| {
+            if env::is_variable_name(&literal.value) {
+                return Some(literal.value.to_string());
+            }
+            let message = "\"token_env\" must be the name of an environment variable (letters, digits and _)";
+            self.reader.error(literal.range, message);
+            None
+        });
+        if listen.is_none() {
+            self.reader.missing(
+                object,
+                "listen",
+                "the address of the administration, such as \"127.0.0.1:9090\"",
+            );
+        }
+        let literal = self.reader.string(listen)?;
+        match parse_socket_address(&literal.value) {
+            Some(listen) => Some(Admin { listen, token_env }),
+            None => {
+                let message = format!(
+                    "\"listen\" must be an IP address and a port, such as \"127.0.0.1:9090\", not {:?}",
+                    literal.value
+                );
+                self.reader.error(literal.range, message);
+                None
+            }
+        }
+    }
+
+    fn apps(&mut self, property: Option<&ObjectProp<'t>>, defaults: &Defaults, has_admin: bool) -> Vec<App> {
+        let Some(array) = self.reader.array(property) else { return Vec::new() };
+        if array.elements.is_empty() && !has_admin {
+            self.reader.error(array.range, "\"apps\" is empty: there is nothing to serve");
+        }
+        let mut apps = Vec::with_capacity(array.elements.len());
+        for element in &array.elements {
+            match element {
+                Value::Object(object) => apps.push(self.app(object, defaults)),
+                other => {
+                    let message = format!("an application is an object in {{ }}, not {}", describe(other));
+                    self.reader.error(other.range(), message);
+                }
+            }
+        }
+        apps
+    }
+
+    fn app(&mut self, object: &Object<'t>, defaults: &Defaults) -> App {
+        let [name, hostname, path, env, timeout, wall_timeout, memory, max_body, max_subrequests, fetch] =
+            self.reader.fields(object, APP_KEYS, |key| {
+                let top =
+                    suggest::nearest(key, &TOP_KEYS).filter(|_| suggest::nearest(key, &APP_KEYS).is_none());
+                match key {
+                    "host" | "hosts" | "hostnames" | "domain" | "domains" => {
+                        Some("did you mean \"hostname\"?".to_string())
+                    }
+                    "main" | "entry" | "script" | "dir" | "file" => {
+                        Some("did you mean \"path\"?".to_string())
+                    }
+                    "vars" | "environment" => Some("did you mean \"env\"?".to_string()),
+                    "allow_private" => Some("it belongs in \"fetch\"".to_string()),
+                    _ => top.map(|top| {
+                        format!("\"{top}\" belongs at the top of the file, not in an application")
+                    }),
+                }
+            });
+
+        let mut app = App {
+            name: String::new(),
+            hosts: Vec::new(),
+            path: PathBuf::new(),
+            limits: defaults.limits,
+            env: Vec::new(),
+            fetch: defaults.fetch,
+        };
+        if name.is_none() {
+            self.reader.missing(object, "name", "what logs and metrics call the application");
+        }
+        if path.is_none() {
+            self.reader.missing(object, "path", "the directory or file of the application");
+        }
+        let name_literal = self.name(name);
+        if let Some(literal) = name_literal {
+            app.name = literal.value.to_string();
+        }
+        app.hosts = match hostname {
+            Some(hostname) => self.hostnames(&hostname.value, &app.name),
+            None => name_literal.and_then(|literal| self.name_as_host(literal)).into_iter().collect(),
+        };
+        if let Some(path) = self.path(path) {
+            app.path = path;
+        }
+        self.limits(&mut app.limits, [timeout, wall_timeout, memory, max_body, max_subrequests]);
+        self.fetch(&mut app.fetch, fetch);
+        if let Some(object) = self.reader.object(env) {
+            app.env = self.env(object);
+        }
+        app
+    }
+
+    /// The name, if it is one, checked to be the only one.
+    fn name<'v>(&mut self, property: Option<&'v ObjectProp<'t>>) -> Option<&'v StringLit<'t>> {
+        let literal = self.reader.string(property)?;
+        let name: &str = &literal.value;
+        let is_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if name.is_empty() || name.len() > limits::NAME_BYTES_MAX || !name.chars().all(is_name) {
+            let message = format!(
+                "\"name\" must be 1 to {} letters, digits, \"-\", \"_\" and \".\"",
+                limits::NAME_BYTES_MAX
+            );
+            self.reader.error(literal.range, message);
+            return None;
+        }
+        if let Some(&line) = self.names.get(name) {
+            let message = format!("duplicate name {name:?}: the application on line {line} has it already");
+            self.reader.error(literal.range, message);
+            return None;
+        }
+        self.names.insert(name.to_string(), self.reader.source.line(literal.range.start));
+        Some(literal)
+    }
+
+    /// The name as the host, for an application without `hostname`.
+    fn name_as_host(&mut self, literal: &StringLit<'t>) -> Option<HostPattern> {
+        match HostPattern::parse(&literal.value) {
+            Ok(pattern) => self.claim(pattern, &literal.value, literal.range),
+            Err(error) => {
+                let message = format!("the name cannot serve as host name ({error}); add \"hostname\"");
+                self.reader.error(literal.range, message);
+                None
+            }
+        }
+    }
+
+    fn hostnames(&mut self, value: &Value<'t>, app: &str) -> Vec<HostPattern> {
+        match value {
+            Value::StringLit(literal) => self.hostname(literal, app).into_iter().collect(),
+            Value::Array(array) => {
+                if array.elements.is_empty() {
+                    let message = "\"hostname\" is an empty list: leave it out to answer the name as host";
+                    self.reader.error(array.range, message);
+                }
+                let mut hosts = Vec::with_capacity(array.elements.len());
+                for element in &array.elements {
+                    match element {
+                        Value::StringLit(literal) => hosts.extend(self.hostname(literal, app)),
+                        other => {
+                            let message = format!("a host name must be a string, not {}", describe(other));
+                            self.reader.error(other.range(), message);
+                        }
+                    }
+                }
+                hosts
+            }
+            other => {
+                let _: Option<()> =
+                    self.reader.wrong_type(other, "hostname", "a string or a list of strings");
+                Vec::new()
+            }
+        }
+    }
+
+    fn hostname(&mut self, literal: &StringLit<'t>, app: &str) -> Option<HostPattern> {
+        match HostPattern::parse(&literal.value) {
+            Ok(pattern) => self.claim(pattern, app, literal.range),
+            Err(error) => {
+                self.reader.error(literal.range, format!("{:?}: {error}", literal.value));
+                None
+            }
+        }
+    }
+
+    /// Takes a host for an application, unless one has it.
+    fn claim(&mut self, pattern: HostPattern, app: &str, range: Range) -> Option<HostPattern> {
+        let line = self.reader.source.line(range.start);
+        if let Some((owner, line)) = self.hosts.get(&pattern) {
+            let message = format!("duplicate host \"{pattern}\": {owner:?} on line {line} has it already");
+            self.reader.error(range, message);
+            return None;
+        }
+        self.hosts.insert(pattern.clone(), (app.to_string(), line));
+        Some(pattern)
+    }
+
+    fn path(&mut self, property: Option<&ObjectProp<'t>>) -> Option<PathBuf> {
+        let literal = self.reader.string(property)?;
+        if literal.value.is_empty() || literal.value.contains('\0') {
+            self.reader.error(literal.range, "\"path\" must be the path of a directory or file");
+            return None;
+        }
+        let path = self.base.join(&*literal.value);
+        if !(self.exists)(&path) {
+            let message = format!("there is no {:?} (paths are relative to the configuration file)", path);
+            self.reader.error(literal.range, message);
+            return None;
+        }
+        Some(path)
+    }
+
+    fn env(&mut self, object: &Object<'t>) -> Vec<(String, EnvValue)> {
+        let mut lines: HashMap<&str, usize> = HashMap::new();
+        let mut variables = Vec::with_capacity(object.properties.len());
+        for property in &object.properties {
+            let name = property.name.as_str();
+            let range = property.name.range();
+            if name.is_empty()
+                || name.len() > limits::ENV_NAME_BYTES_MAX
+                || name.chars().any(char::is_control)
+            {
+                let message = format!(
+                    "the name of a variable has 1 to {} bytes and no control characters",
+                    limits::ENV_NAME_BYTES_MAX
+                );
+                self.reader.error(range, message);
+                continue;
+            }
+            if let Some(line) = lines.insert(name, self.reader.source.line(range.start)) {
+                self.reader.error(range, format!("duplicate key {name:?}: it is set on line {line} already"));
+                continue;
+            }
+            let value = match &property.value {
+                Value::StringLit(literal) => EnvValue::Text(literal.value.to_string()),
+                other => {
+                    let mut text = String::new();
+                    env::write_json(&mut self.reader, other, &mut text, 0);
+                    EnvValue::Json(text)
+                }
+            };
+            variables.push((name.to_string(), value));
+        }
+        variables
+    }
+}
+
+/// A hint for what belongs in an application but stands in `defaults`.
+fn only_for_apps(key: &str) -> Option<String> {
+    matches!(key, "name" | "hostname" | "path" | "env").then(|| "each application has its own".to_string())
+}
+
+/// An IP address, or `localhost`, with a port.
+fn parse_socket_address(text: &str) -> Option<SocketAddr> {
+    if let Ok(address) = text.parse() {
+        return Some(address);
+    }
+    let (host, port) = text.rsplit_once(':')?;
+    host.eq_ignore_ascii_case("localhost").then_some(())?;
+    Some(SocketAddr::new(super::DEFAULT_HOST, port.parse().ok()?))
+}

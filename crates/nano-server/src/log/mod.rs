@@ -1,0 +1,256 @@
+//! Logs: a line for each request, what applications write to their console, and the server's own messages, as text
+//! for people, as JSON, or as Apache's Combined Log Format. What comes from clients and applications is escaped in all
+//! three, so that nobody can forge a line. Knows nothing of connections, isolates or the loop.
+//!
+//! Each worker thread has a [`LogSink`], which formats into a buffer of its own: no lock, no system call and no
+//! allocation for a line. [`LogSink::flush`] hands the buffer to the [`LogWriter`] that all threads share: call it
+//! before the loop goes to sleep. Nothing here ever waits for the reader of the log, except
+//! [`LogWriter::close`] at the end: when a pipe stays full, lines are dropped and counted.
+//!
+//! ```
+//! use nano_server::log::{Field, Format, Level, LogWriter, RequestIds, RequestRecord};
+//! # use std::time::Duration;
+//! # let file = tempfile::tempfile()?;
+//! # let writer = LogWriter::to(file.try_clone()?.into(), Format::Json);
+//! # /*
+//! let writer = LogWriter::stdout(None)?; // one for the process
+//! # */
+//! let mut sink = writer.sink(); // one for each worker thread
+//! let mut ids = RequestIds::new(); // the same
+//!
+//! sink.message(Level::Info, "listening", &[("port", Field::Number(3000))]);
+//! sink.request(&RequestRecord {
+//!     app: "api",
+//!     id: ids.next_id(),
+//!     client: [127, 0, 0, 1].into(),
+//!     method: b"GET",
+//!     target: b"/hello?to=you",
+//!     http_minor: 1,
+//!     status: 200,
+//!     bytes: 13,
+//!     duration: Duration::from_micros(412),
+//!     referer: None,
+//!     user_agent: Some(b"curl/8.5.0"),
+//! });
+//! sink.console("api", Level::Warn, "almost out of coffee");
+//! let written = sink.flush(); // before the loop sleeps
+//! # assert!(written);
+//! # drop(sink);
+//!
+//! writer.close(Duration::from_secs(1)); // at the end of the process, after the sinks
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+mod apache;
+mod clock;
+mod escape;
+mod json;
+mod request_id;
+mod text;
+mod writer;
+
+use std::io::IsTerminal as _;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use self::clock::Clock;
+pub use self::request_id::{RequestId, RequestIds};
+pub use self::writer::{LogWriter, WAITING_BYTES_MAX};
+
+/// Bytes of lines that a sink holds before it hands them over unasked. Large enough that the system call is nothing
+/// beside the formatting; small enough that a hundred threads' buffers are nothing beside their isolates.
+pub const SINK_BYTES_MAX: usize = 64 << 10;
+
+/// The form of the logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// For people: the time, who, what, how it went.
+    Text,
+    /// A JSON object on each line.
+    Json,
+    /// Apache's Combined Log Format, followed by the application, the request's id and the duration in microseconds.
+    Apache,
+}
+
+impl Format {
+    /// The names of all formats, as the command line and the configuration take them.
+    pub const NAMES: [&'static str; 3] = ["text", "json", "apache"];
+
+    /// The format with this name.
+    pub fn from_name(name: &str) -> Option<Format> {
+        match name {
+            "text" => Some(Format::Text),
+            "json" => Some(Format::Json),
+            "apache" => Some(Format::Apache),
+            _ => None,
+        }
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Text => "text",
+            Format::Json => "json",
+            Format::Apache => "apache",
+        }
+    }
+
+    /// What standard output gets when nothing is configured: text on a terminal, JSON otherwise.
+    pub fn for_stdout() -> Format {
+        if std::io::stdout().is_terminal() { Format::Text } else { Format::Json }
+    }
+}
+
+/// How much a line matters. The methods of `console` map to them: `debug` and `trace` to debug, `log` and `info` to
+/// info, `warn` to warn, `error` and a failed `assert` to error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Of interest to who looks for a fault.
+    Debug,
+    /// Of interest.
+    Info,
+    /// Something may need attention.
+    Warn,
+    /// Something failed.
+    Error,
+}
+
+impl Level {
+    /// Its name, in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Debug => "debug",
+            Level::Info => "info",
+            Level::Warn => "warn",
+            Level::Error => "error",
+        }
+    }
+}
+
+/// What is known of a request when it is over. Bytes are as they were on the wire: they need not be UTF-8.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestRecord<'a> {
+    /// The application; `-` if no application has the host.
+    pub app: &'a str,
+    /// The request's id.
+    pub id: RequestId,
+    /// The peer's address.
+    pub client: IpAddr,
+    /// The method.
+    pub method: &'a [u8],
+    /// The request target: path and query.
+    pub target: &'a [u8],
+    /// 1 for HTTP/1.1, 0 for HTTP/1.0.
+    pub http_minor: u8,
+    /// The status of the response; 0 if the client hung up before it had one.
+    pub status: u16,
+    /// Bytes of the response's body that were sent.
+    pub bytes: u64,
+    /// From the first byte of the request to the last of the response.
+    pub duration: Duration,
+    /// The `Referer` field.
+    pub referer: Option<&'a [u8]>,
+    /// The `User-Agent` field.
+    pub user_agent: Option<&'a [u8]>,
+}
+
+/// A value beside a server message.
+#[derive(Debug, Clone, Copy)]
+pub enum Field<'a> {
+    /// Text, possibly from a client or an application: it is escaped.
+    Text(&'a str),
+    /// A number.
+    Number(u64),
+    /// A request's id.
+    Id(RequestId),
+}
+
+/// One thread's end of the log. See the [module](self) for how it is used.
+///
+/// Dropping it flushes.
+#[derive(Debug)]
+pub struct LogSink {
+    writer: LogWriter,
+    format: Format,
+    clock: Clock,
+    buffer: Vec<u8>,
+}
+
+impl LogSink {
+    fn new(writer: LogWriter, format: Format, clock: Clock) -> Self {
+        // Room for the line that reaches the limit.
+        LogSink { writer, format, clock, buffer: Vec::with_capacity(SINK_BYTES_MAX + 4096) }
+    }
+
+    /// The format of the lines.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Logs a request. In the Apache format the time is that of the request's begin, as is the custom there.
+    pub fn request(&mut self, record: &RequestRecord<'_>) {
+        let into = &mut self.buffer;
+        match self.format {
+            Format::Text => text::request(into, self.clock.now(), record),
+            Format::Json => json::request(into, self.clock.now(), record),
+            Format::Apache => apache::request(into, self.clock.now_minus(record.duration), record),
+        }
+        self.line_is_complete();
+    }
+
+    /// Logs what an application wrote to its console.
+    pub fn console(&mut self, app: &str, level: Level, text: &str) {
+        let (into, stamp) = (&mut self.buffer, self.clock.now());
+        match self.format {
+            Format::Text => text::console(into, stamp, app, level, text),
+            Format::Json => json::console(into, stamp, app, level, text),
+            Format::Apache => apache::console(into, stamp, app, level, text),
+        }
+        self.line_is_complete();
+    }
+
+    /// Logs a message of the server: an exception of an application (with `app` and `id` among the fields), a start,
+    /// a reload. The names of fields are the server's own: lower case letters and `_`.
+    pub fn message(&mut self, level: Level, text: &str, fields: &[(&str, Field<'_>)]) {
+        let (into, stamp) = (&mut self.buffer, self.clock.now());
+        match self.format {
+            Format::Text => text::message(into, stamp, level, text, fields),
+            Format::Json => json::message(into, stamp, level, text, fields),
+            Format::Apache => apache::message(into, stamp, level, text, fields),
+        }
+        self.line_is_complete();
+    }
+
+    /// Hands all lines to the writer and writes what the output takes now.
+    ///
+    /// False if some wait because the output is full: call again within a tenth of a second or so, even if nothing
+    /// more is logged meanwhile.
+    pub fn flush(&mut self) -> bool {
+        let dropped = self.writer.take_dropped();
+        if dropped > 0 {
+            let text = "log lines were dropped because the reader of the log is too slow";
+            self.message(Level::Warn, text, &[("lines", Field::Number(dropped))]);
+        }
+        let written = self.writer.write(&self.buffer);
+        self.buffer.clear();
+        // One huge line must not keep its memory for ever.
+        self.buffer.shrink_to(SINK_BYTES_MAX * 2);
+        written
+    }
+
+    fn line_is_complete(&mut self) {
+        if self.buffer.len() >= SINK_BYTES_MAX {
+            self.writer.write(&self.buffer);
+            self.buffer.clear();
+        }
+    }
+}
+
+impl Drop for LogSink {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+#[cfg(test)]
+mod tests;
