@@ -43,7 +43,7 @@ const Queue = hideObjectPrototype(class Queue {
     if (items === null) {
       items = this.items = [undefined, undefined, undefined, undefined];
     } else if (this.size === items.length) {
-      items = this.#grow();
+      items = growQueue(this);
     }
     items[(this.head + this.size++) & (items.length - 1)] = item;
   }
@@ -76,18 +76,18 @@ const Queue = hideObjectPrototype(class Queue {
     this.head = 0;
     this.size = 0;
   }
-
-  #grow() {
-    const { items, head, size } = this;
-    const grown = [];
-    const length = size * 2;
-    for (let i = 0; i < length; i++) {
-      grown[i] = i < size ? items[(head + i) & (size - 1)] : undefined;
-    }
-    this.head = 0;
-    return this.items = grown;
-  }
 });
+
+function growQueue(queue) {
+  const { items, head, size } = queue;
+  const grown = [];
+  for (let i = 0; i < size * 2; i++) {
+    grown[i] = i < size ? items[(head + i) & (size - 1)] : undefined;
+  }
+  queue.head = 0;
+  return queue.items = grown;
+}
+
 
 // Streams §8.1: a queue with sizes. While every size is 1 no sizes are kept.
 const QueueWithSizes = hideObjectPrototype(class QueueWithSizes {
@@ -140,6 +140,8 @@ const QueueWithSizes = hideObjectPrototype(class QueueWithSizes {
 const PENDING = 0;
 const FULFILLED = 1;
 const REJECTED = 2;
+// Rejected with a TypeError that does not exist yet; the reason is its message.
+const RELEASED = 3;
 
 // A promise for undefined or an error, made when it is first asked for. Rejections count as handled, as those of the
 // standard's `closed` and `ready` promises do.
@@ -156,9 +158,14 @@ const LazyPromise = hideObjectPrototype(class LazyPromise {
     if (this.settled !== null) return this.settled;
     if (this.state === PENDING) return (this.deferred ??= PromiseWithResolvers()).promise;
     if (this.state === FULFILLED) return this.settled = PromiseResolve(undefined);
-    const promise = this.settled = PromiseReject(this.reason);
+    const reason = this.state === RELEASED ? new TypeError(this.reason) : this.reason;
+    const promise = this.settled = PromiseReject(reason);
     setPromiseIsHandledToTrue(promise);
     return promise;
+  }
+
+  get isPending() {
+    return this.state === PENDING;
   }
 
   // Settles a pending promise; no effect on a settled one.
@@ -202,6 +209,17 @@ const LazyPromise = hideObjectPrototype(class LazyPromise {
     if (this.state !== PENDING) this.renew();
     this.reject(reason);
   }
+
+  // The same with a TypeError, which is made when somebody looks: that of a released lock usually finds nobody.
+  releaseOrRenew(message) {
+    if (this.deferred !== null) {
+      this.reject(new TypeError(message));
+    } else {
+      this.renew();
+      this.state = RELEASED;
+      this.reason = message;
+    }
+  }
 });
 
 // Streams §8.3, IsDetachedBuffer and TransferArrayBuffer. A buffer that cannot be detached (a WebAssembly memory's) throws.
@@ -221,8 +239,27 @@ function createReadResult(value, done) {
   return { value, done };
 }
 
-// Calls a function that may return a promise or throw; always a promise. One that returns nothing costs no new promise.
-function promiseCall(method, receiver, a, b) {
+// Call a function that may return a promise or throw; always a promise. One that returns nothing costs no new promise.
+// There is one for each number of arguments, because scripts can count them.
+function promiseCall0(method, receiver) {
+  try {
+    const result = FunctionPrototypeCall(method, receiver);
+    return result === undefined ? resolved : PromiseResolve(result);
+  } catch (error) {
+    return PromiseReject(error);
+  }
+}
+
+function promiseCall1(method, receiver, a) {
+  try {
+    const result = FunctionPrototypeCall(method, receiver, a);
+    return result === undefined ? resolved : PromiseResolve(result);
+  } catch (error) {
+    return PromiseReject(error);
+  }
+}
+
+function promiseCall2(method, receiver, a, b) {
   try {
     const result = FunctionPrototypeCall(method, receiver, a, b);
     return result === undefined ? resolved : PromiseResolve(result);
@@ -233,6 +270,7 @@ function promiseCall(method, receiver, a, b) {
 
 internal.streams = {
   __proto__: null,
+  FULFILLED,
   LazyPromise,
   Queue,
   QueueWithSizes,
@@ -240,7 +278,9 @@ internal.streams = {
   createReadResult,
   isDetachedBuffer,
   noop,
-  promiseCall,
+  promiseCall0,
+  promiseCall1,
+  promiseCall2,
   resolved,
   setPromiseIsHandledToTrue,
   transferArrayBuffer,
