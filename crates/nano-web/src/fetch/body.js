@@ -27,6 +27,12 @@ const { copyBytes, utf8Decode } = internal.encoding;
 const { blobBytes, blobText, getChunks, getSize, getType, isBlob, makeBlob } = internal.file;
 const { extractMimeType, getParameter, serializeMimeType } = internal.mime;
 
+// The operations themselves, as they are before any tenant can replace them.
+const { uncurryThis } = internal.primordials;
+const getReader = uncurryThis(internal.streams.ReadableStream.prototype.getReader);
+const read = uncurryThis(internal.streams.ReadableStreamDefaultReader.prototype.read);
+const cancelReader = uncurryThis(internal.streams.ReadableStreamDefaultReader.prototype.cancel);
+
 // What the source of a body is.
 const STRING = 0;
 // A Uint8Array that nobody else can change.
@@ -195,6 +201,19 @@ function cloneBody(body) {
   return new InnerBody(STREAM, null, branches[1]);
 }
 
+// A stream of what `stream` would give, which is locked from then on.
+function createProxyStream(stream) {
+  const { createNativeReadableStream } = internal.streams;
+  const source = internal.streams.takeNativeSource(stream);
+  if (source !== undefined) return createNativeReadableStream(source);
+  const reader = getReader(stream);
+  return createNativeReadableStream({
+    __proto__: null,
+    pull: () => PromisePrototypeThen(read(reader), (result) => result.done ? null : result.value),
+    cancel: (reason) => cancelReader(reader, reason),
+  });
+}
+
 // The body moves to another object; the old one is left used. §5.4, "create a proxy"
 function transferBody(body) {
   const moved = new InnerBody(body.kind, body.source, null);
@@ -203,7 +222,7 @@ function transferBody(body) {
     // Whoever holds the old stream must find it locked.
     moved.kind = STREAM;
     moved.source = null;
-    moved.stream = internal.streams.createProxyStream(body.stream);
+    moved.stream = createProxyStream(body.stream);
   }
   body.used = true;
   return moved;

@@ -234,10 +234,10 @@ function blobText(blob) {
 function blobStream(chunks) {
   let index = 0;
   let offset = 0;
-  return internal.streams.createReadableByteStream({
+  return internal.streams.createNativeReadableStream({
     __proto__: null,
     pull() {
-      while (index < chunks.length && offset === TypedArrayPrototypeGetLength(chunks[index])) {
+      while (index < chunks.length && offset >= TypedArrayPrototypeGetLength(chunks[index])) {
         index++;
         offset = 0;
       }
@@ -248,6 +248,10 @@ function blobStream(chunks) {
       const copy = copyBytes(TypedArrayPrototypeSubarray(chunk, offset, end));
       offset = end;
       return copy;
+    },
+    cancel() {
+      index = chunks.length;
+      offset = 0;
     },
   });
 }
