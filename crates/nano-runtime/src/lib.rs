@@ -1,1 +1,21 @@
-//! Being written.
+#![doc = include_str!("../README.md")]
+
+mod app;
+mod engine;
+mod instance;
+mod memory;
+mod modules;
+mod realm;
+#[path = "/tmp/resolve_stub.rs"]
+pub mod resolve;
+mod runtime;
+mod slice;
+
+pub use app::{Application, Limits, LoadError};
+pub use engine::{initialize, v8_version};
+pub use instance::{Console, Instance, MAX_TIMERS};
+pub use memory::{process_limit, process_used, set_process_limit};
+pub use nano_web::{BodyLength, BodyRead, Exchange, ExchangeId, FailureCause, Level, ResponseHead, Written};
+pub use realm::{NoIsolate, THREAD_STACK_BYTES};
+pub use runtime::{RUNTIME_KEYS, Runtime, RuntimeOptions};
+pub use slice::SLICE;

@@ -156,6 +156,18 @@ pub fn writable(scope: &mut Scope<'_, '_>, id: ExchangeId, gone: bool) {
     }
 }
 
+/// The embedder looks after this rejection itself: it is not reported.
+pub fn handle_rejection(scope: &mut Scope<'_, '_>, promise: v8::Local<'_, v8::Promise>) {
+    promise.mark_as_handled();
+    forget_rejection(scope, promise);
+}
+
+fn forget_rejection(scope: &mut Scope<'_, '_>, promise: v8::Local<'_, v8::Promise>) {
+    let Some(state) = try_state(scope) else { return };
+    let mut rejections = state.rejections.borrow_mut();
+    rejections.retain(|rejection| rejection.promise != promise);
+}
+
 /// V8's promise-rejection callback; the embedder sets it on each isolate. HTML, "HostPromiseRejectionTracker".
 pub extern "C" fn promise_rejected(message: v8::PromiseRejectMessage<'_>) {
     v8::callback_scope!(unsafe scope, &message);
@@ -170,12 +182,7 @@ pub extern "C" fn promise_rejected(message: v8::PromiseRejectMessage<'_>) {
             }
         }
         v8::PromiseRejectEvent::PromiseHandlerAddedAfterReject => {
-            if let Some(state) = try_state(scope) {
-                state.rejections.borrow_mut().retain(|rejection| {
-                    let known = v8::Local::new(scope, &rejection.promise);
-                    known != promise
-                });
-            }
+            forget_rejection(scope, promise);
         }
         _ => {}
     }

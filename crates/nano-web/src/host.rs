@@ -83,6 +83,17 @@ pub struct ResponseHead<'a> {
     pub content_length: Option<u64>,
 }
 
+/// Why a response cannot be completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureCause {
+    /// The handler threw, its promise was rejected, or what it returned is no Response; or its body's stream failed.
+    Exception,
+    /// The application could not be loaded, or was unloaded.
+    NotLoaded,
+    /// The isolate exceeded its memory limit and was ended.
+    Memory,
+}
+
 /// One request and its response, as the platform sees it.
 ///
 /// After the client is gone everything still works and has no effect.
@@ -103,9 +114,11 @@ pub trait Exchange {
     fn write(&self, bytes: &[u8]) -> Written;
     /// The response is complete.
     fn finish(&self);
-    /// The response cannot be completed: the connection closes, or a 500 is sent if nothing was sent yet. `reason` is for the
-    /// log, and for the client only in development.
-    fn fail(&self, reason: &str);
+    /// The response cannot be completed: the connection closes, or an error is sent if nothing was sent yet. `reason` is for
+    /// the log, and for the client only in development.
+    fn fail(&self, cause: FailureCause, reason: &str);
     /// One more promise, or one less, keeps the request's work alive after its response (`ctx.waitUntil`).
     fn wait_until(&self, change: i32);
+    /// Whether the response is complete (or given up) and no promise keeps the request alive: then it is forgotten.
+    fn is_over(&self) -> bool;
 }

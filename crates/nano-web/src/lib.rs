@@ -21,7 +21,7 @@ mod timers;
 mod url;
 mod worker;
 
-pub use host::{BodyLength, BodyRead, Exchange, Host, Level, ResponseHead, Written};
+pub use host::{BodyLength, BodyRead, Exchange, FailureCause, Host, Level, ResponseHead, Written};
 pub use state::{ExchangeId, MAX_EXCHANGES, STATE_SLOT, State};
 
 macro_rules! files {
@@ -30,4 +30,48 @@ macro_rules! files {
         pub const FILES: &[(&str, &str)] = &[$(($path, include_str!($path))),*];
     };
 }
-files!["infra/primordials.js", "infra/expose.js", "infra/webidl.js", "worker/dispatch.js"];
+files![
+    "infra/primordials.js",
+    "infra/expose.js",
+    "infra/webidl.js",
+    "infra/domexception.js",
+    "events/events.js",
+    "events/abort.js",
+    "streams/queues.js",
+    "streams/strategies.js",
+    "streams/readable.js",
+    "streams/readable_default_controller.js",
+    "streams/readable_byte_controller.js",
+    "streams/readable_byte_classes.js",
+    "streams/readable_classes.js",
+    "streams/readable_tee.js",
+    "streams/readable_iteration.js",
+    "streams/writable.js",
+    "streams/writable_classes.js",
+    "streams/pipe.js",
+    "streams/transform.js",
+    "streams/native.js",
+    "encoding/encoding.js",
+    "encoding/base64.js",
+    "encoding/streams.js",
+    "url/searchparams.js",
+    "url/url.js",
+    "file/blob.js",
+    "file/file.js",
+    "file/formdata.js",
+    "fetch/incoming.js",
+    "fetch/headers.js",
+    "fetch/mime.js",
+    "file/multipart.js",
+    "fetch/body.js",
+    "fetch/request.js",
+    "fetch/response.js",
+    "console/layout.js",
+    "console/inspect.js",
+    "console/platform.js",
+    "console/console.js",
+    "timers/timers.js",
+    "performance/performance.js",
+    "crypto/crypto.js",
+    "worker/dispatch.js",
+];

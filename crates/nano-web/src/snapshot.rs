@@ -8,6 +8,11 @@ use crate::infra::Op;
 use crate::{FILES, console, encoding, fetch, performance, timers, url, worker};
 use std::borrow::Cow;
 
+/// V8's flags; whoever makes a snapshot and whoever reads it sets the same, before V8 is initialized.
+///
+/// `--single-threaded-gc` is not among them: concurrent marking keeps one tenant's collection from delaying its neighbours.
+pub const V8_FLAGS: &str = "--no-expose-gc";
+
 /// Where in the context's data the array of entry functions is.
 const ENTRY_DATA: usize = 0;
 

@@ -4,11 +4,11 @@
 // `ops.respond…`. Knows nothing of sockets, and nothing of how a Request or Response keeps its parts.
 
 const {
-  Error, FunctionPrototypeCall, Map, MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, JSONParse,
+  Map, MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, JSONParse,
   PromisePrototypeThen, PromiseResolve, TypeError,
 } = internal.primordials;
 const { webidl } = internal;
-const { Event, EventTarget } = internal.events;
+const { Event, hasListeners, makeGlobalEventTarget, notifyUnhandledRejection, reportException } = internal.events;
 const {
   abortRequest, createIncomingRequest, isResponse, responseContentLength, responseHeaderBlock, responseStatus,
   responseStatusText, responseTakeBody,
@@ -26,7 +26,7 @@ let env;
 function start(defaultExport, envText) {
   env = envText === undefined ? {} : JSONParse(envText);
   if (defaultExport === undefined) {
-    if (internal.events.hasListener(globalThis, "fetch")) return;
+    if (hasListeners(globalThis, "fetch")) return;
     throw new TypeError(
       "the application has no handler: export default { async fetch(request, env, ctx) { … } }, "
         + 'or call addEventListener("fetch", …)',
@@ -37,7 +37,7 @@ function start(defaultExport, envText) {
     throw new TypeError("the application's default export is not an object with a fetch method");
   }
   if (typeof defaultExport.fetch !== "function") {
-    if (internal.events.hasListener(globalThis, "fetch")) return;
+    if (hasListeners(globalThis, "fetch")) return;
     throw new TypeError("the application's default export has no fetch method");
   }
   application = defaultExport;
@@ -239,31 +239,24 @@ function describe(value) {
   }
 }
 
-// HTML, "report an exception": dispatches `error` at the global scope, and prints what nobody prevented.
-function report(error) {
-  if (!internal.events.reportException(error)) ops.print(3, `Uncaught ${describe(error)}`);
-}
+// HTML, "report an exception": what no listener of `error` handled is printed.
+internal.events.hooks.unhandledException = (error) => ops.print(3, `Uncaught ${describe(error)}`);
 
-// HTML, "notify about rejected promises".
+// HTML, "notify about rejected promises": whether it was printed, because no listener handled it.
 function reportRejection(promise, reason) {
-  const { PromiseRejectionEvent } = internal.events;
-  const event = new PromiseRejectionEvent("unhandledrejection", {
-    __proto__: null, promise, reason, cancelable: true,
-  });
-  if (internal.events.dispatch(globalThis, event)) {
-    ops.print(3, `Uncaught (in promise) ${describe(reason)}`);
-    return true;
-  }
-  return false;
+  if (notifyUnhandledRejection(promise, reason)) return false;
+  ops.print(3, `Uncaught (in promise) ${describe(reason)}`);
+  return true;
 }
 
 function fireTimer(id) {
   internal.timers.fire(id);
 }
 
+makeGlobalEventTarget(globalThis);
 internal.expose({ ExecutionContext, FetchEvent });
 
 // In the order of `Entry` in ../entry.rs.
 internal.entry = [
-  start, dispatch, complete, attach, fail, abort, fireTimer, report, reportRejection, describe,
+  start, dispatch, complete, attach, fail, abort, fireTimer, reportException, reportRejection, describe,
 ];

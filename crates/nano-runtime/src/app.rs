@@ -1,0 +1,218 @@
+//! An application as all threads share it: where its code is, its variables and limits, its modules' sources and code caches.
+//!
+//! Knows V8's code caches only as bytes. What runs is an [`Instance`](crate::Instance), one a thread.
+
+use crate::resolve::{self, Entry, ModuleKind, Resolved, ResolveError};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock, RwLock};
+
+/// What an application may use. Times are another layer's business.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// JavaScript heap of one isolate, in bytes; its ArrayBuffers may take as much again outside of the heap.
+    pub memory_bytes: usize,
+}
+
+impl Default for Limits {
+    /// 128 MiB: what Workers have, and what libraries are written for.
+    fn default() -> Self {
+        Self { memory_bytes: 128 << 20 }
+    }
+}
+
+/// An application, shared by all threads.
+pub struct Application {
+    name: String,
+    entry: Entry,
+    env: Option<String>,
+    limits: Limits,
+    confine: bool,
+    modules: RwLock<Modules>,
+}
+
+#[derive(Default)]
+struct Modules {
+    list: Vec<Arc<Source>>,
+    by_path: HashMap<(PathBuf, ModuleKind), usize>,
+}
+
+/// Why a module could not be had.
+#[derive(Clone, Debug)]
+pub struct LoadError {
+    /// What happened, and what to do.
+    pub message: String,
+    /// The file that it is about, as a person knows it.
+    pub file: Option<String>,
+    /// Line and column in that file, from 1.
+    pub position: Option<(u32, u32)>,
+}
+
+impl std::fmt::Display for LoadError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (&self.file, self.position) {
+            (Some(file), Some((line, column))) => write!(f, "{file}:{line}:{column}: {}", self.message),
+            (Some(file), None) => write!(f, "{file}: {}", self.message),
+            _ => f.write_str(&self.message),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+impl From<ResolveError> for LoadError {
+    fn from(error: ResolveError) -> Self {
+        Self { message: error.to_string(), file: None, position: None }
+    }
+}
+
+/// A module's text, in a form that isolates share without copying it.
+pub(crate) enum Text {
+    /// Characters up to U+00FF, one byte each.
+    Latin1(Arc<[u8]>),
+    /// UTF-16.
+    Wide(Arc<[u16]>),
+}
+
+impl Text {
+    fn new(text: &str) -> Self {
+        if text.is_ascii() {
+            Self::Latin1(text.as_bytes().into())
+        } else if text.chars().all(|character| u32::from(character) <= 0xff) {
+            Self::Latin1(text.chars().map(|character| character as u8).collect())
+        } else {
+            Self::Wide(text.encode_utf16().collect())
+        }
+    }
+}
+
+/// What a module is made of.
+pub(crate) enum Content {
+    /// JavaScript.
+    Code(Text),
+    /// A JSON document.
+    Json(Text),
+    /// Text, as it is.
+    Text(Text),
+    /// Bytes, as they are.
+    Bytes(Vec<u8>),
+    /// WebAssembly, and what V8 compiled of it.
+    Wasm(Vec<u8>, OnceLock<v8::CompiledWasmModule>),
+}
+
+/// One import of a module: what it says, and the module that it means.
+pub(crate) struct Import {
+    pub(crate) specifier: String,
+    pub(crate) attribute: Option<String>,
+    /// Index into the application's modules.
+    pub(crate) target: usize,
+}
+
+/// One module's source.
+pub(crate) struct Source {
+    /// As stack traces have it: relative to the application's root.
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+    pub(crate) content: Content,
+    /// V8's code cache for it, once some isolate has made it.
+    pub(crate) cache: OnceLock<Vec<u8>>,
+    /// Its static imports, once some isolate has compiled and resolved them.
+    pub(crate) imports: OnceLock<Vec<Import>>,
+}
+
+impl Application {
+    /// An application in a directory or a file. Finds its entry; compiles nothing.
+    ///
+    /// `env` is a JSON object. `confine` keeps every module within the directory, also through symbolic links.
+    ///
+    /// # Errors
+    ///
+    /// If there is no entry: the error lists what was looked for.
+    pub fn open(name: &str, path: &Path, env: Option<String>, limits: Limits, confine: bool) -> Result<Arc<Self>, LoadError> {
+        let entry = resolve::find_entry(path)?;
+        Ok(Arc::new(Self { name: name.to_owned(), entry, env, limits, confine, modules: RwLock::default() }))
+    }
+
+    /// Its name, as logs have it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its limits.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Its variables, a JSON object.
+    pub(crate) fn env(&self) -> Option<&str> {
+        self.env.as_deref()
+    }
+
+    /// The directory that holds it.
+    pub fn root(&self) -> &Path {
+        &self.entry.root
+    }
+
+    /// The module that is evaluated first.
+    pub(crate) fn entry(&self) -> Result<usize, LoadError> {
+        let entry = Resolved { path: self.entry.path.clone(), kind: ModuleKind::of(&self.entry.path) };
+        self.load(entry)
+    }
+
+    /// A module by its index.
+    pub(crate) fn module(&self, index: usize) -> Arc<Source> {
+        let modules = self.modules.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(&modules.list[index])
+    }
+
+    /// All modules that were loaded so far.
+    pub(crate) fn modules(&self) -> Vec<Arc<Source>> {
+        self.modules.read().unwrap_or_else(std::sync::PoisonError::into_inner).list.clone()
+    }
+
+    /// The module that an import means.
+    pub(crate) fn resolve(&self, specifier: &str, attribute: Option<&str>, referrer: &Source) -> Result<usize, LoadError> {
+        let resolved = resolve::resolve(specifier, &referrer.path, &self.entry.root, attribute, self.confine)?;
+        self.load(resolved)
+    }
+
+    fn load(&self, resolved: Resolved) -> Result<usize, LoadError> {
+        let key = (resolved.path, resolved.kind);
+        {
+            let modules = self.modules.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if let Some(index) = modules.by_path.get(&key) {
+                return Ok(*index);
+            }
+        }
+        let source = Arc::new(self.read(&key.0, key.1)?);
+        let mut modules = self.modules.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(index) = modules.by_path.get(&key) {
+            return Ok(*index);
+        }
+        let index = modules.list.len();
+        modules.list.push(source);
+        modules.by_path.insert(key, index);
+        Ok(index)
+    }
+
+    fn read(&self, path: &Path, kind: ModuleKind) -> Result<Source, LoadError> {
+        let name = path.strip_prefix(&self.entry.root).unwrap_or(path).display().to_string();
+        let fail = |message: String| LoadError { message, file: Some(name.clone()), position: None };
+        let bytes = std::fs::read(path).map_err(|error| fail(format!("cannot be read: {error}")))?;
+        let text = |bytes: Vec<u8>| match String::from_utf8(bytes) {
+            Ok(text) => Ok(Text::new(text.strip_prefix('\u{feff}').unwrap_or(&text))),
+            Err(error) => Err(fail(format!("is not UTF-8 (byte {})", error.utf8_error().valid_up_to()))),
+        };
+        let content = match kind {
+            ModuleKind::JavaScript => Content::Code(text(bytes)?),
+            ModuleKind::TypeScript => {
+                return Err(fail("TypeScript is not supported yet: compile it to JavaScript first".into()));
+            }
+            ModuleKind::Json => Content::Json(text(bytes)?),
+            ModuleKind::Text => Content::Text(text(bytes)?),
+            ModuleKind::Bytes => Content::Bytes(bytes),
+            ModuleKind::Wasm => Content::Wasm(bytes, OnceLock::new()),
+        };
+        Ok(Source { name, path: path.to_owned(), content, cache: OnceLock::new(), imports: OnceLock::new() })
+    }
+}

@@ -1,0 +1,240 @@
+//! An application in one isolate on one thread: its phase, what waits for it, its timers.
+//!
+//! Only data, and what the platform's [`Host`] needs. What moves it is the [`Runtime`](crate::Runtime).
+
+use crate::app::{Application, LoadError};
+use crate::modules::ModuleMap;
+use crate::realm::Realm;
+use nano_loop::{Loop, Moment, TimerId};
+use nano_web::{ExchangeId, Host, Level};
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Where what tenants print goes.
+pub trait Console {
+    /// A line (or several) of an application's console. Must not enter an isolate.
+    fn print(&self, app: &str, level: Level, text: &str);
+    /// Whether it is a terminal that shows colours.
+    fn colors(&self) -> bool {
+        false
+    }
+}
+
+/// The most timers that one isolate may have waiting; more throw away the newest. A tenant that makes timers in a loop is
+/// stopped by this before it costs its neighbours memory: each is about 100 bytes outside of its heap.
+pub const MAX_TIMERS: usize = 100_000;
+
+/// The longest delay of a timer, in milliseconds: 2^31 - 1, as everywhere on the web.
+const MAX_DELAY_MS: f64 = 2_147_483_647.0;
+
+/// What an isolate is entered for. While its JavaScript is on the stack (running, or interrupted for a slice) it waits.
+pub(crate) enum Task {
+    /// Call the handler: the request's head, in Latin-1.
+    Request(ExchangeId, Box<[u8]>),
+    /// A timer is due.
+    Timer(u32),
+    /// Something arrived for who reads the body.
+    BodyReady(ExchangeId),
+    /// Room for who writes the response.
+    Writable(ExchangeId),
+    /// The client hung up.
+    Aborted(ExchangeId),
+    /// V8's own.
+    Platform(v8::Task),
+}
+
+/// How far an application has come.
+pub(crate) enum Phase {
+    /// Its modules are being evaluated: the promise of that.
+    Loading(v8::Global<v8::Promise>, v8::Global<v8::Module>),
+    /// Its handler can be called.
+    Ready,
+    /// It cannot be loaded.
+    Failed(LoadError),
+}
+
+/// An application in an isolate of this thread. Made by [`Runtime::instance`](crate::Runtime::instance).
+pub struct Instance {
+    pub(crate) key: u32,
+    pub(crate) app: Arc<Application>,
+    /// Handles into the isolate come before it, so that they are dropped first.
+    pub(crate) phase: RefCell<Phase>,
+    pub(crate) modules: Box<ModuleMap>,
+    /// None: closed.
+    pub(crate) realm: RefCell<Option<Rc<Realm>>>,
+    pub(crate) host: Rc<InstanceHost>,
+    pub(crate) queue: RefCell<VecDeque<Task>>,
+    pub(crate) closing: Cell<bool>,
+    pub(crate) last_used: Cell<Moment>,
+    pub(crate) requests: Cell<u64>,
+}
+
+impl Instance {
+    /// The application that runs here.
+    pub fn application(&self) -> &Arc<Application> {
+        &self.app
+    }
+
+    /// Whether it was closed (evicted, or terminated for a limit): the next request needs another.
+    pub fn is_closed(&self) -> bool {
+        self.closing.get() || self.realm.borrow().is_none()
+    }
+
+    /// The error that kept the application from loading.
+    pub fn failure(&self) -> Option<LoadError> {
+        match &*self.phase.borrow() {
+            Phase::Failed(error) => Some(error.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether its handler can be called.
+    pub fn is_ready(&self) -> bool {
+        matches!(*self.phase.borrow(), Phase::Ready)
+    }
+
+    /// Requests under way: until the response is complete and everything given to `waitUntil` is settled.
+    pub fn exchanges(&self) -> usize {
+        self.realm().map_or(0, |realm| realm.state().exchanges())
+    }
+
+    /// The names under which JavaScript knows the requests under way.
+    pub fn exchange_ids(&self) -> Vec<ExchangeId> {
+        self.realm().map_or_else(Vec::new, |realm| realm.state().exchange_ids())
+    }
+
+    /// The request is over for the embedder: its id names nothing from now on.
+    pub fn release(&self, id: ExchangeId) {
+        if let Some(realm) = self.realm() {
+            realm.state().remove_exchange(id);
+        }
+    }
+
+    /// JavaScript heap in use, in bytes, as of the latest garbage collection.
+    pub fn heap_bytes(&self) -> usize {
+        self.realm().map_or(0, |realm| realm.heap.charged())
+    }
+
+    /// Bytes in the isolate's ArrayBuffers.
+    pub fn buffer_bytes(&self) -> usize {
+        self.realm().map_or(0, |realm| realm.buffers.used())
+    }
+
+    /// Timers that wait.
+    pub fn timers(&self) -> usize {
+        self.host.timers.borrow().len()
+    }
+
+    pub(crate) fn realm(&self) -> Option<Rc<Realm>> {
+        self.realm.borrow().clone()
+    }
+}
+
+/// A timer of JavaScript's.
+pub(crate) struct Timer {
+    pub(crate) id: TimerId,
+    /// For `setInterval`.
+    pub(crate) every: Option<Duration>,
+}
+
+/// The platform's host for one isolate: clock, timers, console. Made with the isolate, before it has an application.
+pub(crate) struct InstanceHost {
+    lp: Rc<Loop>,
+    console: Rc<dyn Console>,
+    /// The instance's key; 0 while the isolate is a spare.
+    pub(crate) key: Cell<u32>,
+    app: RefCell<Option<Arc<Application>>>,
+    pub(crate) timers: RefCell<HashMap<u32, Timer>>,
+    next_timer: Cell<u32>,
+    began: Cell<Moment>,
+    origin_ms: Cell<f64>,
+}
+
+impl InstanceHost {
+    pub(crate) fn new(lp: Rc<Loop>, console: Rc<dyn Console>) -> Rc<Self> {
+        let began = lp.now();
+        Rc::new(Self {
+            lp,
+            console,
+            key: Cell::new(0),
+            app: RefCell::new(None),
+            timers: RefCell::default(),
+            next_timer: Cell::new(1),
+            began: Cell::new(began),
+            origin_ms: Cell::new(0.0),
+        })
+    }
+
+    /// The isolate is an application's from now on; its time origin is now.
+    pub(crate) fn adopt(&self, key: u32, app: &Arc<Application>) {
+        self.key.set(key);
+        *self.app.borrow_mut() = Some(Arc::clone(app));
+        self.began.set(self.lp.refresh_now());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.origin_ms.set(now.as_secs_f64() * 1000.0);
+    }
+
+    /// Starts a repeating timer's next round.
+    pub(crate) fn rearm(&self, id: u32) {
+        let mut timers = self.timers.borrow_mut();
+        if let Some(timer) = timers.get_mut(&id)
+            && let Some(every) = timer.every
+        {
+            timer.id = self.lp.insert(self.lp.now() + every, crate::runtime::timer_key(self.key.get(), id));
+        }
+    }
+
+    /// Stops all timers.
+    pub(crate) fn clear(&self) {
+        for (_, timer) in self.timers.borrow_mut().drain() {
+            self.lp.cancel(timer.id);
+        }
+    }
+}
+
+impl Host for InstanceHost {
+    fn performance_now(&self) -> f64 {
+        (self.lp.refresh_now() - self.began.get()).as_secs_f64() * 1000.0
+    }
+
+    fn time_origin(&self) -> f64 {
+        self.origin_ms.get()
+    }
+
+    fn timer_start(&self, delay_ms: f64, repeat: bool) -> u32 {
+        let mut timers = self.timers.borrow_mut();
+        let mut id = self.next_timer.get();
+        while timers.contains_key(&id) {
+            id = if id >= i32::MAX as u32 { 1 } else { id + 1 };
+        }
+        self.next_timer.set(if id >= i32::MAX as u32 { 1 } else { id + 1 });
+        if timers.len() >= MAX_TIMERS {
+            return id;
+        }
+        let delay_ms = if delay_ms > MAX_DELAY_MS { 0.0 } else { delay_ms };
+        let delay = Duration::from_nanos((delay_ms * 1e6) as u64);
+        let timer = self.lp.insert(self.lp.refresh_now() + delay, crate::runtime::timer_key(self.key.get(), id));
+        // A repeating timer of no delay must not keep the loop from everything else.
+        let every = repeat.then(|| delay.max(Duration::from_millis(1)));
+        timers.insert(id, Timer { id: timer, every });
+        id
+    }
+
+    fn timer_cancel(&self, id: u32) {
+        if let Some(timer) = self.timers.borrow_mut().remove(&id) {
+            self.lp.cancel(timer.id);
+        }
+    }
+
+    fn print(&self, level: Level, text: &str) {
+        let app = self.app.borrow();
+        self.console.print(app.as_ref().map_or("", |app| app.name()), level, text);
+    }
+
+    fn colors(&self) -> bool {
+        self.console.colors()
+    }
+}

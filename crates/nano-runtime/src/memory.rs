@@ -1,0 +1,249 @@
+//! Memory of isolates: each one's budget, and the one that all of a process share.
+//!
+//! With compressed pointers, all isolates of a process live in one 4 GB region of addresses; V8 ends the process when that is
+//! full. So every isolate's heap is counted here, after each of its garbage collections, against [`process_limit`]: what
+//! would go beyond is refused, evicted or terminated before V8 would abort. ArrayBuffers live outside of V8's heap; they are
+//! counted against their isolate's budget by the allocator here, which refuses (a RangeError in JavaScript) instead of growing.
+
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const MIB: usize = 1 << 20;
+
+/// The region that all isolates of a process share with compressed pointers.
+const CAGE_BYTES: usize = 4096 * MIB;
+
+/// What a single allocation can take beyond its isolate's limit before V8 asks again: its largest array or string.
+const LARGEST_ALLOCATION_BYTES: usize = 512 * MIB;
+
+/// An isolate's heap may grow to this without asking. Small, so that the many small tenants of a process stay small; every
+/// step beyond asks [`HeapLimit`].
+pub(crate) const HEAP_BASE_BYTES: usize = 32 * MIB;
+
+/// How far the limit moves when an isolate that may grow comes near it.
+const HEAP_STEP_BYTES: usize = 16 * MIB;
+
+/// Room for an isolate that is being terminated for its memory: the code that unwinds allocates a little still.
+const HEAP_UNWIND_BYTES: usize = 16 * MIB;
+
+/// What a new isolate is counted as until its first garbage collection.
+pub(crate) const ISOLATE_ESTIMATE_BYTES: usize = MIB;
+
+/// JavaScript heap of all isolates together, as of each one's last garbage collection.
+static HEAP_USED: AtomicUsize = AtomicUsize::new(0);
+/// See [`set_process_limit`].
+static HEAP_LIMIT: AtomicUsize = AtomicUsize::new(default_process_limit());
+
+const fn default_process_limit() -> usize {
+    if cfg!(feature = "pointer-compression") {
+        // What is left is for what happens between two collections: two of the largest allocations at once, the young
+        // generations of all isolates, and V8's own read-only and shared spaces.
+        CAGE_BYTES - 2 * LARGEST_ALLOCATION_BYTES - 512 * MIB
+    } else {
+        usize::MAX
+    }
+}
+
+/// JavaScript heap, in bytes, that all isolates of the process may use together.
+pub fn process_limit() -> usize {
+    HEAP_LIMIT.load(Ordering::Relaxed)
+}
+
+/// Sets [`process_limit`]; it cannot be raised beyond what the build of V8 can hold.
+pub fn set_process_limit(bytes: usize) {
+    HEAP_LIMIT.store(bytes.min(default_process_limit()), Ordering::Relaxed);
+}
+
+/// JavaScript heap, in bytes, that all isolates of the process use: as of each one's last garbage collection.
+pub fn process_used() -> usize {
+    HEAP_USED.load(Ordering::Relaxed)
+}
+
+/// Whether another isolate fits.
+pub(crate) fn has_room_for_isolate() -> bool {
+    process_used() + ISOLATE_ESTIMATE_BYTES <= process_limit()
+}
+
+/// One isolate's part of the process's heap, and its own limit. V8's callbacks hold a pointer to it.
+pub(crate) struct HeapLimit {
+    charged: Cell<usize>,
+    /// The isolate's own limit, from its application.
+    limit: Cell<usize>,
+    terminated: Cell<bool>,
+    handle: v8::IsolateHandle,
+}
+
+impl HeapLimit {
+    /// Counts the isolate and watches its heap. The box must outlive the isolate.
+    pub(crate) fn install(isolate: &mut v8::Isolate) -> Box<Self> {
+        let this = Box::new(Self {
+            charged: Cell::new(0),
+            limit: Cell::new(HEAP_BASE_BYTES),
+            terminated: Cell::new(false),
+            handle: isolate.thread_safe_handle(),
+        });
+        this.charge(ISOLATE_ESTIMATE_BYTES);
+        let data = std::ptr::from_ref(&*this).cast_mut().cast::<c_void>();
+        isolate.add_near_heap_limit_callback(near_heap_limit, data);
+        isolate.add_gc_epilogue_callback(after_collection, data, v8::GCType::kGCTypeAll);
+        this
+    }
+
+    /// The heap may grow to `bytes`, if the process has room.
+    pub(crate) fn set_limit(&self, bytes: usize) {
+        self.limit.set(bytes);
+    }
+
+    /// Whether the isolate was terminated for its memory: it must not run again.
+    pub(crate) fn is_terminated(&self) -> bool {
+        self.terminated.get()
+    }
+
+    /// The isolate's heap, in bytes, as counted.
+    pub(crate) fn charged(&self) -> usize {
+        self.charged.get()
+    }
+
+    /// Counts the isolate's heap as `bytes` from now on.
+    pub(crate) fn charge(&self, bytes: usize) {
+        let before = self.charged.replace(bytes);
+        if bytes >= before {
+            HEAP_USED.fetch_add(bytes - before, Ordering::Relaxed);
+        } else {
+            HEAP_USED.fetch_sub(before - bytes, Ordering::Relaxed);
+        }
+    }
+
+    fn terminate(&self) {
+        self.terminated.set(true);
+        self.handle.terminate_execution();
+    }
+}
+
+impl Drop for HeapLimit {
+    fn drop(&mut self) {
+        self.charge(0);
+    }
+}
+
+unsafe extern "C" fn after_collection(
+    isolate: v8::UnsafeRawIsolatePtr,
+    _: v8::GCType,
+    _: v8::GCCallbackFlags,
+    data: *mut c_void,
+) {
+    // SAFETY: `data` is the `HeapLimit` that `install` boxed, which outlives the isolate; V8 calls this on the isolate's
+    // thread, where alone the limit is used.
+    let this = unsafe { &*data.cast::<HeapLimit>() };
+    // SAFETY: V8 hands over the isolate that it collects, which is alive for this call.
+    let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr_unchecked(isolate) };
+    let bytes = isolate.get_heap_statistics().total_heap_size();
+    this.charge(bytes);
+    // Beyond the process's limit the isolate that has just grown gives way, unless it is one of the small ones.
+    if bytes > HEAP_BASE_BYTES && process_used() > process_limit() {
+        this.terminate();
+    }
+}
+
+unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, _: usize) -> usize {
+    // SAFETY: as in `after_collection`.
+    let this = unsafe { &*data.cast::<HeapLimit>() };
+    let next = current + HEAP_STEP_BYTES;
+    if !this.terminated.get() && next <= this.limit.get() && process_used() + HEAP_STEP_BYTES <= process_limit() {
+        return next;
+    }
+    this.terminate();
+    current + HEAP_UNWIND_BYTES
+}
+
+/// Counts the memory of an isolate's ArrayBuffers and bounds it. Shared by all buffers, which may outlive the isolate and be
+/// freed on V8's own threads.
+pub(crate) struct BufferMemory {
+    used: AtomicUsize,
+    limit: AtomicUsize,
+}
+
+impl BufferMemory {
+    pub(crate) fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { used: AtomicUsize::new(0), limit: AtomicUsize::new(limit) })
+    }
+
+    /// Bytes of all buffers that are alive.
+    pub(crate) fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Buffers may take `bytes` together.
+    pub(crate) fn set_limit(&self, bytes: usize) {
+        self.limit.store(bytes, Ordering::Relaxed);
+    }
+
+    /// The allocator for `CreateParams`.
+    pub(crate) fn allocator(self: &Arc<Self>) -> v8::UniqueRef<v8::Allocator> {
+        static VTABLE: v8::RustAllocatorVtable<BufferMemory> =
+            v8::RustAllocatorVtable { allocate, allocate_uninitialized, free, drop };
+        // SAFETY: the functions of the table treat the handle as the `Arc` that it is, and free what they allocated.
+        unsafe { v8::new_rust_allocator(Arc::into_raw(Arc::clone(self)), &VTABLE) }
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        let limit = self.limit.load(Ordering::Relaxed);
+        self.used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+                used.checked_add(bytes).filter(|total| *total <= limit)
+            })
+            .is_ok()
+    }
+}
+
+/// An allocation of no bytes: any address that is not null.
+fn dangling() -> *mut c_void {
+    NonNull::<u64>::dangling().as_ptr().cast()
+}
+
+unsafe extern "C" fn allocate(this: &BufferMemory, bytes: usize) -> *mut c_void {
+    if bytes == 0 {
+        return dangling();
+    }
+    if !this.take(bytes) {
+        return std::ptr::null_mut();
+    }
+    // SAFETY: calloc has no preconditions; null is V8's sign that there is no memory.
+    let data = unsafe { libc::calloc(bytes, 1) };
+    if data.is_null() {
+        this.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+    data
+}
+
+unsafe extern "C" fn allocate_uninitialized(this: &BufferMemory, bytes: usize) -> *mut c_void {
+    if bytes == 0 {
+        return dangling();
+    }
+    if !this.take(bytes) {
+        return std::ptr::null_mut();
+    }
+    // SAFETY: malloc has no preconditions.
+    let data = unsafe { libc::malloc(bytes) };
+    if data.is_null() {
+        this.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+    data
+}
+
+unsafe extern "C" fn free(this: &BufferMemory, data: *mut c_void, bytes: usize) {
+    if bytes == 0 {
+        return;
+    }
+    this.used.fetch_sub(bytes, Ordering::Relaxed);
+    // SAFETY: V8 gives back what `allocate` or `allocate_uninitialized` returned, once, with the same length.
+    unsafe { libc::free(data) };
+}
+
+unsafe extern "C" fn drop(this: *const BufferMemory) {
+    // SAFETY: `this` came from `Arc::into_raw` in `allocator`; V8 calls this once.
+    std::mem::drop(unsafe { Arc::from_raw(this) });
+}

@@ -1,0 +1,379 @@
+//! ES modules in an isolate: compiling an application's graph, linking and evaluating it, `import()`, `import.meta`.
+//!
+//! Sources, resolutions and code caches are the [`Application`](crate::Application)'s and shared by all threads; here are one
+//! isolate's module records. HTML, section 8.1.3 "JavaScript module scripts".
+
+use crate::app::{Application, Content, Import, LoadError, Source, Text};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::sync::Arc;
+
+type Scope<'s, 'i> = v8::PinScope<'s, 'i>;
+
+/// The isolate's data slot that holds a `*const ModuleMap`. `nano-web` has the one below it.
+const MODULES_SLOT: u32 = nano_web::STATE_SLOT + 1;
+
+/// The modules of one isolate. HTML, "module map".
+pub(crate) struct ModuleMap {
+    app: Arc<Application>,
+    /// By index into the application's modules.
+    records: RefCell<HashMap<usize, v8::Global<v8::Module>>>,
+    /// The other way round; several modules may share a hash.
+    by_hash: RefCell<HashMap<i32, Vec<usize>>>,
+}
+
+impl ModuleMap {
+    pub(crate) fn new(app: Arc<Application>) -> Box<Self> {
+        Box::new(Self { app, records: RefCell::default(), by_hash: RefCell::default() })
+    }
+
+    /// Makes the map known to the isolate's callbacks.
+    ///
+    /// # Safety
+    ///
+    /// `self` must stay where it is and alive for as long as JavaScript runs in the isolate.
+    pub(crate) unsafe fn attach(&self, isolate: &mut v8::Isolate) {
+        isolate.set_data(MODULES_SLOT, std::ptr::from_ref(self).cast_mut().cast::<c_void>());
+    }
+
+    /// Lets go of all module records; the isolate's JavaScript will not run again.
+    pub(crate) fn clear(&self) {
+        self.records.borrow_mut().clear();
+        self.by_hash.borrow_mut().clear();
+    }
+
+    fn of<'a>(isolate: &'a v8::Isolate) -> Option<&'a Self> {
+        // SAFETY: written by `attach` alone, whose caller keeps the map alive while JavaScript runs in the isolate.
+        unsafe { isolate.get_data(MODULES_SLOT).cast::<Self>().cast_const().as_ref() }
+    }
+
+    fn record<'s>(&self, scope: &mut Scope<'s, '_>, index: usize) -> Option<v8::Local<'s, v8::Module>> {
+        self.records.borrow().get(&index).map(|record| v8::Local::new(scope, record))
+    }
+
+    fn add(&self, scope: &mut Scope<'_, '_>, index: usize, module: v8::Local<'_, v8::Module>) {
+        self.by_hash.borrow_mut().entry(module.get_identity_hash().get()).or_default().push(index);
+        let record = v8::Global::new(scope, module);
+        self.records.borrow_mut().insert(index, record);
+    }
+
+    fn index_of(&self, scope: &mut Scope<'_, '_>, module: v8::Local<'_, v8::Module>) -> Option<usize> {
+        let by_hash = self.by_hash.borrow();
+        let candidates = by_hash.get(&module.get_identity_hash().get())?;
+        candidates.iter().copied().find(|index| self.record(scope, *index) == Some(module))
+    }
+}
+
+/// Sets the isolate's callbacks that concern modules.
+pub(crate) fn install(isolate: &mut v8::Isolate) {
+    isolate.set_host_initialize_import_meta_object_callback(import_meta);
+    isolate.set_host_import_module_dynamically_callback(import_dynamically);
+}
+
+/// Why a graph is not there: an error of loading, or an exception that is pending in the scope.
+pub(crate) enum Failure {
+    Load(LoadError),
+    Exception,
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        Self::Load(error)
+    }
+}
+
+/// Compiles a module and all that it imports statically. Nothing is evaluated. Breadth does not cost stack.
+pub(crate) fn compile_graph<'s>(
+    scope: &mut Scope<'s, '_>,
+    map: &ModuleMap,
+    root: usize,
+) -> Result<v8::Local<'s, v8::Module>, Failure> {
+    let mut waiting = vec![root];
+    while let Some(index) = waiting.pop() {
+        if map.records.borrow().contains_key(&index) {
+            continue;
+        }
+        let source = map.app.module(index);
+        let module = compile(scope, &source)?;
+        map.add(scope, index, module);
+        if source.imports.get().is_none() {
+            let imports = resolve_imports(scope, &map.app, &source, module)?;
+            // Another thread may have been first; the result is the same.
+            let _ = source.imports.set(imports);
+        }
+        waiting.extend(source.imports.get().into_iter().flatten().map(|import| import.target));
+    }
+    map.record(scope, root).ok_or(Failure::Exception)
+}
+
+/// Links a compiled graph and evaluates it. The promise of its evaluation; `None`: an exception is pending.
+pub(crate) fn link_and_evaluate<'s>(
+    scope: &mut Scope<'s, '_>,
+    module: v8::Local<'s, v8::Module>,
+) -> Option<v8::Local<'s, v8::Promise>> {
+    if module.get_status() == v8::ModuleStatus::Uninstantiated {
+        module.instantiate_module(scope, resolve_callback)?;
+    }
+    module.evaluate(scope)?.try_into().ok()
+}
+
+fn compile<'s>(scope: &mut Scope<'s, '_>, source: &Arc<Source>) -> Result<v8::Local<'s, v8::Module>, Failure> {
+    match &source.content {
+        Content::Code(text) => compile_code(scope, source, text).ok_or(Failure::Exception),
+        _ => {
+            let name = v8::String::new(scope, &source.name).ok_or(Failure::Exception)?;
+            let export = v8::String::new(scope, "default").ok_or(Failure::Exception)?;
+            Ok(v8::Module::create_synthetic_module(scope, name, &[export], evaluate_synthetic))
+        }
+    }
+}
+
+fn origin<'s>(scope: &mut Scope<'s, '_>, name: &str, module: bool) -> Option<v8::ScriptOrigin<'s>> {
+    let name = v8::String::new(scope, name)?;
+    Some(v8::ScriptOrigin::new(scope, name.into(), 0, 0, false, 0, None, false, false, module, None))
+}
+
+fn compile_code<'s>(scope: &mut Scope<'s, '_>, source: &Source, text: &Text) -> Option<v8::Local<'s, v8::Module>> {
+    use v8::script_compiler::{CachedData, CompileOptions, NoCacheReason, Source as Code, compile_module2};
+    let origin = origin(scope, &source.name, true)?;
+    let string = shared_string(scope, text)?;
+    let (mut code, options) = match source.cache.get() {
+        Some(cache) => (
+            Code::new_with_cached_data(string, Some(&origin), CachedData::new(cache)),
+            CompileOptions::ConsumeCodeCache,
+        ),
+        None => (Code::new(string, Some(&origin)), CompileOptions::NoCompileOptions),
+    };
+    compile_module2(scope, &mut code, options, NoCacheReason::NoReason)
+}
+
+/// A string whose characters stay where they are, shared by all isolates.
+pub(crate) fn shared_string<'s>(scope: &mut Scope<'s, '_>, text: &Text) -> Option<v8::Local<'s, v8::String>> {
+    unsafe extern "C" fn free_latin1(data: *mut std::ffi::c_char, length: usize) {
+        // SAFETY: the pointer and the length of the `Arc` that was forgotten for this string.
+        drop(unsafe { Arc::from_raw(std::ptr::slice_from_raw_parts(data.cast::<u8>(), length)) });
+    }
+    unsafe extern "C" fn free_wide(data: *mut u16, length: usize) {
+        // SAFETY: as above.
+        drop(unsafe { Arc::from_raw(std::ptr::slice_from_raw_parts(data, length)) });
+    }
+    match text {
+        Text::Latin1(bytes) if bytes.is_empty() => Some(v8::String::empty(scope)),
+        Text::Latin1(bytes) => {
+            let length = bytes.len();
+            let data = Arc::into_raw(Arc::clone(bytes)).cast::<std::ffi::c_char>().cast_mut();
+            // SAFETY: the forgotten `Arc` keeps the bytes, which never change, until the destructor runs.
+            unsafe { v8::String::new_external_onebyte_raw(scope, data, length, free_latin1) }
+        }
+        Text::Wide(units) => {
+            let length = units.len();
+            let data = Arc::into_raw(Arc::clone(units)).cast::<u16>().cast_mut();
+            // SAFETY: likewise.
+            unsafe { v8::String::new_external_twobyte_raw(scope, data, length, free_wide) }
+        }
+    }
+}
+
+/// What a module's imports mean. An import that means nothing is an error at its place in the source.
+fn resolve_imports(
+    scope: &mut Scope<'_, '_>,
+    app: &Application,
+    source: &Source,
+    module: v8::Local<'_, v8::Module>,
+) -> Result<Vec<Import>, LoadError> {
+    if !module.is_source_text_module() {
+        return Ok(Vec::new());
+    }
+    let requests = module.get_module_requests();
+    let mut imports = Vec::with_capacity(requests.length());
+    for index in 0..requests.length() {
+        let Some(Ok(request)) = requests.get(scope, index).map(v8::Local::<v8::ModuleRequest>::try_from) else {
+            continue;
+        };
+        let specifier = request.get_specifier().to_rust_string_lossy(scope);
+        let attribute = type_attribute(scope, request.get_import_attributes(), 3);
+        let target = app.resolve(&specifier, attribute.as_deref(), source).map_err(|mut error| {
+            if error.file.is_none() {
+                let at = module.source_offset_to_location(request.get_source_offset());
+                error.file = Some(source.name.clone());
+                error.position = Some((at.get_line_number() as u32 + 1, at.get_column_number() as u32 + 1));
+            }
+            error
+        })?;
+        imports.push(Import { specifier, attribute, target });
+    }
+    Ok(imports)
+}
+
+/// The `type` of `with { type: … }`. Attributes come as (key, value, …) groups of `stride`.
+fn type_attribute(scope: &mut Scope<'_, '_>, attributes: v8::Local<'_, v8::FixedArray>, stride: usize) -> Option<String> {
+    for index in (0..attributes.length()).step_by(stride) {
+        let key = v8::Local::<v8::String>::try_from(attributes.get(scope, index)?).ok()?;
+        if key.to_rust_string_lossy(scope) == "type" {
+            let value = v8::Local::<v8::String>::try_from(attributes.get(scope, index + 1)?).ok()?;
+            return Some(value.to_rust_string_lossy(scope));
+        }
+    }
+    None
+}
+
+/// HTML, "HostLoadImportedModule" for a graph whose modules are all compiled.
+fn resolve_callback<'s>(
+    context: v8::Local<'s, v8::Context>,
+    specifier: v8::Local<'s, v8::String>,
+    attributes: v8::Local<'s, v8::FixedArray>,
+    referrer: v8::Local<'s, v8::Module>,
+) -> Option<v8::Local<'s, v8::Module>> {
+    v8::callback_scope!(unsafe scope, context);
+    let map = ModuleMap::of(scope)?;
+    // SAFETY: the map outlives the isolate's JavaScript (`ModuleMap::attach`); only the borrow of `scope` is let go.
+    let map = unsafe { &*std::ptr::from_ref(map) };
+    let from = map.index_of(scope, referrer)?;
+    let source = map.app.module(from);
+    let specifier = specifier.to_rust_string_lossy(scope);
+    let attribute = type_attribute(scope, attributes, 3);
+    let import = source
+        .imports
+        .get()?
+        .iter()
+        .find(|import| import.specifier == specifier && import.attribute == attribute)?;
+    map.record(scope, import.target)
+}
+
+/// Gives a module that is not JavaScript its default export.
+fn evaluate_synthetic<'s>(
+    context: v8::Local<'s, v8::Context>,
+    module: v8::Local<'s, v8::Module>,
+) -> Option<v8::Local<'s, v8::Value>> {
+    v8::callback_scope!(unsafe scope, context);
+    let map = ModuleMap::of(scope)?;
+    // SAFETY: as in `resolve_callback`.
+    let map = unsafe { &*std::ptr::from_ref(map) };
+    let index = map.index_of(scope, module)?;
+    let source = map.app.module(index);
+    let value: v8::Local<'_, v8::Value> = match &source.content {
+        Content::Code(_) => return None,
+        Content::Json(text) => {
+            let string = shared_string(scope, text)?;
+            v8::json::parse(scope, string)?
+        }
+        Content::Text(text) => shared_string(scope, text)?.into(),
+        Content::Bytes(bytes) => {
+            let store = v8::ArrayBuffer::new_backing_store_from_vec(bytes.clone()).make_shared();
+            v8::ArrayBuffer::with_backing_store(scope, &store).into()
+        }
+        Content::Wasm(bytes, compiled) => {
+            let module = match compiled.get() {
+                Some(compiled) => v8::WasmModuleObject::from_compiled_module(scope, compiled)?,
+                None => {
+                    let module = v8::WasmModuleObject::compile(scope, bytes)?;
+                    let _ = compiled.set(module.get_compiled_module());
+                    module
+                }
+            };
+            module.into()
+        }
+    };
+    let export = v8::String::new(scope, "default")?;
+    module.set_synthetic_module_export(scope, export, value)?;
+    let resolver = v8::PromiseResolver::new(scope)?;
+    let undefined = v8::undefined(scope).into();
+    resolver.resolve(scope, undefined);
+    Some(resolver.get_promise(scope).into())
+}
+
+/// HTML, "HostGetImportMetaProperties": `url` is relative to the application's root, which tenants need not know.
+extern "C" fn import_meta(
+    context: v8::Local<'_, v8::Context>,
+    module: v8::Local<'_, v8::Module>,
+    meta: v8::Local<'_, v8::Object>,
+) {
+    v8::callback_scope!(unsafe scope, context);
+    let Some(map) = ModuleMap::of(scope) else { return };
+    // SAFETY: as in `resolve_callback`.
+    let map = unsafe { &*std::ptr::from_ref(map) };
+    let Some(index) = map.index_of(scope, module) else { return };
+    let url = format!("file:///{}", map.app.module(index).name.trim_start_matches('/'));
+    let main = map.app.entry().is_ok_and(|entry| entry == index);
+    if let (Some(key), Some(url)) = (v8::String::new(scope, "url"), v8::String::new(scope, &url)) {
+        meta.create_data_property(scope, key.into(), url.into());
+    }
+    if let Some(key) = v8::String::new(scope, "main") {
+        let main = v8::Boolean::new(scope, main).into();
+        meta.create_data_property(scope, key.into(), main);
+    }
+}
+
+/// `import(specifier, { with })`.
+fn import_dynamically<'s, 'i>(
+    scope: &mut Scope<'s, 'i>,
+    _: v8::Local<'s, v8::Data>,
+    referrer: v8::Local<'s, v8::Value>,
+    specifier: v8::Local<'s, v8::String>,
+    attributes: v8::Local<'s, v8::FixedArray>,
+) -> Option<v8::Local<'s, v8::Promise>> {
+    let resolver = v8::PromiseResolver::new(scope)?;
+    let promise = resolver.get_promise(scope);
+    v8::tc_scope!(let scope, scope);
+    match import(scope, referrer, specifier, attributes) {
+        Ok((module, evaluation)) => {
+            // The namespace, once the graph (which may await at its top level) is evaluated.
+            let namespace = module.get_module_namespace();
+            let fulfilled = v8::Function::builder(|_: &mut Scope<'_, '_>, args: v8::FunctionCallbackArguments<'_>, mut ret: v8::ReturnValue<'_>| {
+                ret.set(args.data());
+            })
+            .data(namespace)
+            .build(scope)?;
+            let chained = evaluation.then(scope, fulfilled)?;
+            resolver.resolve(scope, chained.into());
+        }
+        Err(Failure::Load(error)) => {
+            let message = v8::String::new(scope, &error.to_string())?;
+            let error = v8::Exception::type_error(scope, message);
+            resolver.reject(scope, error);
+        }
+        Err(Failure::Exception) => {
+            let Some(exception) = scope.exception() else { return None };
+            scope.reset();
+            resolver.reject(scope, exception);
+        }
+    }
+    Some(promise)
+}
+
+fn import<'s>(
+    scope: &mut Scope<'s, '_>,
+    referrer: v8::Local<'s, v8::Value>,
+    specifier: v8::Local<'s, v8::String>,
+    attributes: v8::Local<'s, v8::FixedArray>,
+) -> Result<(v8::Local<'s, v8::Module>, v8::Local<'s, v8::Promise>), Failure> {
+    let none = || LoadError { message: "this code cannot import modules".into(), file: None, position: None };
+    let map = ModuleMap::of(scope).ok_or_else(none)?;
+    // SAFETY: as in `resolve_callback`.
+    let map = unsafe { &*std::ptr::from_ref(map) };
+    let from = referrer.to_rust_string_lossy(scope);
+    let source = map.app.modules().into_iter().find(|source| source.name == from).ok_or_else(none)?;
+    let specifier = specifier.to_rust_string_lossy(scope);
+    let attribute = type_attribute(scope, attributes, 2);
+    let target = map.app.resolve(&specifier, attribute.as_deref(), &source)?;
+    let module = compile_graph(scope, map, target)?;
+    let promise = link_and_evaluate(scope, module).ok_or(Failure::Exception)?;
+    Ok((module, promise))
+}
+
+/// Makes V8's code caches of an application's modules, with all functions that were compiled so far. For other isolates: on
+/// this thread and others, now and later.
+pub(crate) fn produce_caches(scope: &mut Scope<'_, '_>, map: &ModuleMap) {
+    let records: Vec<usize> = map.records.borrow().keys().copied().collect();
+    for index in records {
+        let source = map.app.module(index);
+        if source.cache.get().is_some() || !matches!(source.content, Content::Code(_)) {
+            continue;
+        }
+        let Some(module) = map.record(scope, index) else { continue };
+        if let Some(cache) = module.get_unbound_module_script(scope).create_code_cache() {
+            let _ = source.cache.set(cache.to_vec());
+        }
+    }
+}

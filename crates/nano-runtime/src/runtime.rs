@@ -1,0 +1,708 @@
+//! One thread's isolates: making them, entering them for what arrives, keeping spares, giving way, closing.
+//!
+//! The driver of the thread (the server, or [`run`](crate::run)) owns the loop and hands over the events that are not its own.
+//! No borrow of anything here is held while JavaScript runs: a slice may come in at any time, and turn the loop again.
+
+use crate::app::{Application, LoadError};
+use crate::engine::{self, ForegroundTask};
+use crate::instance::{Console, Instance, InstanceHost, Phase, Task};
+use crate::memory;
+use crate::modules::{self, Failure, ModuleMap};
+use crate::realm::{self, NoIsolate, Realm};
+use crate::slice::{self, Pulse, Watched};
+use nano_loop::{Capacity, Event, Loop, Mailbox, Moment, Sender};
+use nano_web::{Exchange, ExchangeId, FailureCause, entry};
+use slab::Slab;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::ffi::c_void;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Keys of the loop's events whose top bit is set belong to the runtime; the driver has all others.
+pub const RUNTIME_KEYS: u64 = 1 << 63;
+
+const KIND_TIMER: u64 = RUNTIME_KEYS;
+const KIND_FOREGROUND: u64 = RUNTIME_KEYS | 1 << 61;
+const KIND_DELAYED: u64 = RUNTIME_KEYS | 1 << 62;
+const KIND_MASK: u64 = 0b111 << 61;
+
+/// Keys of instances have this many bits; one that is in use is passed over when they wrap.
+const KEY_BITS: u32 = 28;
+
+/// A hog met in a slice may be sliced too, so many deep; deeper, it runs until its limit.
+const MAX_SLICE_DEPTH: u32 = 4;
+
+/// Tasks of V8's that may wait for one thread. V8 posts a handful at a time for each isolate.
+const FOREGROUND_CAPACITY: usize = 1 << 16;
+
+/// The loop's key for a JavaScript timer.
+pub(crate) fn timer_key(instance: u32, timer: u32) -> u64 {
+    KIND_TIMER | u64::from(instance) << 32 | u64::from(timer)
+}
+
+/// How a thread's runtime is made.
+pub struct RuntimeOptions {
+    /// Isolates kept ready for applications that were never visited. Each costs an idle isolate's memory, under 1 MB.
+    pub spares: usize,
+    /// Where tenants print.
+    pub console: Rc<dyn Console>,
+}
+
+/// One thread's isolates. Never leaves its thread; JavaScript is on the stack while methods run that enter an isolate.
+pub struct Runtime {
+    lp: Rc<Loop>,
+    console: Rc<dyn Console>,
+    spare_target: Cell<usize>,
+    spares: RefCell<Vec<(Realm, Rc<InstanceHost>)>>,
+    instances: RefCell<HashMap<u32, Rc<Instance>>>,
+    by_isolate: RefCell<HashMap<usize, u32>>,
+    next_key: Cell<u32>,
+    foreground: Mailbox<ForegroundTask>,
+    foreground_sender: Sender<ForegroundTask>,
+    delayed: RefCell<Slab<(u32, v8::Task)>>,
+    /// Instances whose code caches are to be made when there is time.
+    cacheable: RefCell<VecDeque<Rc<Instance>>>,
+    pulse: Arc<Pulse>,
+    _watched: Watched,
+    turn: RefCell<Option<Rc<dyn Fn(Duration)>>>,
+    depth: Cell<u32>,
+    stack_base: usize,
+    uncaught: Cell<u64>,
+    slices: Cell<u64>,
+}
+
+impl Runtime {
+    /// The runtime of this thread, on its loop.
+    ///
+    /// # Errors
+    ///
+    /// If the watchdog's thread cannot be started.
+    pub fn new(lp: Rc<Loop>, options: RuntimeOptions) -> io::Result<Rc<Self>> {
+        engine::initialize();
+        let pulse = Arc::new(Pulse::default());
+        let (foreground_sender, foreground) =
+            lp.mailbox(KIND_FOREGROUND, Capacity::Bounded(FOREGROUND_CAPACITY));
+        let mut watching = Ok(());
+        let runtime = Rc::new_cyclic(|me: &std::rc::Weak<Self>| {
+            // The address at which the runtime will be, for the interrupt callback.
+            let address = me.as_ptr().cast::<c_void>();
+            let watched = slice::watch(Arc::clone(&pulse), lp.probe(), address).unwrap_or_else(|error| {
+                watching = Err(error);
+                Watched::none()
+            });
+            Self {
+                lp,
+                console: options.console,
+                spare_target: Cell::new(options.spares),
+                spares: RefCell::default(),
+                instances: RefCell::default(),
+                by_isolate: RefCell::default(),
+                next_key: Cell::new(1),
+                foreground,
+                foreground_sender,
+                delayed: RefCell::default(),
+                cacheable: RefCell::default(),
+                pulse,
+                _watched: watched,
+                turn: RefCell::default(),
+                depth: Cell::new(0),
+                stack_base: realm::stack_base(),
+                uncaught: Cell::new(0),
+                slices: Cell::new(0),
+            }
+        });
+        watching.map(|()| runtime)
+    }
+
+    /// The thread's loop.
+    pub fn event_loop(&self) -> &Rc<Loop> {
+        &self.lp
+    }
+
+    /// What turns the driver's loop from within a slice, for at most the time that it is given. Without one, nobody gives way.
+    pub fn set_turn(&self, turn: Rc<dyn Fn(Duration)>) {
+        *self.turn.borrow_mut() = Some(turn);
+    }
+
+    /// How often a tenant has given way to others.
+    pub fn slices(&self) -> u64 {
+        self.slices.get()
+    }
+
+    /// Exceptions and rejections that nobody caught, so far.
+    pub fn uncaught(&self) -> u64 {
+        self.uncaught.get()
+    }
+
+    // ---- Making instances ----
+
+    /// Puts an application into an isolate (a spare one if there is one) and begins to load it. Requests may be given to the
+    /// instance at once; they wait until it is ready.
+    ///
+    /// # Errors
+    ///
+    /// If the process's heap budget has no room, even after idle instances of this thread were closed.
+    pub fn instance(&self, app: &Arc<Application>) -> Result<Rc<Instance>, NoIsolate> {
+        let (realm, host) = match self.spares.borrow_mut().pop() {
+            Some(spare) => spare,
+            None => self.make_realm()?,
+        };
+        let key = self.unused_key();
+        host.adopt(key, app);
+        realm.heap.set_limit(app.limits().memory_bytes);
+        realm.buffers.set_limit(app.limits().memory_bytes);
+        self.pulse.add(key, realm.handle());
+        self.by_isolate.borrow_mut().insert(realm.address(), key);
+        let unloaded = LoadError { message: "the application is not loaded".into(), file: None, position: None };
+        let instance = Rc::new(Instance {
+            key,
+            app: Arc::clone(app),
+            phase: RefCell::new(Phase::Failed(unloaded)),
+            modules: ModuleMap::new(Arc::clone(app)),
+            realm: RefCell::new(Some(Rc::new(realm))),
+            host,
+            queue: RefCell::default(),
+            closing: Cell::new(false),
+            last_used: Cell::new(self.lp.now()),
+            requests: Cell::new(0),
+        });
+        self.instances.borrow_mut().insert(key, Rc::clone(&instance));
+        self.load(&instance);
+        Ok(instance)
+    }
+
+    fn make_realm(&self) -> Result<(Realm, Rc<InstanceHost>), NoIsolate> {
+        let make = || {
+            let host = InstanceHost::new(Rc::clone(&self.lp), Rc::clone(&self.console));
+            Realm::new(Rc::clone(&host) as Rc<dyn nano_web::Host>, self.stack_base).map(|realm| (realm, host))
+        };
+        let (realm, host) = match make() {
+            Err(NoIsolate::OutOfMemory) => {
+                while !memory::has_room_for_isolate() {
+                    if !self.evict_one() {
+                        return Err(NoIsolate::OutOfMemory);
+                    }
+                }
+                make()?
+            }
+            made => made?,
+        };
+        engine::register(realm.address(), self.foreground_sender.clone());
+        Ok((realm, host))
+    }
+
+    fn unused_key(&self) -> u32 {
+        let instances = self.instances.borrow();
+        loop {
+            let key = self.next_key.get();
+            self.next_key.set((key + 1) % (1 << KEY_BITS));
+            if key != 0 && !instances.contains_key(&key) {
+                return key;
+            }
+        }
+    }
+
+    /// Compiles, links and evaluates the application's modules.
+    fn load(&self, instance: &Rc<Instance>) {
+        let entered = self.enter(instance, |scope, realm| {
+            // SAFETY: the map is the instance's, which is alive while its realm is: closing drops the realm first.
+            unsafe { instance.modules.attach(scope) };
+            let phase = match Self::evaluate(scope, realm, instance) {
+                Ok(phase) => phase,
+                Err(error) => Phase::Failed(error),
+            };
+            *instance.phase.borrow_mut() = phase;
+        });
+        if entered && instance.is_ready() {
+            self.cacheable.borrow_mut().push_back(Rc::clone(instance));
+        }
+        self.settle_failed(instance);
+    }
+
+    fn evaluate(
+        scope: &mut v8::PinScope<'_, '_>,
+        realm: &Realm,
+        instance: &Instance,
+    ) -> Result<Phase, LoadError> {
+        let entry = instance.app.entry()?;
+        v8::tc_scope!(let scope, scope);
+        let module = match modules::compile_graph(scope, &instance.modules, entry) {
+            Ok(module) => module,
+            Err(Failure::Load(error)) => return Err(error),
+            Err(Failure::Exception) => return Err(pending_error(scope, realm)),
+        };
+        let Some(promise) = modules::link_and_evaluate(scope, module) else {
+            return Err(pending_error(scope, realm));
+        };
+        scope.perform_microtask_checkpoint();
+        if promise.state() == v8::PromiseState::Pending {
+            return Ok(Phase::Loading(v8::Global::new(scope, promise), v8::Global::new(scope, module)));
+        }
+        start(scope, realm, instance, promise, module).map(|()| Phase::Ready)
+    }
+
+    /// An application whose top level awaited: goes on when its promise is settled.
+    fn continue_loading(&self, scope: &mut v8::PinScope<'_, '_>, realm: &Realm, instance: &Instance) {
+        let settled = {
+            let phase = instance.phase.borrow();
+            let Phase::Loading(promise, module) = &*phase else { return };
+            let promise = v8::Local::new(scope, promise);
+            if promise.state() == v8::PromiseState::Pending {
+                return;
+            }
+            (promise, v8::Local::new(scope, module))
+        };
+        v8::tc_scope!(let scope, scope);
+        let phase = match start(scope, realm, instance, settled.0, settled.1) {
+            Ok(()) => Phase::Ready,
+            Err(error) => Phase::Failed(error),
+        };
+        *instance.phase.borrow_mut() = phase;
+    }
+
+    /// Requests that waited for an application that cannot be loaded fail.
+    fn settle_failed(&self, instance: &Instance) {
+        let Some(error) = instance.failure() else { return };
+        let Some(realm) = instance.realm() else { return };
+        let reason = error.to_string();
+        for id in realm.state().exchange_ids() {
+            if let Some(exchange) = realm.state().remove_exchange(id) {
+                exchange.fail(FailureCause::NotLoaded, &reason);
+            }
+        }
+    }
+
+    // ---- Entering ----
+
+    /// Gives a request to an application: at once if it can be entered, else when it can. The id names the request towards the
+    /// other methods, until the exchange is over; `None` if the isolate has too many requests under way.
+    ///
+    /// `head` is the request's head, in Latin-1: see `fetch/incoming.js` in nano-web.
+    pub fn request(&self, instance: &Rc<Instance>, exchange: Rc<dyn Exchange>, head: &[u8]) -> Option<ExchangeId> {
+        let realm = instance.realm()?;
+        let id = realm.state().add_exchange(exchange)?;
+        instance.last_used.set(self.lp.now());
+        instance.requests.set(instance.requests.get() + 1);
+        if realm.is_entered() || !instance.is_ready() {
+            if instance.failure().is_some() {
+                self.settle_failed(instance);
+            } else {
+                instance.queue.borrow_mut().push_back(Task::Request(id, head.into()));
+            }
+            return Some(id);
+        }
+        self.enter(instance, |scope, realm| handle_request(scope, realm, id, head));
+        Some(id)
+    }
+
+    /// Bytes of a request's body, its end or its failure have arrived.
+    pub fn body_ready(&self, instance: &Rc<Instance>, id: ExchangeId) {
+        self.post(instance, Task::BodyReady(id));
+    }
+
+    /// There is room for more of a response.
+    pub fn writable(&self, instance: &Rc<Instance>, id: ExchangeId) {
+        self.post(instance, Task::Writable(id));
+    }
+
+    /// The client has hung up.
+    pub fn aborted(&self, instance: &Rc<Instance>, id: ExchangeId) {
+        self.post(instance, Task::Aborted(id));
+    }
+
+    /// Runs a task now, or when the isolate can be entered.
+    fn post(&self, instance: &Rc<Instance>, task: Task) {
+        let Some(realm) = instance.realm() else { return };
+        if realm.is_entered() {
+            instance.queue.borrow_mut().push_back(task);
+        } else {
+            self.enter(instance, |scope, realm| perform(scope, realm, instance, task));
+        }
+    }
+
+    /// Enters the isolate for `work`, drains microtasks, reports what nobody caught, and does what waited meanwhile.
+    fn enter(&self, instance: &Rc<Instance>, work: impl FnOnce(&mut v8::PinScope<'_, '_>, &Realm)) -> bool {
+        let Some(realm) = instance.realm() else { return false };
+        let before = self.pulse.begin(instance.key);
+        realm.enter(|scope, realm| {
+            self.within(scope, realm, instance, work);
+            // What came while JavaScript was on the stack.
+            loop {
+                if realm.heap.is_terminated() {
+                    break;
+                }
+                let next = if instance.is_ready() {
+                    instance.queue.borrow_mut().pop_front()
+                } else {
+                    self.continue_loading(scope, realm, instance);
+                    pop_ready(instance)
+                };
+                let Some(task) = next else { break };
+                self.within(scope, realm, instance, |scope, realm| perform(scope, realm, instance, task));
+            }
+        });
+        self.pulse.end(before);
+        if realm.heap.is_terminated() {
+            self.terminate(instance, FailureCause::Memory, "the application has exceeded its memory limit");
+        } else if instance.closing.get() {
+            self.close(instance);
+        }
+        true
+    }
+
+    fn within(
+        &self,
+        scope: &mut v8::PinScope<'_, '_>,
+        realm: &Realm,
+        instance: &Instance,
+        work: impl FnOnce(&mut v8::PinScope<'_, '_>, &Realm),
+    ) {
+        v8::tc_scope!(let scope, scope);
+        work(scope, realm);
+        if let Some(exception) = scope.exception().filter(|_| !scope.has_terminated()) {
+            // Whatever came out of an entry function is nobody's: HTML, "report an exception".
+            scope.reset();
+            self.uncaught.set(self.uncaught.get() + 1);
+            realm.entries().report(scope, exception);
+        }
+        scope.perform_microtask_checkpoint();
+        let rejected = realm.entries().report_rejections(scope);
+        if rejected > 0 {
+            self.uncaught.set(self.uncaught.get() + rejected as u64);
+            scope.perform_microtask_checkpoint();
+        }
+        if matches!(*instance.phase.borrow(), Phase::Loading(..)) {
+            self.continue_loading(scope, realm, instance);
+        }
+    }
+
+    // ---- Events ----
+
+    /// Takes an event whose key has [`RUNTIME_KEYS`]; false: it is the driver's.
+    pub fn handle(&self, event: &Event) -> bool {
+        match *event {
+            Event::Timer { key, .. } if key & KIND_MASK == KIND_TIMER => self.timer_due(key),
+            Event::Timer { key, .. } if key & KIND_MASK == KIND_DELAYED => {
+                let task = self.delayed.borrow_mut().try_remove((key & u64::from(u32::MAX)) as usize);
+                if let Some((instance, task)) = task {
+                    self.run_foreground(instance, task);
+                }
+            }
+            Event::Mail { key } if key == KIND_FOREGROUND => self.take_foreground(),
+            Event::Ready { key, .. } | Event::Timer { key, .. } | Event::Mail { key } | Event::Done { key } => {
+                return key & RUNTIME_KEYS != 0;
+            }
+            Event::Woken => return false,
+        }
+        true
+    }
+
+    fn timer_due(&self, key: u64) {
+        let instance = (key >> 32) as u32 & ((1 << KEY_BITS) - 1);
+        let timer = key as u32;
+        let instance = self.instances.borrow().get(&instance).cloned();
+        if let Some(instance) = instance {
+            instance.last_used.set(self.lp.now());
+            self.post(&instance, Task::Timer(timer));
+        }
+    }
+
+    fn take_foreground(&self) {
+        while let Some(ForegroundTask { isolate, task, delay_seconds }) = self.foreground.take() {
+            let Some(instance) = self.by_isolate.borrow().get(&isolate).copied() else { continue };
+            if delay_seconds > 0.0 {
+                let index = self.delayed.borrow_mut().insert((instance, task));
+                let delay = Duration::try_from_secs_f64(delay_seconds).unwrap_or_default();
+                self.lp.insert(self.lp.now() + delay, KIND_DELAYED | index as u64);
+            } else {
+                self.run_foreground(instance, task);
+            }
+        }
+    }
+
+    fn run_foreground(&self, instance: u32, task: v8::Task) {
+        let instance = self.instances.borrow().get(&instance).cloned();
+        if let Some(instance) = instance {
+            self.post(&instance, Task::Platform(task));
+        }
+    }
+
+    // ---- Idle time ----
+
+    /// Does one piece of work that can wait: a spare isolate, or an application's code caches. False: there is none. Takes one to
+    /// two milliseconds; the driver looks for events in between.
+    pub fn idle(&self) -> bool {
+        if self.spares.borrow().len() < self.spare_target.get() && memory::has_room_for_isolate() {
+            if let Ok(spare) = self.make_realm() {
+                self.spares.borrow_mut().push(spare);
+                return true;
+            }
+            // It will not go better the next time.
+            self.spare_target.set(0);
+        }
+        let next = self.cacheable.borrow_mut().pop_front();
+        if let Some(instance) = next
+            && let Some(realm) = instance.realm()
+            && !realm.is_entered()
+        {
+            realm.enter(|scope, _| modules::produce_caches(scope, &instance.modules));
+            return true;
+        }
+        false
+    }
+
+    /// Isolates that are ready for applications that were never visited.
+    pub fn spares(&self) -> usize {
+        self.spares.borrow().len()
+    }
+
+    /// Instances that are alive.
+    pub fn instances(&self) -> usize {
+        self.instances.borrow().len()
+    }
+
+    // ---- Closing ----
+
+    /// Ends an instance: at once, or when its JavaScript is off the stack. Its requests fail, its timers are gone.
+    pub fn close(&self, instance: &Rc<Instance>) {
+        let Some(realm) = instance.realm() else { return };
+        if realm.is_entered() {
+            instance.closing.set(true);
+            return;
+        }
+        self.bury(instance, FailureCause::NotLoaded, "the application was unloaded");
+    }
+
+    /// Closes the instance that was idle for longest. False: none is idle.
+    pub fn evict_one(&self) -> bool {
+        let oldest = {
+            let instances = self.instances.borrow();
+            instances
+                .values()
+                .filter(|instance| {
+                    instance.exchanges() == 0 && instance.realm().is_some_and(|realm| !realm.is_entered())
+                })
+                .min_by_key(|instance| instance.last_used.get())
+                .cloned()
+        };
+        let Some(oldest) = oldest else { return false };
+        self.close(&oldest);
+        true
+    }
+
+    fn terminate(&self, instance: &Rc<Instance>, cause: FailureCause, reason: &str) {
+        self.console.print(instance.app.name(), nano_web::Level::Error, reason);
+        self.bury(instance, cause, reason);
+    }
+
+    /// The instance's JavaScript is off the stack, and will not run again.
+    fn bury(&self, instance: &Rc<Instance>, cause: FailureCause, reason: &str) {
+        instance.closing.set(true);
+        instance.host.clear();
+        instance.queue.borrow_mut().clear();
+        self.pulse.remove(instance.key);
+        self.instances.borrow_mut().remove(&instance.key);
+        self.delayed.borrow_mut().retain(|_, (key, _)| *key != instance.key);
+        let Some(realm) = instance.realm.borrow_mut().take() else { return };
+        self.by_isolate.borrow_mut().remove(&realm.address());
+        engine::unregister(realm.address());
+        for id in realm.state().exchange_ids() {
+            if let Some(exchange) = realm.state().remove_exchange(id) {
+                exchange.fail(cause, reason);
+            }
+        }
+        // Handles go before the isolate that they point into.
+        *instance.phase.borrow_mut() =
+            Phase::Failed(LoadError { message: reason.to_owned(), file: None, position: None });
+        instance.modules.clear();
+        drop(realm);
+    }
+
+    /// Waits for when V8 wants memory back: collects the garbage of all idle isolates.
+    pub fn collect_garbage(&self) {
+        let instances: Vec<_> = self.instances.borrow().values().cloned().collect();
+        for instance in instances {
+            if let Some(realm) = instance.realm()
+                && !realm.is_entered()
+            {
+                realm.low_memory();
+            }
+        }
+    }
+
+    // ---- Slices ----
+
+    /// Turns the driver's loop from within a running tenant, so that its neighbours are served.
+    fn give_way(&self) {
+        let Some(turn) = self.turn.borrow().clone() else { return };
+        if self.depth.get() >= MAX_SLICE_DEPTH {
+            return;
+        }
+        let hog = self.pulse.pause();
+        if realm::stack_used(self.stack_base) <= realm::SLICED_STACK_BYTES {
+            self.depth.set(self.depth.get() + 1);
+            self.slices.set(self.slices.get() + 1);
+            turn(slice::SLICE);
+            self.depth.set(self.depth.get() - 1);
+        }
+        self.pulse.end(hog);
+    }
+
+    /// How many slices are on the stack.
+    pub fn slice_depth(&self) -> u32 {
+        self.depth.get()
+    }
+
+    /// Now, as the loop has it.
+    pub fn now(&self) -> Moment {
+        self.lp.now()
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        let instances: Vec<_> = self.instances.borrow().values().cloned().collect();
+        for instance in instances {
+            self.bury(&instance, FailureCause::NotLoaded, "the runtime ends");
+        }
+        for (realm, _) in self.spares.borrow_mut().drain(..) {
+            engine::unregister(realm.address());
+        }
+    }
+}
+
+/// V8 calls this on the worker's thread, inside the JavaScript that has run for a slice.
+pub(crate) unsafe extern "C" fn interrupted(_: v8::UnsafeRawIsolatePtr, runtime: *mut c_void) {
+    // SAFETY: `runtime` is the address of the thread's `Runtime`, which outlives its isolates and so every interrupt of theirs.
+    let runtime = unsafe { &*runtime.cast::<Runtime>().cast_const() };
+    if !runtime.pulse.is_due() {
+        return;
+    }
+    // Nothing may unwind through V8's frames.
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runtime.give_way())).is_err() {
+        eprintln!("nano: a fault while serving others in a time slice; it was contained");
+    }
+}
+
+/// The next task that does not need the application's handler.
+fn pop_ready(instance: &Instance) -> Option<Task> {
+    let mut queue = instance.queue.borrow_mut();
+    if instance.is_ready() {
+        return queue.pop_front();
+    }
+    let index = queue.iter().position(|task| !matches!(task, Task::Request(..)))?;
+    queue.remove(index)
+}
+
+fn perform(scope: &mut v8::PinScope<'_, '_>, realm: &Realm, instance: &Instance, task: Task) {
+    match task {
+        Task::Request(id, head) => handle_request(scope, realm, id, &head),
+        Task::Timer(timer) => {
+            let known = instance.host.timers.borrow().get(&timer).map(|timer| timer.every.is_some());
+            match known {
+                // Cancelled meanwhile.
+                None => return,
+                Some(true) => instance.host.rearm(timer),
+                Some(false) => drop(instance.host.timers.borrow_mut().remove(&timer)),
+            }
+            realm.entries().fire_timer(scope, timer);
+        }
+        Task::BodyReady(id) => entry::body_ready(scope, id),
+        Task::Writable(id) => entry::writable(scope, id, false),
+        Task::Aborted(id) => realm.entries().abort(scope, id),
+        Task::Platform(task) => task.run(),
+    }
+}
+
+/// Calls the handler, drains microtasks, and sends what is there by then.
+fn handle_request(scope: &mut v8::PinScope<'_, '_>, realm: &Realm, id: ExchangeId, head: &[u8]) {
+    let entries = realm.entries();
+    v8::tc_scope!(let scope, scope);
+    let Some(head) = v8::String::new_from_one_byte(scope, head, v8::NewStringType::Normal) else { return };
+    let Some(value) = entries.dispatch(scope, head, id) else {
+        if let Some(exception) = scope.exception().filter(|_| !scope.has_terminated()) {
+            scope.reset();
+            entries.fail(scope, id, exception);
+        }
+        return;
+    };
+    // What the handler's turn has queued may still change the response.
+    scope.perform_microtask_checkpoint();
+    let Ok(promise) = v8::Local::<v8::Promise>::try_from(value) else {
+        return entries.complete(scope, id, value);
+    };
+    match promise.state() {
+        v8::PromiseState::Pending => entries.attach(scope, id, promise),
+        v8::PromiseState::Fulfilled => {
+            let response = promise.result(scope);
+            entries.complete(scope, id, response);
+        }
+        v8::PromiseState::Rejected => {
+            entry::handle_rejection(scope, promise);
+            let reason = promise.result(scope);
+            entries.fail(scope, id, reason);
+        }
+    }
+}
+
+/// The application's modules are evaluated, or have failed: hands its handler over.
+fn start(
+    scope: &mut v8::PinScope<'_, '_>,
+    realm: &Realm,
+    instance: &Instance,
+    promise: v8::Local<'_, v8::Promise>,
+    module: v8::Local<'_, v8::Module>,
+) -> Result<(), LoadError> {
+    v8::tc_scope!(let scope, scope);
+    if promise.state() == v8::PromiseState::Rejected {
+        entry::handle_rejection(scope, promise);
+        let reason = promise.result(scope);
+        return Err(exception_error(scope, realm, reason, None));
+    }
+    let namespace = v8::Local::<v8::Object>::try_from(module.get_module_namespace()).ok();
+    let default = v8::String::new(scope, "default").map(Into::into);
+    let export = match (namespace, default) {
+        (Some(namespace), Some(default)) => namespace.get(scope, default),
+        _ => None,
+    };
+    let export = export.unwrap_or_else(|| v8::undefined(scope).into());
+    let env = instance.app.env().and_then(|env| v8::String::new(scope, env));
+    match realm.entries().start(scope, export, env) {
+        Some(()) => Ok(()),
+        None => Err(pending_error(scope, realm)),
+    }
+}
+
+/// The pending exception as an error, with its place in the source.
+fn pending_error(scope: &mut PinTryCatch<'_, '_, '_, '_>, realm: &Realm) -> LoadError {
+    let exception = scope.exception();
+    let message = scope.message();
+    scope.reset();
+    match exception {
+        Some(exception) => exception_error(scope, realm, exception, message),
+        None => LoadError { message: "execution was terminated".into(), file: None, position: None },
+    }
+}
+
+type PinTryCatch<'a, 'b, 's, 'i> = v8::PinnedRef<'a, v8::TryCatch<'b, 's, v8::HandleScope<'i>>>;
+
+fn exception_error(
+    scope: &mut v8::PinScope<'_, '_>,
+    realm: &Realm,
+    exception: v8::Local<'_, v8::Value>,
+    message: Option<v8::Local<'_, v8::Message>>,
+) -> LoadError {
+    let message = message.unwrap_or_else(|| v8::Exception::create_message(scope, exception));
+    let file = message.get_script_resource_name(scope).map(|name| name.to_rust_string_lossy(scope));
+    let line = message.get_line_number(scope).unwrap_or(0) as u32;
+    let column = message.get_start_column() as u32 + 1;
+    let text = realm.entries().describe(scope, exception).unwrap_or_else(|| "an exception".into());
+    LoadError {
+        message: text,
+        file: file.filter(|file| !file.is_empty() && file != "undefined"),
+        position: (line > 0).then_some((line, column)),
+    }
+}

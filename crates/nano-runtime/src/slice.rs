@@ -1,0 +1,193 @@
+//! Time slices: a tenant that computes gives way to the others on its thread.
+//!
+//! Each worker thread has a [`Pulse`]: which isolate runs now, and how often that has changed. One watchdog thread of the
+//! process looks at all of them. Where the same run has gone on for a slice and the worker's loop has something ready, the
+//! watchdog asks V8 for an interrupt; its callback runs on the worker's thread, inside the running JavaScript, and turns the
+//! loop from there ([`Runtime::give_way`](crate::Runtime)). A tenant that is not in anybody's way is never interrupted.
+//!
+//! On the path of a request this costs a few stores without synchronization; no clock is read.
+
+use nano_loop::Probe;
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+/// How long a tenant may run while others on its thread wait; also how long these then have, before it goes on.
+pub const SLICE: Duration = Duration::from_millis(2);
+
+/// How often the watchdog looks. Half of a slice, so that one lasts at most one and a half.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// With nothing run for so long, the watchdog sleeps until something runs.
+const SLEEP_AFTER: Duration = Duration::from_millis(200);
+
+/// What a worker thread shows the watchdog.
+#[derive(Default)]
+pub(crate) struct Pulse {
+    /// Key of the instance that runs, plus one; 0 while none does.
+    running: AtomicU32,
+    /// Changes whenever `running` is written.
+    sequence: AtomicU64,
+    /// The sequence for which the latest interrupt was asked.
+    asked: AtomicU64,
+    /// The isolates that can be interrupted, by key.
+    handles: Mutex<HashMap<u32, v8::IsolateHandle>>,
+}
+
+impl Pulse {
+    /// The instance runs from now on. Returns what [`end`](Self::end) needs.
+    #[inline]
+    pub(crate) fn begin(&self, key: u32) -> u32 {
+        let before = self.running.load(Ordering::Relaxed);
+        self.write(key + 1);
+        if ASLEEP.load(Ordering::Relaxed) {
+            wake();
+        }
+        before
+    }
+
+    /// It no longer runs; what ran before it goes on.
+    #[inline]
+    pub(crate) fn end(&self, before: u32) {
+        self.write(before);
+    }
+
+    /// Nothing runs for a while: the tenant on the stack gives way. [`end`](Self::end) with the result lets it go on.
+    pub(crate) fn pause(&self) -> u32 {
+        let before = self.running.load(Ordering::Relaxed);
+        self.write(0);
+        before
+    }
+
+    #[inline]
+    fn write(&self, running: u32) {
+        // Only the worker's thread writes: no read-modify-write is needed.
+        self.running.store(running, Ordering::Relaxed);
+        self.sequence.store(self.sequence.load(Ordering::Relaxed) + 1, Ordering::Release);
+    }
+
+    /// Whether the interrupt that is being served was asked for the run that is on now; a late one is not.
+    pub(crate) fn is_due(&self) -> bool {
+        self.asked.load(Ordering::Acquire) == self.sequence.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(&self, key: u32, handle: v8::IsolateHandle) {
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner).insert(key, handle);
+    }
+
+    pub(crate) fn remove(&self, key: u32) {
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+    }
+}
+
+/// A worker under watch; dropping it ends that.
+pub(crate) struct Watched(u64);
+
+impl Watched {
+    /// No worker at all.
+    pub(crate) fn none() -> Self {
+        Self(u64::MAX)
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let mut workers = WORKERS.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.retain(|worker| worker.id != self.0);
+    }
+}
+
+struct Worker {
+    id: u64,
+    pulse: Arc<Pulse>,
+    probe: Probe,
+    /// What the interrupt callback gets: the thread's runtime, as a number.
+    runtime: usize,
+    seen: u64,
+    since: Instant,
+}
+
+static WORKERS: Mutex<Vec<Worker>> = Mutex::new(Vec::new());
+static ASLEEP: AtomicBool = AtomicBool::new(false);
+static THREAD: OnceLock<Thread> = OnceLock::new();
+
+#[cold]
+fn wake() {
+    if ASLEEP.swap(false, Ordering::AcqRel)
+        && let Some(thread) = THREAD.get()
+    {
+        thread.unpark();
+    }
+}
+
+/// Puts a worker under watch. `runtime` is handed to the interrupt callback, which runs on the worker's thread only.
+pub(crate) fn watch(pulse: Arc<Pulse>, probe: Probe, runtime: *const c_void) -> std::io::Result<Watched> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let id = NEXT.fetch_add(1, Ordering::Relaxed);
+    let mut workers = WORKERS.lock().unwrap_or_else(PoisonError::into_inner);
+    workers.push(Worker { id, pulse, probe, runtime: runtime as usize, seen: 0, since: Instant::now() });
+    if THREAD.get().is_none() {
+        let thread = std::thread::Builder::new().name("nano-watchdog".into()).spawn(watchdog)?;
+        let _ = THREAD.set(thread.thread().clone());
+    }
+    Ok(Watched(id))
+}
+
+fn watchdog() {
+    let mut active = Instant::now();
+    loop {
+        let now = Instant::now();
+        if look(now) {
+            active = now;
+        }
+        if now - active > SLEEP_AFTER {
+            ASLEEP.store(true, Ordering::Release);
+            // What began between the look and the store is seen by the next look: so no run goes unwatched for ever.
+            if look(Instant::now()) {
+                ASLEEP.store(false, Ordering::Release);
+            } else {
+                std::thread::park();
+                ASLEEP.store(false, Ordering::Release);
+            }
+            active = Instant::now();
+        } else {
+            std::thread::park_timeout(LOOK_EVERY);
+        }
+    }
+}
+
+/// Looks at every worker once; whether any ran something since the last look.
+fn look(now: Instant) -> bool {
+    let mut any = false;
+    let mut workers = WORKERS.lock().unwrap_or_else(PoisonError::into_inner);
+    for worker in workers.iter_mut() {
+        let sequence = worker.pulse.sequence.load(Ordering::Acquire);
+        let running = worker.pulse.running.load(Ordering::Relaxed);
+        if sequence != worker.seen {
+            worker.seen = sequence;
+            worker.since = now;
+            any = true;
+            continue;
+        }
+        if running == 0 {
+            continue;
+        }
+        any = true;
+        // Seen at the look after it began, so up to LOOK_EVERY late.
+        if now - worker.since + LOOK_EVERY < SLICE
+            || worker.pulse.asked.load(Ordering::Relaxed) == sequence
+            || !worker.probe.has_work()
+        {
+            continue;
+        }
+        worker.pulse.asked.store(sequence, Ordering::Release);
+        let handles = worker.pulse.handles.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handle) = handles.get(&(running - 1)) {
+            handle.request_interrupt(crate::runtime::interrupted, worker.runtime as *mut c_void);
+        }
+    }
+    any
+}
