@@ -152,7 +152,8 @@ impl Default for BufferPool {
 }
 
 impl BufferPool {
-    /// A pool that keeps at most `most` sets of buffers (about 20 KiB each, seldom more) and frees the rest.
+    /// A pool that keeps at most `most` sets of buffers (about 10 KiB each, seldom more) and frees the rest;
+    /// with 0 it keeps none, and giving to it frees.
     pub fn new(most: usize) -> BufferPool {
         BufferPool { sets: Vec::new(), most }
     }

@@ -10,7 +10,7 @@ use crate::grammar::{is_field_byte, is_target_byte, is_token};
 use crate::head::{Span, Version};
 
 /// Where the scanner stands. Offsets are relative to the first byte of the section.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Scanner {
     pos: usize,
     line_start: usize,

@@ -1,0 +1,276 @@
+//! The connection's output side: responses become bytes, framed as the request allows.
+
+use super::{Body, Connection, Next, Phase, Response};
+use crate::head::Version;
+use crate::response::{
+    BodyLength, ConnectionField, FramingFields, ResponseHead, reason_phrase, write_head, write_status_line,
+};
+use crate::{Misuse, Refusal};
+
+impl Connection {
+    /// Sends `100 Continue` if the client expects it, and nothing was sent or received after the head: call it
+    /// when the application wants the body. Call it before [`respond`](Connection::respond) if the response is
+    /// made from the body: afterwards it is too late. Returns whether it was sent.
+    pub fn send_continue(&mut self) -> bool {
+        let due = self.phase == Phase::Request
+            && self.continue_due
+            && self.response == Response::None
+            && !matches!(self.body, Body::Failed(_));
+        if !due {
+            return false;
+        }
+        self.continue_due = false;
+        // RFC 9110 10.1.1: not needed when the client did not wait.
+        if !self.incoming.is_empty() || !matches!(self.body, Body::Length(_) | Body::ChunkLine) {
+            return false;
+        }
+        write_status_line(&mut self.outgoing.data, 100, None);
+        self.outgoing.data.extend_from_slice(b"\r\n");
+        true
+    }
+
+    /// Starts a response whose body follows with [`send_body`](Connection::send_body) and
+    /// [`finish`](Connection::finish). Content-Length, Transfer-Encoding and Connection are added as needed;
+    /// HEAD, 204 and 304 carry no body, and what is sent for them is dropped.
+    ///
+    /// # Errors
+    /// [`Misuse`]; nothing has been written then.
+    pub fn respond(&mut self, head: ResponseHead<'_>, length: BodyLength) -> Result<(), Misuse> {
+        self.start_response(head, length, 0, false)
+    }
+
+    /// The response in one go: head, the whole `body`, end.
+    ///
+    /// # Errors
+    /// [`Misuse`]; nothing has been written then.
+    pub fn respond_with(&mut self, head: ResponseHead<'_>, body: &[u8]) -> Result<Next, Misuse> {
+        let announce_close = !self.rest_is_small();
+        self.start_response(head, BodyLength::Known(body.len() as u64), body.len(), announce_close)?;
+        if self.response != Response::Bodiless {
+            self.outgoing.data.extend_from_slice(body);
+        }
+        Ok(self.end_response())
+    }
+
+    /// A response is due and none has been started.
+    fn check_due(&self) -> Result<(), Misuse> {
+        if self.phase != Phase::Request {
+            return Err(Misuse::NoRequest);
+        }
+        if self.response != Response::None { Err(Misuse::AlreadyResponded) } else { Ok(()) }
+    }
+
+    fn start_response(
+        &mut self,
+        head: ResponseHead<'_>,
+        length: BodyLength,
+        room: usize,
+        close: bool,
+    ) -> Result<(), Misuse> {
+        self.check_due()?;
+        if !(200..=999).contains(&head.status) {
+            return Err(Misuse::Status);
+        }
+        if !head.header_block.is_empty() && !head.header_block.ends_with(b"\r\n") {
+            return Err(Misuse::HeaderBlock);
+        }
+        // The client may or may not send a body it got no 100 for: there is no telling where a next request
+        // would start (RFC 9110 10.1.1).
+        if (self.continue_due && self.body != Body::Ended) || self.draining || close {
+            self.keep_alive = false;
+        }
+        let http10 = self.parsed.version == Version::Http10;
+        let no_content = matches!(head.status, 204 | 304);
+        let (framing, response) = match length {
+            _ if no_content => (FramingFields::None, Response::Bodiless),
+            BodyLength::Known(n) if self.parsed.is_head => (FramingFields::Length(n), Response::Bodiless),
+            _ if self.parsed.is_head => (FramingFields::None, Response::Bodiless),
+            BodyLength::Known(n) => (FramingFields::Length(n), Response::Known(n)),
+            BodyLength::None => (FramingFields::Length(0), Response::Known(0)),
+            BodyLength::Unknown if http10 => {
+                self.keep_alive = false;
+                (FramingFields::None, Response::UntilClose)
+            }
+            BodyLength::Unknown => (FramingFields::Chunked, Response::Chunked),
+        };
+        let connection = match (self.keep_alive, http10) {
+            (false, _) => ConnectionField::Close,
+            (true, true) => ConnectionField::KeepAlive,
+            (true, false) => ConnectionField::None,
+        };
+        write_head(&mut self.outgoing.data, &head, framing, connection, room);
+        self.response = response;
+        Ok(())
+    }
+
+    /// Appends body bytes, framed as the head announced. Watch [`pending_output`](Connection::pending_output)
+    /// to slow the application down.
+    ///
+    /// # Errors
+    /// [`Misuse::BodyTooLong`] when they are more than announced: none of them is sent, and the response is
+    /// aborted. [`Misuse::NotResponding`] without a response.
+    pub fn send_body(&mut self, bytes: &[u8]) -> Result<(), Misuse> {
+        if self.phase != Phase::Request {
+            return Err(Misuse::NotResponding);
+        }
+        let out = &mut self.outgoing.data;
+        match &mut self.response {
+            Response::None => return Err(Misuse::NotResponding),
+            Response::Bodiless => {}
+            Response::Known(due) => {
+                let Some(rest) = due.checked_sub(bytes.len() as u64) else {
+                    self.abort();
+                    return Err(Misuse::BodyTooLong);
+                };
+                *due = rest;
+                out.extend_from_slice(bytes);
+            }
+            Response::UntilClose => out.extend_from_slice(bytes),
+            // An empty chunk would end the body.
+            Response::Chunked if bytes.is_empty() => {}
+            Response::Chunked => {
+                out.reserve(bytes.len() + 20);
+                write_hex(out, bytes.len());
+                out.extend_from_slice(b"\r\n");
+                out.extend_from_slice(bytes);
+                out.extend_from_slice(b"\r\n");
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the response. `trailers` is a block made with [`push_field`](crate::push_field); it is sent with a
+    /// chunked body and dropped otherwise.
+    ///
+    /// # Errors
+    /// [`Misuse::BodyTooShort`] when less was sent than announced: the response is aborted.
+    /// [`Misuse::HeaderBlock`] for trailers that do not end in CRLF, [`Misuse::NotResponding`] without a response.
+    pub fn finish(&mut self, trailers: Option<&[u8]>) -> Result<Next, Misuse> {
+        if self.phase != Phase::Request || self.response == Response::None {
+            return Err(Misuse::NotResponding);
+        }
+        match self.response {
+            Response::Known(due) if due > 0 => {
+                self.abort();
+                return Err(Misuse::BodyTooShort);
+            }
+            Response::Chunked => {
+                let trailers = trailers.unwrap_or(&[]);
+                if !trailers.is_empty() && !trailers.ends_with(b"\r\n") {
+                    return Err(Misuse::HeaderBlock);
+                }
+                let out = &mut self.outgoing.data;
+                out.extend_from_slice(b"0\r\n");
+                out.extend_from_slice(trailers);
+                out.extend_from_slice(b"\r\n");
+            }
+            _ => {}
+        }
+        Ok(self.end_response())
+    }
+
+    /// Whether the rest of the request's body is known to be worth reading away.
+    fn rest_is_small(&self) -> bool {
+        match self.body {
+            Body::Length(due) => due <= self.limits.discard_bytes,
+            Body::Failed(_) => false,
+            _ => true,
+        }
+    }
+
+    fn end_response(&mut self) -> Next {
+        if !self.keep_alive || self.draining || !self.rest_is_small() {
+            // A client that meant to go on may have sent more already.
+            let linger = self.parsed.keep_alive || self.body != Body::Ended || !self.incoming.is_empty();
+            self.close(linger);
+            return Next::Close;
+        }
+        if self.body == Body::Ended {
+            self.begin_next();
+        } else {
+            self.phase = Phase::Discard;
+            self.discarded = 0;
+        }
+        Next::KeepAlive
+    }
+
+    /// A complete small response with `Connection: close`, for a [`Refusal`], a timeout or a server that has
+    /// nothing better: `message` is its body, as plain text. Works between requests and in the middle of a
+    /// head too (408, 503).
+    ///
+    /// # Errors
+    /// [`Misuse::AlreadyResponded`] when a response has been started: [`abort`](Connection::abort) it.
+    /// [`Misuse::NoRequest`] when the connection is closing.
+    pub fn respond_error(
+        &mut self,
+        status: u16,
+        message: &str,
+        date: Option<&[u8; 29]>,
+    ) -> Result<(), Misuse> {
+        if self.phase == Phase::Head {
+            let _ = self.refuse(Refusal::RequestLine);
+        }
+        self.check_due()?;
+        self.keep_alive = false;
+        let head = ResponseHead {
+            status,
+            reason: None,
+            header_block: b"Content-Type: text/plain; charset=utf-8\r\n",
+            date,
+        };
+        let message = if message.is_empty() { reason_phrase(status) } else { message };
+        self.respond_with(head, message.as_bytes()).map(|_| ())
+    }
+
+    /// Answers 101 and leaves HTTP/1: `header_block` names the protocol (`Upgrade: websocket CRLF`) and what it
+    /// wants besides. Returns the input that has been received beyond the head. What is in
+    /// [`output`](Connection::output) must still be written, before any byte of the new protocol.
+    ///
+    /// # Errors
+    /// [`Misuse::Upgrade`] when the client did not ask, or the request's body is not read to its end.
+    pub fn upgrade(&mut self, header_block: &[u8], date: Option<&[u8; 29]>) -> Result<Vec<u8>, Misuse> {
+        self.check_due()?;
+        if self.head().upgrade().is_none() || self.body != Body::Ended {
+            return Err(Misuse::Upgrade);
+        }
+        if !header_block.ends_with(b"\r\n") {
+            return Err(Misuse::HeaderBlock);
+        }
+        let out = &mut self.outgoing.data;
+        write_status_line(out, 101, None);
+        out.extend_from_slice(b"Connection: Upgrade\r\n");
+        if let Some(date) = date {
+            out.extend_from_slice(b"Date: ");
+            out.extend_from_slice(date);
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(header_block);
+        out.extend_from_slice(b"\r\n");
+        let rest = self.incoming.bytes().to_vec();
+        self.incoming.consume(rest.len());
+        self.phase = Phase::HandedOver;
+        Ok(rest)
+    }
+
+    /// Bytes for the socket.
+    pub fn output(&self) -> &[u8] {
+        self.outgoing.bytes()
+    }
+
+    /// The first `n` bytes of [`output`](Connection::output) have been written.
+    pub fn wrote(&mut self, n: usize) {
+        self.outgoing.wrote(n);
+    }
+
+    /// Bytes of output that are not written yet.
+    pub fn pending_output(&self) -> usize {
+        self.outgoing.len()
+    }
+}
+
+fn write_hex(out: &mut Vec<u8>, n: usize) {
+    let digits = (usize::BITS - n.leading_zeros()).div_ceil(4).max(1);
+    for i in (0..digits).rev() {
+        out.push(b"0123456789abcdef"[n >> (4 * i) & 15]);
+    }
+}
