@@ -51,6 +51,14 @@ impl Clock {
     }
 }
 
+/// How long one may wait at `coarse`, a reading of the coarse clock, without passing `next`, however much it lags;
+/// `None` if that is too near to say.
+#[inline]
+pub(crate) fn safe_wait(next: u64, coarse: u64) -> Option<u64> {
+    let spare = next.checked_sub(coarse)?.checked_sub(2 * COARSE_LAG)?;
+    Some(spare + COARSE_LAG)
+}
+
 #[inline]
 fn read(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -58,4 +66,35 @@ fn read(clock: libc::clockid_t) -> u64 {
     // wherever this compiles; if it did, the zeros stay, which is a valid reading too.
     unsafe { libc::clock_gettime(clock, &mut time) };
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_by_the_coarse_clock_never_passes_the_deadline() {
+        for distance in [0, 1, COARSE_LAG, 2 * COARSE_LAG - 1, 2 * COARSE_LAG, 10 * COARSE_LAG, u64::MAX - 5]
+        {
+            let coarse = 5;
+            let next = coarse + distance;
+            match safe_wait(next, coarse) {
+                None => assert!(distance < 2 * COARSE_LAG),
+                Some(wait) => {
+                    assert!(coarse + COARSE_LAG + wait <= next, "{distance}: late");
+                    assert!(wait >= COARSE_LAG, "{distance}: it would spin");
+                }
+            }
+        }
+        assert_eq!(safe_wait(5, 6), None);
+    }
+
+    #[test]
+    fn the_coarse_clock_is_never_ahead() {
+        let clock = Clock::monotonic();
+        for _ in 0..10_000 {
+            let Some(coarse) = clock.coarse() else { return };
+            assert!(coarse <= clock.now());
+        }
+    }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use mio::{Interest, Token, event::Source};
 
-use crate::clock::{COARSE_LAG, Clock};
+use crate::clock::{self, Clock};
 use crate::event::{Event, Handle, Readiness, SourceId, TimerId};
 use crate::mailbox::{self, Capacity, MailSlot, Mailbox, Sender};
 use crate::moment::Moment;
@@ -74,6 +74,11 @@ pub struct Stats {
 }
 
 /// An event loop. It stays on its thread; share it there by reference or `Rc`.
+///
+/// ```compile_fail
+/// fn elsewhere<T: Send>() {}
+/// elsewhere::<nano_loop::Loop>();
+/// ```
 ///
 /// A driver polls, then takes events until there are none:
 ///
@@ -475,11 +480,10 @@ impl Core {
         // `now` is as old as the handling of the last events was long; but next to a deadline that is far off a
         // clock that lags does well enough, and costs a fifth. Then we wake a little early, and look again.
         let clock = &self.shared.clock;
-        let coarse = clock.coarse().map_or(0, |coarse| coarse.max(self.now.get()));
-        let until = match next.checked_sub(coarse.saturating_add(2 * COARSE_LAG)) {
-            Some(far) if coarse != 0 => far + COARSE_LAG,
-            _ => next.saturating_sub(clock.now()),
-        };
+        let coarse = clock.coarse().map(|coarse| coarse.max(self.now.get()));
+        let until = coarse
+            .and_then(|coarse| clock::safe_wait(next, coarse))
+            .unwrap_or_else(|| next.saturating_sub(clock.now()));
         let until = Duration::from_nanos(until);
         Some(most.map_or(until, |most| most.min(until)))
     }

@@ -13,6 +13,16 @@ fn real() -> Loop {
 }
 
 #[test]
+fn what_other_threads_use_may_go_there() {
+    fn anywhere<T: Send + Sync + Clone>() {}
+    anywhere::<nano_loop::Waker>();
+    anywhere::<nano_loop::Probe>();
+    anywhere::<nano_loop::Pool>();
+    // Messages need not be Sync.
+    anywhere::<nano_loop::Sender<std::cell::Cell<u8>>>();
+}
+
+#[test]
 fn eight_threads_and_no_message_is_lost() {
     const THREADS: usize = 8;
     const MESSAGES: usize = 20_000;

@@ -60,6 +60,29 @@ fn many_jobs_of_two_loops_on_one_pool() {
 }
 
 #[test]
+fn two_jobs_get_two_threads_also_when_one_is_idle() {
+    let lp = real();
+    for _ in 0..100 {
+        let pool = small(2, 10);
+        let first = lp.run_blocking(&pool, 0, || ()).unwrap();
+        assert_eq!(next(&lp), Event::Done { key: 0 });
+        // Each waits for the other: behind one another, on one thread, they never end.
+        let meeting = Arc::new(std::sync::Barrier::new(2));
+        let jobs = [1, 2].map(|key| {
+            let meeting = meeting.clone();
+            lp.run_blocking(&pool, key, move || {
+                meeting.wait();
+            })
+            .unwrap()
+        });
+        next(&lp);
+        next(&lp);
+        assert!(jobs.iter().all(|job| job.take() == Some(Ok(()))));
+        drop(first);
+    }
+}
+
+#[test]
 fn a_full_pool_refuses_and_a_cancelled_job_makes_room() {
     let lp = real();
     let pool = small(1, 2);
