@@ -140,7 +140,7 @@ const QueueWithSizes = hideObjectPrototype(class QueueWithSizes {
 const PENDING = 0;
 const FULFILLED = 1;
 const REJECTED = 2;
-// Rejected with a TypeError that does not exist yet; the reason is its message.
+// Rejected with a LazyTypeError
 const RELEASED = 3;
 
 // A promise for undefined or an error, made when it is first asked for. Rejections count as handled, as those of the
@@ -158,7 +158,7 @@ const LazyPromise = hideObjectPrototype(class LazyPromise {
     if (this.settled !== null) return this.settled;
     if (this.state === PENDING) return (this.deferred ??= PromiseWithResolvers()).promise;
     if (this.state === FULFILLED) return this.settled = PromiseResolve(undefined);
-    const reason = this.state === RELEASED ? new TypeError(this.reason) : this.reason;
+    const reason = this.state === RELEASED ? this.reason.get() : this.reason;
     const promise = this.settled = PromiseReject(reason);
     setPromiseIsHandledToTrue(promise);
     return promise;
@@ -210,15 +210,27 @@ const LazyPromise = hideObjectPrototype(class LazyPromise {
     this.reject(reason);
   }
 
-  // The same with a TypeError, which is made when somebody looks: that of a released lock usually finds nobody.
-  releaseOrRenew(message) {
+  // The same with an error that is made when somebody looks: that of a released lock usually finds nobody.
+  rejectOrRenewLater(lazyError) {
     if (this.deferred !== null) {
-      this.reject(new TypeError(message));
+      this.reject(lazyError.get());
     } else {
       this.renew();
       this.state = RELEASED;
-      this.reason = message;
+      this.reason = lazyError;
     }
+  }
+});
+
+// A TypeError that is made when it is first asked for.
+const LazyTypeError = hideObjectPrototype(class LazyTypeError {
+  constructor(message) {
+    this.message = message;
+    this.error = null;
+  }
+
+  get() {
+    return this.error ??= new TypeError(this.message);
   }
 });
 
@@ -272,6 +284,7 @@ internal.streams = {
   __proto__: null,
   FULFILLED,
   LazyPromise,
+  LazyTypeError,
   Queue,
   QueueWithSizes,
   copyBytes,

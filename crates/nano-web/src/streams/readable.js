@@ -7,7 +7,7 @@
 
 const { PromisePrototypeThen, PromiseReject, TypeError, hideObjectPrototype } = internal.primordials;
 const streams = internal.streams;
-const { LazyPromise, Queue, noop, resolved } = streams;
+const { LazyPromise, LazyTypeError, Queue, noop, resolved } = streams;
 
 const READABLE = 0;
 const CLOSED = 1;
@@ -78,9 +78,9 @@ function ReadableStreamReaderGenericCancel(reader, reason) {
 }
 
 // §4.9.3, ReadableStreamReaderGenericRelease
-function ReadableStreamReaderGenericRelease(reader) {
+function ReadableStreamReaderGenericRelease(reader, releasedError) {
   const stream = reader.stream;
-  reader.closed.releaseOrRenew("The reader's lock was released.");
+  reader.closed.rejectOrRenewLater(releasedError);
   stream.controller.releaseSteps();
   stream.reader = null;
   reader.stream = null;
@@ -88,8 +88,9 @@ function ReadableStreamReaderGenericRelease(reader) {
 
 // §4.9.3, ReadableStreamDefaultReaderRelease and ReadableStreamBYOBReaderRelease
 function ReadableStreamReaderRelease(reader) {
-  ReadableStreamReaderGenericRelease(reader);
-  if (reader.requests.size > 0) errorRequests(reader, new TypeError("The reader's lock was released."));
+  const releasedError = new LazyTypeError("The reader's lock was released.");
+  ReadableStreamReaderGenericRelease(reader, releasedError);
+  if (reader.requests.size > 0) errorRequests(reader, releasedError.get());
 }
 
 // §4.9.3, ReadableStreamDefaultReaderErrorReadRequests and ReadableStreamBYOBReaderErrorReadIntoRequests

@@ -33,13 +33,18 @@ const {
 // Asynchronous iterator objects
 
 let isIterator;
-let settleIterator;
+
+// The end of iteration among values
+const endOfIteration = { __proto__: null };
 
 class ReadableStreamAsyncIterator {
   #reader;
   #preventCancel;
   #ongoing = null;
   #finished = false;
+  // Reactions to reads, made once
+  #onValue = null;
+  #onError = null;
 
   constructor(reader, preventCancel) {
     this.#reader = reader;
@@ -49,27 +54,39 @@ class ReadableStreamAsyncIterator {
   next() {
     if (!isIterator(this)) return PromiseReject(new TypeError("next() was called on something else than its iterator."));
     const ongoing = this.#ongoing;
+    if (ongoing === null) return this.#ongoing = this.#nextSteps();
     const steps = () => this.#nextSteps();
-    return this.#ongoing = ongoing === null ? this.#nextSteps() : PromisePrototypeThen(ongoing, steps, steps);
+    return this.#ongoing = PromisePrototypeThen(ongoing, steps, steps);
   }
 
-  return(value = undefined) {
+  return(value) {
     if (!isIterator(this)) {
       return PromiseReject(new TypeError("return() was called on something else than its iterator."));
     }
     const ongoing = this.#ongoing;
     const steps = () => this.#returnSteps(value);
-    const returned = ongoing === null ? this.#returnSteps(value) : PromisePrototypeThen(ongoing, steps, steps);
+    const returned = ongoing === null ? steps() : PromisePrototypeThen(ongoing, steps, steps);
     this.#ongoing = returned;
     return PromisePrototypeThen(returned, () => createReadResult(value, true));
   }
 
-  // "Get the next iteration result"
   #nextSteps() {
     if (this.#finished) return PromiseResolve(createReadResult(undefined, true));
-    const request = new IterationRequest(this);
+    this.#onValue ??= (value) => {
+      this.#ongoing = null;
+      if (value !== endOfIteration) return createReadResult(value, false);
+      this.#finished = true;
+      return createReadResult(undefined, true);
+    };
+    this.#onError ??= (reason) => {
+      this.#ongoing = null;
+      this.#finished = true;
+      throw reason;
+    };
+    // "Get the next iteration result"
+    const request = new IterationRequest(this.#reader);
     ReadableStreamDefaultReaderRead(this.#reader, request);
-    return request.takePromise();
+    return PromisePrototypeThen(request.takePromise(), this.#onValue, this.#onError);
   }
 
   // "Asynchronous iterator return"
@@ -88,20 +105,13 @@ class ReadableStreamAsyncIterator {
 
   static {
     isIterator = (value) => isObject(value) && #reader in value;
-    settleIterator = (iterator, finished) => {
-      iterator.#ongoing = null;
-      if (finished) {
-        iterator.#finished = true;
-        ReadableStreamReaderRelease(iterator.#reader);
-      }
-    };
   }
 }
 
 // A step's read request. Its promise is made with its value if that is there at once.
 const IterationRequest = hideObjectPrototype(class IterationRequest {
-  constructor(iterator) {
-    this.iterator = iterator;
+  constructor(reader) {
+    this.reader = reader;
     this.promise = null;
     this.deferred = null;
   }
@@ -110,23 +120,18 @@ const IterationRequest = hideObjectPrototype(class IterationRequest {
     return this.promise ??= (this.deferred = PromiseWithResolvers()).promise;
   }
 
-  #settle(result) {
-    if (this.deferred === null) this.promise = PromiseResolve(result);
-    else this.deferred.resolve(result);
-  }
-
   chunkSteps(chunk) {
-    if (this.deferred !== null) settleIterator(this.iterator, false);
-    this.#settle(createReadResult(chunk, false));
+    if (this.deferred === null) this.promise = PromiseResolve(chunk);
+    else this.deferred.resolve(chunk);
   }
 
   closeSteps() {
-    settleIterator(this.iterator, true);
-    this.#settle(createReadResult(undefined, true));
+    ReadableStreamReaderRelease(this.reader);
+    this.chunkSteps(endOfIteration);
   }
 
   errorSteps(e) {
-    settleIterator(this.iterator, true);
+    ReadableStreamReaderRelease(this.reader);
     if (this.deferred === null) this.promise = PromiseReject(e);
     else this.deferred.reject(e);
   }

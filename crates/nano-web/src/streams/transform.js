@@ -30,6 +30,7 @@ const {
   WritableStreamDefaultControllerErrorIfNeeded,
   createReadableStreamFromSource,
   createWritableStreamFromSink,
+  noop,
   promiseCall1,
   promiseCall2,
   resolved,
@@ -62,7 +63,10 @@ const UserTransformer = hideObjectPrototype(class UserTransformer {
   }
 
   cancel(reason) {
-    return this.cancelMethod === undefined ? resolved : promiseCall1(this.cancelMethod, this.object, reason);
+    if (this.cancelMethod === undefined) return resolved;
+    const promise = promiseCall1(this.cancelMethod, this.object, reason);
+    // A promise of the script's settles after the start of a side that is starting, as it does where each is wrapped anew.
+    return promise === resolved ? promise : PromisePrototypeThen(promise, noop);
   }
 });
 
@@ -223,7 +227,9 @@ function createTransformState(
   transformer, startPromise, writableHighWaterMark = 1, writableSizeAlgorithm = null,
   readableHighWaterMark = 0, readableSizeAlgorithm = null,
 ) {
-  const stream = new TransformState(transformer, startPromise);
+  // One turn more than a stream of its own takes: what is done to a side at once comes before its start.
+  const started = PromisePrototypeThen(startPromise === undefined ? resolved : startPromise, noop);
+  const stream = new TransformState(transformer, started);
   InitializeTransformStream(
     stream, writableHighWaterMark, writableSizeAlgorithm, readableHighWaterMark, readableSizeAlgorithm,
   );

@@ -14,7 +14,7 @@ const {
   hideObjectPrototype,
 } = internal.primordials;
 const streams = internal.streams;
-const { LazyPromise, Queue, QueueWithSizes, promiseCall0, promiseCall1, promiseCall2, resolved } = streams;
+const { LazyPromise, LazyTypeError, Queue, QueueWithSizes, promiseCall0, promiseCall1, promiseCall2, resolved } = streams;
 
 const WRITABLE = 0;
 const CLOSED = 1;
@@ -351,8 +351,9 @@ function WritableStreamDefaultWriterGetDesiredSize(writer) {
 // §5.5.3, WritableStreamDefaultWriterRelease
 function WritableStreamDefaultWriterRelease(writer) {
   const stream = writer.stream;
-  writer.ready.releaseOrRenew("The writer's lock was released.");
-  writer.closed.releaseOrRenew("The writer's lock was released.");
+  const releasedError = new LazyTypeError("The writer's lock was released.");
+  writer.ready.rejectOrRenewLater(releasedError);
+  writer.closed.rejectOrRenewLater(releasedError);
   stream.writer = null;
   writer.stream = null;
 }
