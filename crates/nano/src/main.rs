@@ -1,1 +1,15 @@
-fn main() {}
+//! `nano`, the program: parses the command line and does what it says.
+
+mod cli;
+mod commands;
+mod env_file;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::Cli::from_args(std::env::args_os()) {
+        Ok(cli) => commands::execute(cli),
+        // Prints the help to standard output, and what is wrong to standard error with exit code 2.
+        Err(error) => error.exit(),
+    }
+}

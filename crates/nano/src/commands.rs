@@ -1,0 +1,240 @@
+//! The commands, one function each: from what the command line says to what the server and the runtime are told. Knows
+//! nothing of how arguments are written.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use nano_server::config::{Config, EnvValue, Overrides};
+
+use crate::cli::{Check, Cli, Command, Eval, Run, Serve};
+use crate::env_file;
+
+/// Why a command did not succeed: what to tell, and the exit code that goes with it.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The command line or the configuration is wrong: exit code 2.
+    Usage(String),
+    /// Something failed at run time: exit code 1.
+    Runtime(String),
+}
+
+impl Failure {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Failure::Usage(_) => ExitCode::from(2),
+            Failure::Runtime(_) => ExitCode::from(1),
+        }
+    }
+
+    fn message(&self) -> &str {
+        match self {
+            Failure::Usage(message) | Failure::Runtime(message) => message,
+        }
+    }
+}
+
+/// Does what the command line says, and reports a failure on standard error.
+pub fn execute(cli: Cli) -> ExitCode {
+    let result = match cli.command {
+        _ if cli.version => version(),
+        Some(Command::Serve(args)) => serve(&args),
+        Some(Command::Run(args)) => run(&args),
+        Some(Command::Eval(args)) => eval(&args),
+        Some(Command::Check(args)) => check(&args),
+        Some(Command::Repl) => repl(),
+        None => no_command(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Nothing can be told if standard error is gone; the exit code still says it.
+            let _ = writeln!(std::io::stderr(), "error: {}", failure.message());
+            failure.exit_code()
+        }
+    }
+}
+
+/// `nano serve`: until a signal to stop.
+fn serve(args: &Serve) -> Result<(), Failure> {
+    let config = serve_config(args)?;
+    if config.admin.is_some() {
+        let note = "note: \"admin\" is set, but this version of NANO has no administration listener yet";
+        let _ = writeln!(std::io::stderr(), "{note}");
+    }
+    // wired by: nano_server::serve(config, args.dev)
+    Err(Failure::Runtime(format!("this build cannot serve yet ({} applications)", config.apps.len())))
+}
+
+/// `nano run`: until nothing is pending.
+fn run(args: &Run) -> Result<(), Failure> {
+    must_exist(&args.file)?;
+    // wired by: nano_runtime, with args.file and args.args
+    Err(Failure::Runtime("this build cannot run scripts yet".into()))
+}
+
+/// `nano eval`: prints the value of the code.
+fn eval(args: &Eval) -> Result<(), Failure> {
+    // wired by: nano_runtime, with args.code
+    Err(Failure::Runtime(format!("this build cannot evaluate {:?} yet", args.code)))
+}
+
+/// `nano check`: prints every problem, or what was found to be right.
+fn check(args: &Check) -> Result<(), Failure> {
+    let config = match &args.config {
+        Some(file) => read_config(file)?,
+        None => {
+            let path = application_path(&args.path, &args.app)?;
+            Config::single(&path, Vec::new(), &Overrides::default())
+        }
+    };
+    // wired by: nano_runtime compiles each of config.apps; problems are a Failure::Usage, lines of FILE:LINE:COLUMN: …
+    Err(Failure::Runtime(format!(
+        "this build cannot compile applications yet; of the configuration all is well ({} applications)",
+        config.apps.len()
+    )))
+}
+
+/// `nano repl`.
+fn repl() -> Result<(), Failure> {
+    Err(Failure::Usage(
+        "the interactive prompt is not in this version of NANO yet; `nano eval CODE` evaluates code".into(),
+    ))
+}
+
+/// `nano` alone: on a terminal somebody wants to know what there is; elsewhere it is a mistake.
+fn no_command() -> Result<(), Failure> {
+    if std::io::stdout().is_terminal() {
+        let _ = write!(std::io::stdout(), "{}", Cli::help());
+        return Ok(());
+    }
+    Err(Failure::Usage("say what to do: `nano serve`, `nano run FILE`, … (`nano --help` lists all)".into()))
+}
+
+/// `nano --version`.
+fn version() -> Result<(), Failure> {
+    // wired by: a second line "v8 VERSION" from nano_runtime
+    let _ = writeln!(std::io::stdout(), "nano {}", env!("CARGO_PKG_VERSION"));
+    Ok(())
+}
+
+/// The whole configuration of `nano serve`: the file's or a single application's, and what the command line sets.
+fn serve_config(args: &Serve) -> Result<Config, Failure> {
+    let overrides =
+        Overrides { port: args.port, host: args.host, threads: args.threads, log_format: args.log_format };
+    if let Some(file) = &args.config {
+        let mut config = read_config(file)?;
+        config.apply(&overrides);
+        return Ok(config);
+    }
+    let path = application_path(&args.path, &args.app)?;
+    let mut env: Vec<(String, EnvValue)> = Vec::new();
+    let from_file = match &args.env_file {
+        Some(file) => read_env_file(file)?,
+        None => Vec::new(),
+    };
+    for (name, value) in from_file.into_iter().chain(args.env.iter().cloned()) {
+        let value = EnvValue::Text(value);
+        match env.iter_mut().find(|(other, _)| *other == name) {
+            Some(variable) => variable.1 = value,
+            None => env.push((name, value)),
+        }
+    }
+    Ok(Config::single(&path, env, &overrides))
+}
+
+fn read_config(file: &Path) -> Result<Config, Failure> {
+    Config::from_file(file).map_err(|errors| {
+        let count = match errors.count() {
+            1 => "a problem".to_string(),
+            count => format!("{count} problems"),
+        };
+        Failure::Usage(format!("the configuration has {count}\n{errors}"))
+    })
+}
+
+fn application_path(path: &Option<PathBuf>, app: &Option<PathBuf>) -> Result<PathBuf, Failure> {
+    let path = path.as_ref().or(app.as_ref()).cloned().unwrap_or_else(|| PathBuf::from("."));
+    must_exist(&path)?;
+    Ok(path)
+}
+
+fn must_exist(path: &Path) -> Result<(), Failure> {
+    match path.try_exists() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::Usage(format!("there is no file or directory {path:?}"))),
+        Err(error) => Err(Failure::Usage(format!("{path:?} cannot be read: {error}"))),
+    }
+}
+
+fn read_env_file(file: &Path) -> Result<Vec<(String, String)>, Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::Usage(format!("{} cannot be read: {error}", file.display())))?;
+    env_file::parse(&text).map_err(|problems| {
+        let lines: Vec<String> =
+            problems.iter().map(|problem| format!("\n{}:{problem}", file.display())).collect();
+        Failure::Usage(format!("the file of variables is wrong{}", lines.concat()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_of_the_command_line_win_over_those_of_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("variables");
+        std::fs::write(&file, "A=1\nB=2\nA=3\n").unwrap();
+        let args = Serve {
+            app: Some(directory.path().into()),
+            env_file: Some(file.clone()),
+            env: vec![("B".into(), "4".into()), ("C".into(), "5".into())],
+            port: Some(0),
+            ..Serve::default()
+        };
+        let config = serve_config(&args).unwrap();
+        let expected = [("A", "3"), ("B", "4"), ("C", "5")];
+        assert_eq!(
+            config.apps[0].env,
+            expected.map(|(name, value)| (name.to_string(), EnvValue::Text(value.to_string())))
+        );
+        assert_eq!((config.port, config.apps.len()), (0, 1));
+
+        std::fs::write(&file, "A=1\nB\n").unwrap();
+        let Err(Failure::Usage(message)) = serve_config(&args) else { panic!() };
+        let expected = format!(
+            "the file of variables is wrong\n{}:2:2: a variable is written NAME=VALUE: there is no = here",
+            file.display()
+        );
+        assert_eq!(message, expected);
+        std::fs::remove_file(&file).unwrap();
+        assert!(
+            matches!(serve_config(&args), Err(Failure::Usage(message)) if message.contains("cannot be read"))
+        );
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("nano.jsonc");
+        std::fs::write(&file, r#"{ "port": 1, "threads": 2, "apps": [{ "name": "a", "path": "." }] }"#)
+            .unwrap();
+        let mut args = Serve { config: Some(file.clone()), port: Some(0), ..Serve::default() };
+        let config = serve_config(&args).unwrap();
+        assert_eq!((config.port, config.threads), (0, Some(2)));
+
+        std::fs::write(&file, r#"{ "prt": 1, "apps": 2 }"#).unwrap();
+        let Err(Failure::Usage(message)) = serve_config(&args) else { panic!() };
+        assert!(message.starts_with("the configuration has 2 problems\n"), "{message}");
+        assert!(
+            message.contains("nano.jsonc:1:3: unknown key \"prt\" (did you mean \"port\"?)"),
+            "{message}"
+        );
+
+        args = Serve { path: Some(directory.path().join("nowhere")), ..Serve::default() };
+        assert!(
+            matches!(serve_config(&args), Err(Failure::Usage(message)) if message.starts_with("there is no"))
+        );
+    }
+}
