@@ -6,7 +6,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 const HELP: &str = "\
-Runs what CI runs: formatting, lints, all tests, documentation and packaging.
+Runs what CI runs: formatting, lints, all tests, documentation, sanitizers, that the fuzz targets
+build, and packaging.
 
 Usage: cargo xtask ci [OPTIONS]
 
@@ -51,6 +52,9 @@ fn all(steps: &mut Steps, dirty: bool) -> Result<(), String> {
         let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--quiet"]);
         run(doc.env("RUSTDOCFLAGS", "-D warnings"))
     })?;
+    steps.step("sanitizers", || crate::sanitize::main(&[]))?;
+    // That they build; what they find is a matter of more time than a change should wait for.
+    steps.step("fuzz targets", || crate::fuzz::main(&["--build".into()]))?;
     steps.step("packaging", || package(dirty))
 }
 
