@@ -277,15 +277,22 @@ function getViewBuffer(view) {
     : DataViewPrototypeGetBuffer(view);
 }
 
+// Throws unless `buffer`, an ArrayBuffer or SharedArrayBuffer, is of a kind that `opts` allows.
 function checkBuffer(buffer, what, prefix, context, opts) {
-  if (isSharedArrayBuffer(buffer)) {
+  let resizable;
+  try {
+    // The usual case, first: only a SharedArrayBuffer pays for an exception.
+    resizable = ArrayBufferPrototypeGetResizable(buffer);
+  } catch {
     if (opts === undefined || !opts.allowShared) {
       throw makeException(TypeError, `${what} a SharedArrayBuffer, which is not allowed here.`, prefix, context);
     }
     if (!opts.allowResizable && SharedArrayBufferPrototypeGetGrowable(buffer)) {
       throw makeException(TypeError, `${what} a growable SharedArrayBuffer, which is not allowed here.`, prefix, context);
     }
-  } else if (!(opts !== undefined && opts.allowResizable) && ArrayBufferPrototypeGetResizable(buffer)) {
+    return;
+  }
+  if (resizable && !(opts !== undefined && opts.allowResizable)) {
     throw makeException(TypeError, `${what} a resizable ArrayBuffer, which is not allowed here.`, prefix, context);
   }
 }
