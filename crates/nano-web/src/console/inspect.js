@@ -288,13 +288,28 @@ function prefixOf(context, name, tag, fallback, size) {
   return `${name}${count} ${tag === undefined || tag === name ? "" : `[${tag}] `}`;
 }
 
+// The kinds of objects that have internal slots, by the tag that their prototypes bring or the language itself gives them.
+const slotKinds = {
+  __proto__: null,
+  Arguments: true, Array: true, ArrayBuffer: true, BigInt: true, Boolean: true, DataView: true, Date: true, Error: true,
+  "Map Iterator": true, Map: true, Number: true, Object: true, Promise: true, RegExp: true, "Set Iterator": true, Set: true,
+  SharedArrayBuffer: true, String: true, Symbol: true, WeakMap: true, WeakSet: true,
+};
+
+// Which kind it is worth to probe an object for; "" for any, since its tag hides it. (A probe that fails throws, which is slow.)
+function guessKind(value, tag) {
+  if (tag === undefined) return builtinTag(value);
+  return slotKinds[tag] ? tag : "";
+}
+
 function formatObject(context, value, depth) {
   const name = constructorName(value);
   let tag = toStringTag(value);
+  const kind = guessKind(value, tag);
   if (tag === "" || (tag !== undefined && tag === name)) tag = undefined;
   if (++context.objects > OBJECTS_MAX) return stylize(context, "...", "special");
 
-  const shape = describeShape(context, value, name, tag);
+  const shape = describeShape(context, value, name, tag, kind);
   if (depth > context.depth) {
     const label = shape.array ? "Array" : name === null ? "Object: null prototype" : tag === undefined ? name : `${name} [${tag}]`;
     if (shape.base !== "" && shape.entries === null) return shape.base;
@@ -353,7 +368,8 @@ function withReference(context, value, text) {
   return index === undefined ? text : `${stylize(context, `<ref *${index}>`, "special")} ${text}`;
 }
 
-function describeShape(context, value, name, tag) {
+function describeShape(context, value, name, tag, kind) {
+  const any = kind === "";
   const shape = new Shape();
   if (ArrayIsArray(value)) {
     const { length } = value;
@@ -385,54 +401,58 @@ function describeShape(context, value, name, tag) {
     shape.entries = (context, value, depth) => platform.format(value, (inner) => nested(context, inner, depth));
     return shape;
   }
-  if (isMap(value)) {
+  if ((any || kind === "Map") && isMap(value)) {
     shape.open = `${prefixOf(context, name, tag, "Map", MapPrototypeGetSize(value))}{`;
     shape.entries = formatMap;
-  } else if (isSet(value)) {
+  } else if ((any || kind === "Set") && isSet(value)) {
     shape.open = `${prefixOf(context, name, tag, "Set", SetPrototypeGetSize(value))}{`;
     shape.entries = formatSet;
   } else if (isError(value)) {
     shape.base = errorBase(context, value, name, shape);
     shape.entries = formatErrorExtras;
-  } else if (isRegExp(value)) {
+  } else if ((any || kind === "RegExp") && isRegExp(value)) {
     shape.base = withClass(stylize(context, regExpText(value), "regexp"), name, tag, "RegExp");
-  } else if (isDate(value)) {
+  } else if ((any || kind === "Date") && isDate(value)) {
     const time = DatePrototypeGetTime(value);
     shape.base = withClass(
       stylize(context, time !== time ? "Invalid Date" : DatePrototypeToISOString(value), "date"), name, tag, "Date",
     );
   } else {
-    describeOther(context, value, name, tag, shape);
+    describeOther(context, value, name, tag, shape, kind);
   }
   return shape;
 }
 
-function describeOther(context, value, name, tag, shape) {
-  const promise = ops.promiseDetails(value);
+function describeOther(context, value, name, tag, shape, guess) {
+  const any = guess === "";
+  const promise = any || guess === "Promise" ? ops.promiseDetails(value) : undefined;
   if (promise !== undefined) {
     shape.open = `${prefixOf(context, name, tag, "Promise")}{`;
     shape.entries = (context, value, depth) => formatPromise(context, promise, depth);
     return;
   }
-  if (webidl.isArrayBuffer(value) || webidl.isSharedArrayBuffer(value)) {
+  if (
+    (any || guess === "ArrayBuffer" || guess === "SharedArrayBuffer") &&
+    (webidl.isArrayBuffer(value) || webidl.isSharedArrayBuffer(value))
+  ) {
     const kind = webidl.isArrayBuffer(value) ? "ArrayBuffer" : "SharedArrayBuffer";
     shape.open = `${prefixOf(context, name, tag, kind)}{`;
     shape.entries = formatArrayBuffer;
     return;
   }
-  if (hasSlot(DataViewPrototypeGetBuffer, value)) {
+  if ((any || guess === "DataView") && hasSlot(DataViewPrototypeGetBuffer, value)) {
     shape.open = `${prefixOf(context, name, tag, "DataView")}{`;
     shape.entries = formatDataView;
     return;
   }
-  if (isWeakMap(value) || isWeakSet(value)) {
+  if ((any || guess === "WeakMap" || guess === "WeakSet") && (isWeakMap(value) || isWeakSet(value))) {
     shape.open = `${prefixOf(context, name, tag, "WeakMap")}{`;
     shape.entries = (context) => [stylize(context, "<items unknown>", "special")];
     return;
   }
   for (let i = 0; i < boxes.length; i++) {
     const kind = boxes[i][0];
-    if (!hasSlot(boxes[i][1], value)) continue;
+    if (!(any || guess === kind) || !hasSlot(boxes[i][1], value)) continue;
     const primitive = boxes[i][1](value);
     const inner = formatPrimitive({ __proto__: null, ...context, colors: false, indentation: 0 }, primitive);
     const label = name === kind || name === null ? kind : `${kind} (${name})`;
@@ -451,7 +471,7 @@ function describeOther(context, value, name, tag, shape) {
     }
   }
   if (name === "Object" && tag === undefined) {
-    if (builtinTag(value) === "Arguments") {
+    if (guess === "Arguments") {
       shape.array = true;
       shape.open = "[Arguments] [";
       shape.close = "]";

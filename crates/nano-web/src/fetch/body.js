@@ -6,9 +6,11 @@
 
 const {
   ArrayBufferIsView,
+  ArrayPrototypePush,
   JSONParse,
   ObjectDefineProperty,
   ObjectGetOwnPropertyDescriptor,
+  Promise,
   PromisePrototypeThen,
   PromiseReject,
   PromiseResolve,
@@ -24,13 +26,12 @@ const {
 const webidl = internal.webidl;
 const { converters } = webidl;
 const { copyBytes, utf8Decode } = internal.encoding;
-const { blobBytes, blobText, getChunks, getSize, getType, isBlob, makeBlob } = internal.file;
+const { blobBytes, concatenate, getChunks, getSize, getType, isBlob, makeBlob } = internal.file;
 const { extractMimeType, getParameter, serializeMimeType } = internal.mime;
 
 // The operations themselves, as they are before any tenant can replace them.
 const { uncurryThis } = internal.primordials;
 const getReader = uncurryThis(internal.streams.ReadableStream.prototype.getReader);
-const read = uncurryThis(internal.streams.ReadableStreamDefaultReader.prototype.read);
 const cancelReader = uncurryThis(internal.streams.ReadableStreamDefaultReader.prototype.cancel);
 
 // What the source of a body is.
@@ -159,9 +160,9 @@ function bodyStream(body) {
   const { createNativeReadableStream } = internal.streams;
   const { source } = body;
   if (body.used) {
-    // It was read without a stream: what is left is one that has been read to its end.
+    // It was read without a stream: what is left is one that has been read to its end by a reader that still has it.
     const stream = createNativeReadableStream(makeBytesSource(() => new Uint8Array(0)));
-    internal.streams.readAllBytes(stream);
+    cancelReader(getReader(stream));
     return body.stream = stream;
   }
   switch (body.kind) {
@@ -194,27 +195,23 @@ function cloneBody(body) {
     body.shared = clone.shared = true;
     return clone;
   }
-  const branches = internal.streams.readableStreamTee(bodyStream(body));
+  // Without structured clone the branches share chunks, as those of ReadableStream's own tee() do.
+  const branches = internal.streams.readableStreamTee(bodyStream(body), internal.structuredClone !== undefined);
   body.kind = STREAM;
   body.source = null;
   body.stream = branches[0];
   return new InnerBody(STREAM, null, branches[1]);
 }
 
-// A stream of what `stream` would give, which is locked from then on.
+// A stream of what `stream` would give, which is locked from then on. §5.4, "create a proxy"
 function createProxyStream(stream) {
-  const { createNativeReadableStream } = internal.streams;
   const source = internal.streams.takeNativeSource(stream);
-  if (source !== undefined) return createNativeReadableStream(source);
-  const reader = getReader(stream);
-  return createNativeReadableStream({
-    __proto__: null,
-    pull: () => PromisePrototypeThen(read(reader), (result) => result.done ? null : result.value),
-    cancel: (reason) => cancelReader(reader, reason),
-  });
+  return source === undefined
+    ? internal.streams.readableStreamProxy(stream)
+    : internal.streams.createNativeReadableStream(source);
 }
 
-// The body moves to another object; the old one is left used. §5.4, "create a proxy"
+// The body moves to another object; the old one is left used.
 function transferBody(body) {
   const moved = new InnerBody(body.kind, body.source, null);
   moved.shared = body.shared;
@@ -261,9 +258,31 @@ function isBytes(value) {
   return TypedArrayPrototypeGetSymbolToStringTag(value) === "Uint8Array";
 }
 
-// All bytes, as a new Uint8Array or a promise of one. The body is usable, and used afterwards.
-function readAll(body) {
-  if (body.stream !== null) return internal.streams.readAllBytes(body.stream);
+// What `convert(bytes)` makes of all bytes of a stream, as a promise. Nothing on the way is resolved with an object, since a
+// tenant's Object.prototype.then would get hold of it. §2.2.4, "fully read"
+function readStream(stream, convert) {
+  return new Promise((resolve, reject) => {
+    const chunks = [];
+    internal.streams.readLoop(
+      stream,
+      (chunk) => {
+        if (!isBytes(chunk)) throw new TypeError("A chunk of the body's stream is not a Uint8Array.");
+        ArrayPrototypePush(chunks, chunk);
+      },
+      () => {
+        try {
+          resolve(convert(concatenate(chunks)));
+        } catch (error) {
+          reject(error);
+        }
+      },
+      reject,
+    );
+  });
+}
+
+// All bytes of a body without a stream, as a new Uint8Array or a promise of one. The body is usable, and used afterwards.
+function readSource(body) {
   body.used = true;
   switch (body.kind) {
     case STRING:
@@ -275,23 +294,6 @@ function readAll(body) {
     default:
       return ops.bodyReadAll(body.source);
   }
-}
-
-// All of it as text, or a promise of it.
-function readText(body) {
-  if (body.stream === null) {
-    if (body.kind === STRING) {
-      body.used = true;
-      const { source } = body;
-      return source[0] === "\ufeff" ? StringPrototypeSlice(source, 1) : source;
-    }
-    if (body.kind === BLOB) {
-      body.used = true;
-      return blobText(body.source);
-    }
-  }
-  const bytes = readAll(body);
-  return isBytes(bytes) ? utf8Decode(bytes) : PromisePrototypeThen(bytes, utf8Decode);
 }
 
 // "package data" for formData(). §5.3
@@ -308,29 +310,30 @@ function parseFormData(bytes, mimeType) {
   throw new TypeError("The Content-Type is neither multipart/form-data nor application/x-www-form-urlencoded.");
 }
 
-const emptyBytes = () => new Uint8Array(0);
-
 // Gives a class the members of Body. `getBody(object)` is its InnerBody or null, `getContentType(object)` the joined value of
 // its Content-Type or null; both throw a TypeError for what is not of the class.
 function mixinBody(Class, name, getBody, getContentType) {
-  // "consume body": `read(body)` gives what is read or a promise of it, `convert(read, object)` the result.
-  function consume(object, method, read, empty, convert) {
+  // "consume body": a promise of what `convert(bytes, object)` makes of it. Where the body is a string still, and
+  // `convertText(string)` is given, that takes its place.
+  function consume(object, method, convert, convertText) {
     try {
       const body = getBody(object);
-      if (body === null) {
-        const value = empty();
-        return PromiseResolve(convert === undefined ? value : convert(value, object));
-      }
+      if (body === null) return PromiseResolve(convert(new Uint8Array(0), object));
       if (isUnusable(body)) {
         return PromiseReject(new TypeError(
           `Failed to execute '${method}' on '${name}': the body has already been used, or its stream is locked.`,
         ));
       }
-      const result = read(body);
-      if (typeof result === "string" || isBytes(result)) {
-        return PromiseResolve(convert === undefined ? result : convert(result, object));
+      if (body.stream !== null) return readStream(body.stream, (bytes) => convert(bytes, object));
+      if (body.kind === STRING && convertText !== undefined) {
+        body.used = true;
+        const { source } = body;
+        return PromiseResolve(convertText(source[0] === "\ufeff" ? StringPrototypeSlice(source, 1) : source));
       }
-      return convert === undefined ? result : PromisePrototypeThen(result, (value) => convert(value, object));
+      const bytes = readSource(body);
+      return isBytes(bytes)
+        ? PromiseResolve(convert(bytes, object))
+        : PromisePrototypeThen(bytes, (bytes) => convert(bytes, object));
     } catch (error) {
       return PromiseReject(error);
     }
@@ -341,6 +344,7 @@ function mixinBody(Class, name, getBody, getContentType) {
   }
 
   const toBuffer = (bytes) => TypedArrayPrototypeGetBuffer(bytes);
+  const toBytes = (bytes) => bytes;
   const toBlob = (bytes, object) => {
     const mimeType = mimeTypeOf(object);
     return makeBlob(
@@ -349,7 +353,10 @@ function mixinBody(Class, name, getBody, getContentType) {
     );
   };
   const toFormData = (bytes, object) => parseFormData(bytes, mimeTypeOf(object));
-  const toJson = (text) => JSONParse(text);
+  const toJson = (bytes) => JSONParse(utf8Decode(bytes));
+  const toText = (bytes) => utf8Decode(bytes);
+  const textToJson = (text) => JSONParse(text);
+  const textToText = (text) => text;
 
   const members = {
     __proto__: null,
@@ -362,22 +369,22 @@ function mixinBody(Class, name, getBody, getContentType) {
       return body !== null && isUsed(body);
     },
     arrayBuffer() {
-      return consume(this, "arrayBuffer", readAll, emptyBytes, toBuffer);
+      return consume(this, "arrayBuffer", toBuffer, undefined);
     },
     blob() {
-      return consume(this, "blob", readAll, emptyBytes, toBlob);
+      return consume(this, "blob", toBlob, undefined);
     },
     bytes() {
-      return consume(this, "bytes", readAll, emptyBytes, undefined);
+      return consume(this, "bytes", toBytes, undefined);
     },
     formData() {
-      return consume(this, "formData", readAll, emptyBytes, toFormData);
+      return consume(this, "formData", toFormData, undefined);
     },
     json() {
-      return consume(this, "json", readText, () => "", toJson);
+      return consume(this, "json", toJson, textToJson);
     },
     text() {
-      return consume(this, "text", readText, () => "", undefined);
+      return consume(this, "text", toText, textToText);
     },
   };
   const names = ["body", "bodyUsed", "arrayBuffer", "blob", "bytes", "formData", "json", "text"];

@@ -302,7 +302,7 @@ internal.file = {
   blobBytes,
   blobPropertyBagMembers,
   blobStream: (blob) => blobStream(getChunks(blob)),
-  blobText,
+  concatenate,
   convertBlobParts,
   createObjectURL,
   getChunks,
