@@ -7,6 +7,7 @@ const {
   TypedArrayPrototypeGetBuffer,
   TypedArrayPrototypeGetByteLength,
   TypedArrayPrototypeGetByteOffset,
+  TypedArrayPrototypeGetSymbolToStringTag,
   ArrayBufferPrototypeSlice,
   hideObjectPrototype,
 } = internal.primordials;
@@ -123,7 +124,8 @@ class DefaultTee extends Tee {
       let chunk2 = chunk;
       if (this.cloneForBranch2 && !this.canceled[1]) {
         try {
-          chunk2 = internal.structuredClone(chunk);
+          // Bytes, which is what bodies are made of, need no serializer.
+          chunk2 = isUint8Array(chunk) ? CloneAsUint8Array(chunk) : internal.structuredClone(chunk);
         } catch (e) {
           ReadableStreamDefaultControllerError(this.branches[0].controller, e);
           ReadableStreamDefaultControllerError(this.branches[1].controller, e);
@@ -148,6 +150,10 @@ class DefaultTee extends Tee {
   errorSteps() {
     this.reading = false;
   }
+}
+
+function isUint8Array(value) {
+  return TypedArrayPrototypeGetSymbolToStringTag(value) === "Uint8Array";
 }
 
 // CloneAsUint8Array
