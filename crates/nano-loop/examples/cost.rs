@@ -1,9 +1,9 @@
 //! Prints what the loop's operations cost on this machine: `cargo run --release --example cost`.
-//! Each figure is the best of several runs, so that what else the machine does stays out.
+//! Each figure is the best of several runs, or a median, so that what else the machine does stays out.
 
 use nano_loop::mio::net::UnixStream;
 use nano_loop::mio::{Events, Poll, Token};
-use nano_loop::{Capacity, Config, Event, Interest, Loop, Moment, Wait};
+use nano_loop::{Capacity, Config, Event, Interest, Loop, Moment, Readiness, Wait};
 use std::hint::black_box;
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -23,75 +23,73 @@ fn main() -> std::io::Result<()> {
     readiness(64)?;
     readiness(1)?;
     polls()?;
+    queue();
     timers();
     mail()?;
     Ok(())
 }
 
-/// Bare mio and the loop over the same sockets: only the poll and the taking of events is timed.
+type Pairs = Vec<(UnixStream, UnixStream)>;
+
+/// Bare mio and the loop, in turns, so that both have the same weather; the median of the rounds. Only the poll and
+/// the taking of events is timed.
 fn readiness(sockets: usize) -> std::io::Result<()> {
-    const ROUNDS: usize = 3000;
-    let mut pairs = (0..sockets).map(|_| UnixStream::pair()).collect::<Result<Vec<_>, _>>()?;
-    fn fill(pairs: &mut [(UnixStream, UnixStream)]) {
+    const ROUNDS: usize = 20_000;
+    let pairs = || (0..sockets).map(|_| UnixStream::pair()).collect::<Result<Pairs, _>>();
+    let timed = |pairs: &mut Pairs, times: &mut Vec<u128>, run: &mut dyn FnMut() -> usize| {
         pairs.iter_mut().for_each(|(_, far)| far.write_all(b"x").unwrap());
-    }
-    fn empty(pairs: &mut [(UnixStream, UnixStream)]) {
+        let start = Instant::now();
+        let count = run();
+        times.push(start.elapsed().as_nanos());
+        assert_eq!(count, sockets);
         pairs.iter_mut().for_each(|(near, _)| assert_eq!(near.read(&mut [0; 8]).unwrap(), 1));
-    }
+    };
+    let median = |mut times: Vec<u128>| {
+        times.sort_unstable();
+        times[times.len() / 2] as f64
+    };
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(1024);
-    for (key, (near, _)) in pairs.iter_mut().enumerate() {
+    let mut bare_pairs = pairs()?;
+    for (key, (near, _)) in bare_pairs.iter_mut().enumerate() {
         poll.registry().register(near, Token(key), Interest::READABLE)?;
     }
-    let bare = best(ROUNDS, || {
-        let mut spent = Duration::ZERO;
-        for _ in 0..ROUNDS {
-            fill(&mut pairs);
-            let start = Instant::now();
-            poll.poll(&mut events, None).unwrap();
-            let mut count = 0;
-            for event in &events {
-                black_box((event.token(), event.is_readable(), event.is_read_closed()));
-                count += 1;
-            }
-            spent += start.elapsed();
-            assert_eq!(count, sockets);
-            empty(&mut pairs);
-        }
-        spent
-    });
-    pairs.iter_mut().for_each(|(near, _)| poll.registry().deregister(near).unwrap());
     let lp = Loop::new(Config::default())?;
-    for (key, (near, _)) in pairs.iter_mut().enumerate() {
+    let mut loop_pairs = pairs()?;
+    for (key, (near, _)) in loop_pairs.iter_mut().enumerate() {
         lp.register(near, Interest::READABLE, key as u64)?;
     }
-    let mut looped = |with_timer: bool| {
-        let timer = with_timer.then(|| lp.insert(lp.refresh_now() + Duration::from_secs(3600), 0));
-        let nanos = best(ROUNDS, || {
-            let mut spent = Duration::ZERO;
-            for _ in 0..ROUNDS {
-                fill(&mut pairs);
-                let start = Instant::now();
-                lp.poll(Wait::UntilNext).unwrap();
-                let mut count = 0;
-                while let Some(event) = lp.next() {
-                    black_box(event);
-                    count += 1;
-                }
-                spent += start.elapsed();
-                assert_eq!(count, sockets);
-                empty(&mut pairs);
-            }
-            spent
-        });
-        timer.map(|timer| lp.cancel(timer));
-        nanos
+    let (mut bare, mut without, mut with) = (Vec::new(), Vec::new(), Vec::new());
+    let mut poll_bare = || {
+        poll.poll(&mut events, None).unwrap();
+        let mut count = 0;
+        for event in &events {
+            black_box((event.token(), event.is_readable(), event.is_read_closed()));
+            count += 1;
+        }
+        count
     };
-    let (without, with) = (looped(false), looped(true));
+    let mut poll_loop = || {
+        lp.poll(Wait::UntilNext).unwrap();
+        let mut count = 0;
+        while let Some(event) = lp.next() {
+            black_box(event);
+            count += 1;
+        }
+        count
+    };
+    for _ in 0..ROUNDS {
+        timed(&mut bare_pairs, &mut bare, &mut poll_bare);
+        timed(&mut loop_pairs, &mut without, &mut poll_loop);
+        let timer = lp.insert(lp.now() + Duration::from_secs(3600), 0);
+        timed(&mut loop_pairs, &mut with, &mut poll_loop);
+        lp.cancel(timer);
+    }
+    let (bare, without, with) = (median(bare), median(without), median(with));
     println!("{sockets} ready sources:");
     line("  bare mio: poll and look at each event", bare);
     line("  nano-loop: poll and next", without);
-    line("  nano-loop, with a timer an hour off", with);
+    line("  nano-loop, with a timer an hour off (the system sets its own)", with);
     line(
         "  so nano-loop adds, for each event (with its part of the poll)",
         (without - bare) / sockets as f64,
@@ -131,6 +129,28 @@ fn polls() -> std::io::Result<()> {
         }),
     );
     Ok(())
+}
+
+/// The loop's own part without any system call: a simulated loop, less what the simulation costs by itself.
+fn queue() {
+    const SOURCES: usize = 64;
+    const ROUNDS: usize = 20_000;
+    let (lp, sim) = Loop::simulated(1);
+    let ids: Vec<_> = (0..SOURCES as u64).map(|key| lp.register_simulated(Interest::READABLE, key)).collect();
+    let next = best(ROUNDS * SOURCES, || {
+        let mut spent = Duration::ZERO;
+        for _ in 0..ROUNDS {
+            ids.iter().for_each(|&id| assert!(sim.ready(id, Readiness::READABLE)));
+            lp.poll(Wait::Now).unwrap();
+            let start = Instant::now();
+            while let Some(event) = lp.next() {
+                black_box(event);
+            }
+            spent += start.elapsed();
+        }
+        spent
+    });
+    line("next, for each event (simulated, 64 at a time)", next);
 }
 
 fn timers() {

@@ -326,6 +326,10 @@ impl Wheel {
 
     fn release(&mut self, slot: u32) {
         self.len -= 1;
+        if self.len == 0 {
+            // So that a loop without timers waits without a time limit, which costs the system less.
+            self.bound = u64::MAX;
+        }
         let free = self.free;
         let timer = self.timer_mut(slot);
         timer.place = FREE;

@@ -46,6 +46,7 @@ fn a_timer_cancelled_in_the_queue_is_not_delivered() {
     assert!(!lp.cancel(second), "gone");
     assert!(!lp.cancel(first), "delivered");
     assert_eq!(lp.next(), None);
+    assert_eq!(lp.next_deadline(), None);
     // The next one has the same slot and another id.
     let third = lp.insert(Moment::ZERO, 3);
     assert_ne!(second, third);
