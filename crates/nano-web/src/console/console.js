@@ -196,7 +196,7 @@ function renderTable(columns, count) {
   return text + tableLine(widths, "└", "┴", "┘");
 }
 
-// What console.table() has rows for: { heading, keys, values }, or undefined for what has none.
+// What console.table() has rows for: { heading, keys, values }.
 function tableRows(data) {
   const keys = [];
   const values = [];

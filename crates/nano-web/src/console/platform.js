@@ -58,6 +58,7 @@ registerAttributes(internal.file.Blob, internal.file.isBlob, ["size", "type"]);
 register("FormData", internal.formData.isFormData, (formData, inspect) =>
   formatPairs(internal.formData.getEntries(formData), inspect, true));
 registerAttributes(internal.abort.AbortSignal, internal.abort.isAbortSignal, ["aborted", "reason"]);
+registerAttributes(internal.events.Event, internal.events.isEvent, ["type", "cancelable", "defaultPrevented", "timeStamp"]);
 registerAttributes(internal.streams.ReadableStream, internal.streams.isReadableStream, ["locked"]);
 
 const exceptionName = uncurryThis(ReflectGetOwnPropertyDescriptor(DOMException.prototype, "name").get);

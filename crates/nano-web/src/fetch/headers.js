@@ -94,7 +94,8 @@ function normalizeName(name, prefix) {
 // HTTP whitespace: tab, LF, CR, space
 const isWhitespace = (unit) => unit === 0x20 || unit === 0x09 || unit === 0x0a || unit === 0x0d;
 
-// A header value without whitespace around it, or a TypeError. `value` is a ByteString. Fetch §2.2.2, "normalize"
+// A header value without whitespace around it, or a TypeError; also for a string that is not a ByteString.
+// Fetch §2.2.2, "normalize"
 function normalizeValue(value, prefix) {
   let { length } = value;
   if (length === 0) return value;
@@ -107,7 +108,11 @@ function normalizeValue(value, prefix) {
   }
   for (let i = 0; i < length; i++) {
     const unit = StringPrototypeCharCodeAt(value, i);
-    if (unit < 14 && (unit === 10 || unit === 13 || unit === 0)) {
+    if (unit >= 14 && unit <= 0xff) continue;
+    if (unit > 0xff) {
+      throw new TypeError(`${prefix}: a header value is not a valid ByteString: a character is above 255.`);
+    }
+    if (unit === 10 || unit === 13 || unit === 0) {
       throw new TypeError(`${prefix}: a header value has a line break or a NUL character.`);
     }
   }
@@ -121,6 +126,12 @@ function normalizeList(list, prefix) {
     list[i + 1] = normalizeValue(list[i + 1], prefix);
   }
   return list;
+}
+
+// The conversion to ByteString of a name or value that is normalized next: what a string may not have is found then, so it
+// need not be looked through twice.
+function toByteString(V, prefix, context) {
+  return typeof V === "string" ? V : converters.ByteString(V, prefix, context);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -154,8 +165,8 @@ function convertRecord(init, prefix, context) {
     const copy = { ...init };
     const names = ObjectKeys(copy);
     for (let i = 0; i < names.length; i++) {
-      const name = converters.ByteString(names[i], prefix, context);
-      ArrayPrototypePush(list, name, converters.ByteString(copy[names[i]], prefix, context));
+      const name = names[i];
+      ArrayPrototypePush(list, name, toByteString(copy[name], prefix, context));
     }
     if (ObjectGetOwnPropertySymbols(copy).length !== 0) {
       throw new TypeError(`${prefix}: a key of ${context} is a Symbol and cannot be converted to a string.`);
@@ -300,8 +311,8 @@ class Headers {
     this.#guard;
     const prefix = "Failed to execute 'append' on 'Headers'";
     webidl.requiredArguments(arguments.length, 2, prefix);
-    name = converters.ByteString(name, prefix, "Argument 1");
-    value = converters.ByteString(value, prefix, "Argument 2");
+    name = toByteString(name, prefix, "Argument 1");
+    value = toByteString(value, prefix, "Argument 2");
     name = normalizeName(name, prefix);
     value = normalizeValue(value, prefix);
     ArrayPrototypePush(this.#writable(prefix), name, value);
@@ -311,7 +322,7 @@ class Headers {
     this.#guard;
     const prefix = "Failed to execute 'delete' on 'Headers'";
     webidl.requiredArguments(arguments.length, 1, prefix);
-    name = normalizeName(converters.ByteString(name, prefix, "Argument 1"), prefix);
+    name = normalizeName(toByteString(name, prefix, "Argument 1"), prefix);
     listDelete(this.#writable(prefix), name);
   }
 
@@ -319,7 +330,7 @@ class Headers {
     const list = this.#list;
     const prefix = "Failed to execute 'get' on 'Headers'";
     webidl.requiredArguments(arguments.length, 1, prefix);
-    name = normalizeName(converters.ByteString(name, prefix, "Argument 1"), prefix);
+    name = normalizeName(toByteString(name, prefix, "Argument 1"), prefix);
     return list === null ? headGet(this.#head, name) : listGet(list, name);
   }
 
@@ -336,7 +347,7 @@ class Headers {
     const list = this.#list;
     const prefix = "Failed to execute 'has' on 'Headers'";
     webidl.requiredArguments(arguments.length, 1, prefix);
-    name = normalizeName(converters.ByteString(name, prefix, "Argument 1"), prefix);
+    name = normalizeName(toByteString(name, prefix, "Argument 1"), prefix);
     return list === null ? headGet(this.#head, name) !== null : listContains(list, name);
   }
 
@@ -344,8 +355,8 @@ class Headers {
     this.#guard;
     const prefix = "Failed to execute 'set' on 'Headers'";
     webidl.requiredArguments(arguments.length, 2, prefix);
-    name = converters.ByteString(name, prefix, "Argument 1");
-    value = converters.ByteString(value, prefix, "Argument 2");
+    name = toByteString(name, prefix, "Argument 1");
+    value = toByteString(value, prefix, "Argument 2");
     name = normalizeName(name, prefix);
     value = normalizeValue(value, prefix);
     listSet(this.#writable(prefix), name, value);

@@ -25,7 +25,6 @@ const { isAbortSignal } = internal.abort;
 // What a request has beside method, URL, headers, body and signal. Objects that are shared are frozen.
 function makeSettings(redirect) {
   return {
-    __proto__: null,
     cache: "default",
     credentials: "same-origin",
     duplex: "half",
@@ -89,8 +88,8 @@ function convertMethod(method, prefix) {
 function convertRequestInit(init, prefix) {
   if (!webidl.isObject(init)) throw new TypeError(`${prefix}: Argument 2 is not an object.`);
   let value;
+  // (A literal with a null prototype would be a slow hash table. All members are there, so no prototype is ever asked.)
   return {
-    __proto__: null,
     body: (value = init.body) === undefined || value === null ? value : convertBodyInit(value, prefix, "'body'"),
     cache: (value = init.cache) === undefined ? value : convertCache(value, prefix, "'cache'"),
     credentials: (value = init.credentials) === undefined ? value : convertCredentials(value, prefix, "'credentials'"),
@@ -125,10 +124,9 @@ function parseReferrer(referrer, prefix) {
 }
 
 // The settings that `init` makes of those of the input.
-function applySettings(input, init, hasInput, prefix) {
+function applySettings(input, init, prefix) {
   if (init.window !== undefined && init.window !== null) throw new TypeError(`${prefix}: 'window' can only be null.`);
   const settings = {
-    __proto__: null,
     cache: init.cache ?? input.cache,
     credentials: init.credentials ?? input.credentials,
     duplex: "half",
@@ -147,13 +145,18 @@ function applySettings(input, init, hasInput, prefix) {
   return settings;
 }
 
-// Whether `init` has a member that makes the input's settings start afresh. §5.4, "if init is not empty"
-function isEmptyInit(init) {
-  return init.body === undefined && init.cache === undefined && init.credentials === undefined &&
-    init.duplex === undefined && init.headers === undefined && init.integrity === undefined &&
-    init.keepalive === undefined && init.method === undefined && init.mode === undefined &&
-    init.priority === undefined && init.redirect === undefined && init.referrer === undefined &&
-    init.referrerPolicy === undefined && init.signal === undefined && init.window === undefined;
+// Whether `init` has a member that is not a setting. §5.4, "if init is not empty": then the referrer starts afresh.
+function hasOthers(init) {
+  return init.method !== undefined || init.headers !== undefined || init.body !== undefined ||
+    init.signal !== undefined || init.duplex !== undefined;
+}
+
+// Whether `init` has a setting.
+function hasSettings(init) {
+  return init.cache !== undefined || init.credentials !== undefined || init.integrity !== undefined ||
+    init.keepalive !== undefined || init.mode !== undefined || init.priority !== undefined ||
+    init.redirect !== undefined || init.referrer !== undefined || init.referrerPolicy !== undefined ||
+    init.window !== undefined;
 }
 
 const constructorKey = webidl.constructorKey;
@@ -267,7 +270,9 @@ class Request {
       settings = from.#settings;
       signal = getSignal(from);
     }
-    if (init !== undefined && !isEmptyInit(init)) settings = applySettings(settings, init, from !== null, prefix);
+    if (init !== undefined && (hasSettings(init) || (from !== null && hasOthers(init)))) {
+      settings = applySettings(settings, init, prefix);
+    }
     this.#settings = settings;
     if (init !== undefined && init.method !== undefined) this.#method = convertMethod(init.method, prefix);
     if (init !== undefined && init.signal !== undefined) signal = init.signal;

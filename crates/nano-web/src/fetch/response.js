@@ -28,7 +28,7 @@ const JSON_BLOCK = `content-type: ${JSON_TYPE}\r\n`;
 
 // What only some responses have. Objects that are shared are frozen.
 function makeMeta(type, url, redirected, immutable) {
-  return { __proto__: null, type, url, redirected, immutable };
+  return { type, url, redirected, immutable };
 }
 const defaultMeta = ObjectFreeze(makeMeta("default", "", false, false));
 const immutableMeta = ObjectFreeze(makeMeta("default", "", false, true));
