@@ -28,6 +28,8 @@ pub struct Application {
     env: Option<String>,
     limits: Limits,
     confine: bool,
+    /// Some: a script, which needs no handler; its arguments.
+    script: Option<Vec<String>>,
     modules: RwLock<Modules>,
 }
 
@@ -129,8 +131,59 @@ impl Application {
     ///
     /// If there is no entry: the error lists what was looked for.
     pub fn open(name: &str, path: &Path, env: Option<String>, limits: Limits, confine: bool) -> Result<Arc<Self>, LoadError> {
-        let entry = resolve::find_entry(path)?;
-        Ok(Arc::new(Self { name: name.to_owned(), entry, env, limits, confine, modules: RwLock::default() }))
+        let entry = resolve::find_entry(path, confine)?;
+        let (name, modules) = (name.to_owned(), RwLock::default());
+        Ok(Arc::new(Self { name, entry, env, limits, confine, script: None, modules }))
+    }
+
+    /// A script with its arguments: it needs no handler, and may import from anywhere.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such file.
+    pub fn script(path: &Path, arguments: Vec<String>, limits: Limits) -> Result<Arc<Self>, LoadError> {
+        let entry = resolve::find_entry(path, false)?;
+        let name = path.display().to_string();
+        let (script, modules) = (Some(arguments), RwLock::default());
+        Ok(Arc::new(Self { name, entry, env: None, limits, confine: false, script, modules }))
+    }
+
+    /// Code that was given as text: what `nano eval` evaluates.
+    pub(crate) fn code(code: &str, limits: Limits) -> Arc<Self> {
+        let root = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+        let source = Source {
+            name: "[eval]".into(),
+            path: root.join("[eval]"),
+            content: Content::Code(Text::new(code)),
+            cache: OnceLock::new(),
+            imports: OnceLock::new(),
+        };
+        let entry = Entry { path: source.path.clone(), root, kind: ModuleKind::JavaScript };
+        let modules = Modules {
+            by_path: HashMap::from([((source.path.clone(), entry.kind), 0)]),
+            list: vec![Arc::new(source)],
+        };
+        let (name, script, modules) = ("[eval]".to_owned(), Some(Vec::new()), RwLock::new(modules));
+        Arc::new(Self { name, entry, env: None, limits, confine: false, script, modules })
+    }
+
+    /// Whether its entry is code that was given as text.
+    pub(crate) fn is_code(&self) -> bool {
+        self.name == "[eval]"
+    }
+
+    /// Whether it is a script, which needs no handler.
+    pub fn is_script(&self) -> bool {
+        self.script.is_some()
+    }
+
+    pub(crate) fn script_arguments(&self) -> Option<&[String]> {
+        self.script.as_deref()
+    }
+
+    /// Whether a script is a classic one, in sloppy mode: `.cjs`.
+    pub(crate) fn is_classic(&self, entry: usize) -> bool {
+        self.module(entry).path.extension().is_some_and(|extension| extension == "cjs")
     }
 
     /// Its name, as logs have it.
@@ -155,7 +208,7 @@ impl Application {
 
     /// The module that is evaluated first.
     pub(crate) fn entry(&self) -> Result<usize, LoadError> {
-        let entry = Resolved { path: self.entry.path.clone(), kind: ModuleKind::of(&self.entry.path) };
+        let entry = Resolved { path: self.entry.path.clone(), kind: self.entry.kind };
         self.load(entry)
     }
 

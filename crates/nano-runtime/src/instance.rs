@@ -40,8 +40,10 @@ pub(crate) enum Task {
     BodyReady(ExchangeId),
     /// Room for who writes the response.
     Writable(ExchangeId),
-    /// The client hung up.
-    Aborted(ExchangeId),
+    /// The client closed its side.
+    HungUp(ExchangeId),
+    /// The client is gone.
+    Gone(ExchangeId),
     /// V8's own.
     Platform(v8::Task),
 }
@@ -70,6 +72,8 @@ pub struct Instance {
     pub(crate) closing: Cell<bool>,
     pub(crate) last_used: Cell<Moment>,
     pub(crate) requests: Cell<u64>,
+    /// The value of the code that was evaluated, where that is all the application is.
+    pub(crate) completion: RefCell<Option<v8::Global<v8::Value>>>,
 }
 
 impl Instance {
@@ -128,6 +132,11 @@ impl Instance {
         self.host.timers.borrow().len()
     }
 
+    /// Exceptions and rejections that nobody caught, so far.
+    pub fn uncaught(&self) -> u64 {
+        self.host.uncaught.get()
+    }
+
     pub(crate) fn realm(&self) -> Option<Rc<Realm>> {
         self.realm.borrow().clone()
     }
@@ -149,6 +158,7 @@ pub(crate) struct InstanceHost {
     app: RefCell<Option<Arc<Application>>>,
     pub(crate) timers: RefCell<HashMap<u32, Timer>>,
     next_timer: Cell<u32>,
+    pub(crate) uncaught: Cell<u64>,
     began: Cell<Moment>,
     origin_ms: Cell<f64>,
 }
@@ -163,6 +173,7 @@ impl InstanceHost {
             app: RefCell::new(None),
             timers: RefCell::default(),
             next_timer: Cell::new(1),
+            uncaught: Cell::new(0),
             began: Cell::new(began),
             origin_ms: Cell::new(0.0),
         })
@@ -236,5 +247,9 @@ impl Host for InstanceHost {
 
     fn colors(&self) -> bool {
         self.console.colors()
+    }
+
+    fn uncaught(&self) {
+        self.uncaught.set(self.uncaught.get() + 1);
     }
 }

@@ -6,8 +6,8 @@ mod instance;
 mod memory;
 mod modules;
 mod realm;
-#[path = "/tmp/resolve_stub.rs"]
 pub mod resolve;
+mod run;
 mod runtime;
 mod slice;
 
@@ -17,5 +17,6 @@ pub use instance::{Console, Instance, MAX_TIMERS};
 pub use memory::{process_limit, process_used, set_process_limit};
 pub use nano_web::{BodyLength, BodyRead, Exchange, ExchangeId, FailureCause, Level, ResponseHead, Written};
 pub use realm::{NoIsolate, THREAD_STACK_BYTES};
+pub use run::{RunError, check, evaluate, run};
 pub use runtime::{RUNTIME_KEYS, Runtime, RuntimeOptions};
 pub use slice::SLICE;

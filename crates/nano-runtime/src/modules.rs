@@ -148,6 +148,108 @@ fn compile_code<'s>(scope: &mut Scope<'s, '_>, source: &Source, text: &Text) -> 
     compile_module2(scope, &mut code, options, NoCacheReason::NoReason)
 }
 
+/// Runs a classic script. `None`: an exception is pending.
+pub(crate) fn run_classic<'s>(scope: &mut Scope<'s, '_>, source: &Source) -> Option<v8::Local<'s, v8::Value>> {
+    let Content::Code(text) = &source.content else { return None };
+    let code = shared_string(scope, text)?;
+    let origin = origin(scope, &source.name, false)?;
+    v8::Script::compile(scope, code, Some(&origin))?.run(scope)
+}
+
+/// Evaluates code as a person types it: a script, or with `await` the body of an async function. Its value, or the promise
+/// of it. `None`: an exception is pending.
+pub(crate) fn evaluate_code<'s>(
+    scope: &mut Scope<'s, '_>,
+    text: &Text,
+) -> Option<v8::Local<'s, v8::Value>> {
+    let code = shared_string(scope, text)?.to_rust_string_lossy(scope);
+    // An object literal is an expression here, as in a browser's console.
+    let expression = format!("({code}\n)");
+    let awaiting = [format!("(async () => ({code}\n))()"), format!("(async () => {{ {code}\n }})()")];
+    let mut attempts = vec![code.clone()];
+    if code.trim_start().starts_with('{') {
+        attempts.insert(0, expression);
+    }
+    if code.contains("await") {
+        attempts.extend(awaiting);
+    }
+    // What the code itself does wrong is what the first attempt at it as it stands says.
+    let mut script = None;
+    for attempt in &attempts {
+        v8::tc_scope!(let scope, scope);
+        let source = v8::String::new(scope, attempt)?;
+        let origin = origin(scope, "[eval]", false)?;
+        if let Some(compiled) = v8::Script::compile(scope, source, Some(&origin)) {
+            script = Some(v8::Global::new(scope, compiled));
+            break;
+        }
+    }
+    let Some(script) = script else {
+        let source = v8::String::new(scope, &code)?;
+        let origin = origin(scope, "[eval]", false)?;
+        v8::Script::compile(scope, source, Some(&origin));
+        return None;
+    };
+    v8::Local::new(scope, script).run(scope)
+}
+
+/// Compiles a module and all that it imports, and links them, without evaluating anything; every problem that is found on
+/// the way.
+pub(crate) fn check_graph(
+    scope: &mut Scope<'_, '_>,
+    map: &ModuleMap,
+    root: usize,
+    describe: &mut dyn FnMut(&mut Scope<'_, '_>, v8::Local<'_, v8::Value>, Option<v8::Local<'_, v8::Message>>) -> LoadError,
+) -> Vec<LoadError> {
+    let mut problems = Vec::new();
+    let mut waiting = vec![root];
+    v8::tc_scope!(let scope, scope);
+    while let Some(index) = waiting.pop() {
+        if map.records.borrow().contains_key(&index) {
+            continue;
+        }
+        let source = map.app.module(index);
+        let module = match compile(scope, &source) {
+            Ok(module) => module,
+            Err(Failure::Load(error)) => {
+                problems.push(error);
+                continue;
+            }
+            Err(Failure::Exception) => {
+                let (exception, message) = (scope.exception(), scope.message());
+                scope.reset();
+                if let Some(exception) = exception {
+                    problems.push(describe(scope, exception, message));
+                }
+                continue;
+            }
+        };
+        map.add(scope, index, module);
+        let mut imports = Vec::new();
+        for (specifier, attribute, at) in requests(scope, module) {
+            match resolve_import(&map.app, &source, &specifier, attribute.as_deref(), at) {
+                Ok(target) => {
+                    waiting.push(target);
+                    imports.push(Import { specifier, attribute, target });
+                }
+                Err(error) => problems.push(error),
+            }
+        }
+        let _ = source.imports.set(imports);
+    }
+    if problems.is_empty()
+        && let Some(module) = map.record(scope, root)
+        && module.instantiate_module(scope, resolve_callback).is_none()
+    {
+        let (exception, message) = (scope.exception(), scope.message());
+        scope.reset();
+        if let Some(exception) = exception {
+            problems.push(describe(scope, exception, message));
+        }
+    }
+    problems
+}
+
 /// A string whose characters stay where they are, shared by all isolates.
 pub(crate) fn shared_string<'s>(scope: &mut Scope<'s, '_>, text: &Text) -> Option<v8::Local<'s, v8::String>> {
     unsafe extern "C" fn free_latin1(data: *mut std::ffi::c_char, length: usize) {
@@ -182,28 +284,54 @@ fn resolve_imports(
     source: &Source,
     module: v8::Local<'_, v8::Module>,
 ) -> Result<Vec<Import>, LoadError> {
+    requests(scope, module)
+        .into_iter()
+        .map(|(specifier, attribute, at)| {
+            let target = resolve_import(app, source, &specifier, attribute.as_deref(), at)?;
+            Ok(Import { specifier, attribute, target })
+        })
+        .collect()
+}
+
+/// Line and column, from 1.
+type Position = (u32, u32);
+
+/// A module's static imports: specifier, `type` attribute, place.
+fn requests(
+    scope: &mut Scope<'_, '_>,
+    module: v8::Local<'_, v8::Module>,
+) -> Vec<(String, Option<String>, Position)> {
     if !module.is_source_text_module() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     let requests = module.get_module_requests();
-    let mut imports = Vec::with_capacity(requests.length());
+    let mut found = Vec::with_capacity(requests.length());
     for index in 0..requests.length() {
         let Some(Ok(request)) = requests.get(scope, index).map(v8::Local::<v8::ModuleRequest>::try_from) else {
             continue;
         };
         let specifier = request.get_specifier().to_rust_string_lossy(scope);
         let attribute = type_attribute(scope, request.get_import_attributes(), 3);
-        let target = app.resolve(&specifier, attribute.as_deref(), source).map_err(|mut error| {
-            if error.file.is_none() {
-                let at = module.source_offset_to_location(request.get_source_offset());
-                error.file = Some(source.name.clone());
-                error.position = Some((at.get_line_number() as u32 + 1, at.get_column_number() as u32 + 1));
-            }
-            error
-        })?;
-        imports.push(Import { specifier, attribute, target });
+        let at = module.source_offset_to_location(request.get_source_offset());
+        found.push((specifier, attribute, (at.get_line_number() as u32 + 1, at.get_column_number() as u32 + 1)));
     }
-    Ok(imports)
+    found
+}
+
+fn resolve_import(
+    app: &Application,
+    source: &Source,
+    specifier: &str,
+    attribute: Option<&str>,
+    at: Position,
+) -> Result<usize, LoadError> {
+    app.resolve(specifier, attribute, source).map_err(|mut error| {
+        if error.file.is_none() {
+            error.file = Some(source.name.clone());
+            error.position = Some(at);
+        }
+        error
+    })
 }
 
 /// The `type` of `with { type: … }`. Attributes come as (key, value, …) groups of `stride`.

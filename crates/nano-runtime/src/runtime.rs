@@ -3,7 +3,7 @@
 //! The driver of the thread (the server, or [`run`](crate::run)) owns the loop and hands over the events that are not its own.
 //! No borrow of anything here is held while JavaScript runs: a slice may come in at any time, and turn the loop again.
 
-use crate::app::{Application, LoadError};
+use crate::app::{Application, Content, LoadError};
 use crate::engine::{self, ForegroundTask};
 use crate::instance::{Console, Instance, InstanceHost, Phase, Task};
 use crate::memory;
@@ -70,7 +70,6 @@ pub struct Runtime {
     turn: RefCell<Option<Rc<dyn Fn(Duration)>>>,
     depth: Cell<u32>,
     stack_base: usize,
-    uncaught: Cell<u64>,
     slices: Cell<u64>,
 }
 
@@ -84,7 +83,7 @@ impl Runtime {
         engine::initialize();
         let pulse = Arc::new(Pulse::default());
         let (foreground_sender, foreground) =
-            lp.mailbox(KIND_FOREGROUND, Capacity::Bounded(FOREGROUND_CAPACITY));
+            lp.mailbox(KIND_FOREGROUND, Capacity::AtMost(FOREGROUND_CAPACITY));
         let mut watching = Ok(());
         let runtime = Rc::new_cyclic(|me: &std::rc::Weak<Self>| {
             // The address at which the runtime will be, for the interrupt callback.
@@ -110,7 +109,6 @@ impl Runtime {
                 turn: RefCell::default(),
                 depth: Cell::new(0),
                 stack_base: realm::stack_base(),
-                uncaught: Cell::new(0),
                 slices: Cell::new(0),
             }
         });
@@ -130,11 +128,6 @@ impl Runtime {
     /// How often a tenant has given way to others.
     pub fn slices(&self) -> u64 {
         self.slices.get()
-    }
-
-    /// Exceptions and rejections that nobody caught, so far.
-    pub fn uncaught(&self) -> u64 {
-        self.uncaught.get()
     }
 
     // ---- Making instances ----
@@ -168,6 +161,7 @@ impl Runtime {
             closing: Cell::new(false),
             last_used: Cell::new(self.lp.now()),
             requests: Cell::new(0),
+            completion: RefCell::new(None),
         });
         self.instances.borrow_mut().insert(key, Rc::clone(&instance));
         self.load(&instance);
@@ -229,6 +223,22 @@ impl Runtime {
     ) -> Result<Phase, LoadError> {
         let entry = instance.app.entry()?;
         v8::tc_scope!(let scope, scope);
+        if let Some(arguments) = instance.app.script_arguments() {
+            expose_arguments(scope, arguments);
+            if instance.app.is_code() {
+                let source = instance.app.module(entry);
+                let Content::Code(text) = &source.content else { return Ok(Phase::Ready) };
+                let Some(value) = modules::evaluate_code(scope, text) else { return Err(pending_error(scope, realm)) };
+                *instance.completion.borrow_mut() = Some(v8::Global::new(scope, value));
+                return Ok(Phase::Ready);
+            }
+            if instance.app.is_classic(entry) {
+                return match modules::run_classic(scope, &instance.app.module(entry)) {
+                    Some(_) => Ok(Phase::Ready),
+                    None => Err(pending_error(scope, realm)),
+                };
+            }
+        }
         let module = match modules::compile_graph(scope, &instance.modules, entry) {
             Ok(module) => module,
             Err(Failure::Load(error)) => return Err(error),
@@ -308,9 +318,15 @@ impl Runtime {
         self.post(instance, Task::Writable(id));
     }
 
-    /// The client has hung up.
-    pub fn aborted(&self, instance: &Rc<Instance>, id: ExchangeId) {
-        self.post(instance, Task::Aborted(id));
+    /// The client has closed its side; it may still read. The request's signal is aborted.
+    pub fn hung_up(&self, instance: &Rc<Instance>, id: ExchangeId) {
+        self.post(instance, Task::HungUp(id));
+    }
+
+    /// The client is gone: the request's signal is aborted, who waits for its body or for room is told, and the request is
+    /// forgotten unless `waitUntil` keeps it.
+    pub fn gone(&self, instance: &Rc<Instance>, id: ExchangeId) {
+        self.post(instance, Task::Gone(id));
     }
 
     /// Runs a task now, or when the isolate can be entered.
@@ -365,13 +381,11 @@ impl Runtime {
         if let Some(exception) = scope.exception().filter(|_| !scope.has_terminated()) {
             // Whatever came out of an entry function is nobody's: HTML, "report an exception".
             scope.reset();
-            self.uncaught.set(self.uncaught.get() + 1);
             realm.entries().report(scope, exception);
         }
         scope.perform_microtask_checkpoint();
         let rejected = realm.entries().report_rejections(scope);
         if rejected > 0 {
-            self.uncaught.set(self.uncaught.get() + rejected as u64);
             scope.perform_microtask_checkpoint();
         }
         if matches!(*instance.phase.borrow(), Phase::Loading(..)) {
@@ -454,6 +468,16 @@ impl Runtime {
         false
     }
 
+    /// Whether [`idle`](Self::idle) has something to do.
+    pub fn has_idle_work(&self) -> bool {
+        self.spares.borrow().len() < self.spare_target.get() || !self.cacheable.borrow().is_empty()
+    }
+
+    /// Whether any request is under way, on its connection or kept by `waitUntil`.
+    pub fn is_busy(&self) -> bool {
+        self.instances.borrow().values().any(|instance| instance.exchanges() > 0)
+    }
+
     /// Isolates that are ready for applications that were never visited.
     pub fn spares(&self) -> usize {
         self.spares.borrow().len()
@@ -462,6 +486,28 @@ impl Runtime {
     /// Instances that are alive.
     pub fn instances(&self) -> usize {
         self.instances.borrow().len()
+    }
+
+    /// Whether V8 has posted tasks that are to run now.
+    pub(crate) fn has_foreground_work(&self) -> bool {
+        !self.foreground.is_empty()
+    }
+
+    /// The value of the code that the instance has evaluated, as the console prints it. `None` while it is a pending promise.
+    pub(crate) fn completion(&self, instance: &Rc<Instance>) -> Option<String> {
+        let value = instance.completion.borrow_mut().take()?;
+        let mut text = None;
+        self.enter(instance, |scope, realm| {
+            let mut value = v8::Local::new(scope, value);
+            if let Ok(promise) = v8::Local::<v8::Promise>::try_from(value) {
+                if promise.state() == v8::PromiseState::Pending {
+                    return;
+                }
+                value = promise.result(scope);
+            }
+            text = realm.entries().describe(scope, value);
+        });
+        text
     }
 
     // ---- Closing ----
@@ -612,7 +658,15 @@ fn perform(scope: &mut v8::PinScope<'_, '_>, realm: &Realm, instance: &Instance,
         }
         Task::BodyReady(id) => entry::body_ready(scope, id),
         Task::Writable(id) => entry::writable(scope, id, false),
-        Task::Aborted(id) => realm.entries().abort(scope, id),
+        Task::HungUp(id) => realm.entries().abort(scope, id),
+        Task::Gone(id) => {
+            realm.entries().abort(scope, id);
+            entry::writable(scope, id, true);
+            entry::body_ready(scope, id);
+            if realm.state().exchange(id).is_some_and(|exchange| exchange.is_over()) {
+                realm.state().remove_exchange(id);
+            }
+        }
         Task::Platform(task) => task.run(),
     }
 }
@@ -662,6 +716,9 @@ fn start(
         let reason = promise.result(scope);
         return Err(exception_error(scope, realm, reason, None));
     }
+    if instance.app.is_script() {
+        return Ok(());
+    }
     let namespace = v8::Local::<v8::Object>::try_from(module.get_module_namespace()).ok();
     let default = v8::String::new(scope, "default").map(Into::into);
     let export = match (namespace, default) {
@@ -673,6 +730,20 @@ fn start(
     match realm.entries().start(scope, export, env) {
         Some(()) => Ok(()),
         None => Err(pending_error(scope, realm)),
+    }
+}
+
+/// Scripts find their arguments in the global `scriptArgs`.
+fn expose_arguments(scope: &mut v8::PinScope<'_, '_>, arguments: &[String]) {
+    let mut values: Vec<v8::Local<'_, v8::Value>> = Vec::with_capacity(arguments.len());
+    for argument in arguments {
+        let Some(value) = v8::String::new(scope, argument) else { return };
+        values.push(value.into());
+    }
+    let array = v8::Array::new_with_elements(scope, &values);
+    let global = scope.get_current_context().global(scope);
+    if let Some(key) = v8::String::new(scope, "scriptArgs") {
+        global.set(scope, key.into(), array.into());
     }
 }
 
@@ -689,7 +760,7 @@ fn pending_error(scope: &mut PinTryCatch<'_, '_, '_, '_>, realm: &Realm) -> Load
 
 type PinTryCatch<'a, 'b, 's, 'i> = v8::PinnedRef<'a, v8::TryCatch<'b, 's, v8::HandleScope<'i>>>;
 
-fn exception_error(
+pub(crate) fn exception_error(
     scope: &mut v8::PinScope<'_, '_>,
     realm: &Realm,
     exception: v8::Local<'_, v8::Value>,

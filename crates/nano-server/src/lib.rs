@@ -1,5 +1,14 @@
-//! Being written.
+#![doc = include_str!("../README.md")]
 
 pub mod config;
+mod connection;
+mod date;
+mod exchange;
+mod head;
 pub mod log;
 pub mod routes;
+mod server;
+pub mod timeouts;
+mod worker;
+
+pub use server::{ServeError, ServeOptions, log_format, open_application, serve};

@@ -97,12 +97,10 @@ impl Entries {
         self.call(scope, Entry::Fail, &[id.into(), reason]);
     }
 
-    /// The client hung up.
+    /// The client hung up: the request's signal is aborted.
     pub fn abort(&self, scope: &mut Scope<'_, '_>, id: ExchangeId) {
         let number = v8::Number::new(scope, id.as_f64());
         self.call(scope, Entry::Abort, &[number.into()]);
-        writable(scope, id, true);
-        body_ready(scope, id);
     }
 
     /// A timer is due.

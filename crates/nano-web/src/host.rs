@@ -33,6 +33,8 @@ pub trait Host {
     fn print(&self, level: Level, text: &str);
     /// Whether printed text may carry terminal colours.
     fn colors(&self) -> bool;
+    /// An exception or a rejection that nobody caught was just printed.
+    fn uncaught(&self) {}
 }
 
 /// What is known of a request body's length before it is read.

@@ -5,6 +5,7 @@ use crate::infra::{Args, Ret, Scope, buffer, ops, state, text};
 
 ops! {
     "print" => print,
+    "uncaught" => uncaught,
     "consoleColors" => colors,
     "promiseDetails" => promise_details,
     "proxyDetails" => proxy_details,
@@ -23,6 +24,16 @@ fn print(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     let line = text(scope, args.get(1), &mut stack);
     if let Some(state) = state(scope) {
         state.host().print(level, &line);
+    }
+}
+
+/// `uncaught(text)`: prints what nobody caught, and lets the embedder know.
+fn uncaught(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
+    let mut stack = buffer::<1024>();
+    let line = text(scope, args.get(0), &mut stack);
+    if let Some(state) = state(scope) {
+        state.host().print(Level::Error, &line);
+        state.host().uncaught();
     }
 }
 

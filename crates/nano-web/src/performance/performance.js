@@ -1,6 +1,6 @@
 // Performance (High Resolution Time §8), its timeline (Performance Timeline §3) and user timing (User Timing §2-§3).
 //
-// PerformanceObserver is not here yet. `detail` is cloned by `internal.structuredClone` where that exists.
+// What observers do with new entries is in performance/observer.js. `detail` is cloned by `internal.structuredClone` where that exists.
 
 const {
   ArrayPrototypePush,
@@ -151,9 +151,30 @@ function sortByStart(entries) {
   return ArrayPrototypeSort(entries, (a, b) => entryStart(a) - entryStart(b));
 }
 
+// "queue a PerformanceEntry" for observers. Performance Timeline §6.1
+let notifyObservers = () => {};
+
+let getTimeline;
+
+// "filter buffer map by name and type": those of `entries` that match, by start. Performance Timeline §6.3
+function filterEntries(entries, name, type) {
+  const result = [];
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i];
+    if ((name === undefined || entryName(entry) === name) && (type === undefined || entryType(entry) === type)) {
+      ArrayPrototypePush(result, entry);
+    }
+  }
+  return sortByStart(result);
+}
+
 class Performance extends EventTarget {
   // In the order in which they were made.
   #entries = [];
+
+  static {
+    getTimeline = (performance) => performance.#entries;
+  }
 
   constructor(key = undefined) {
     if (key !== constructorKey) webidl.illegalConstructor();
@@ -182,6 +203,7 @@ class Performance extends EventTarget {
       markState(arguments.length, markName, markOptions, "Failed to execute 'mark' on 'Performance'"),
     );
     ArrayPrototypePush(entries, mark);
+    notifyObservers(mark);
     return mark;
   }
 
@@ -232,6 +254,7 @@ class Performance extends EventTarget {
       detail: cloneDetail(detail),
     });
     ArrayPrototypePush(entries, measure);
+    notifyObservers(measure);
     return measure;
   }
 
@@ -278,41 +301,41 @@ class Performance extends EventTarget {
     );
   }
 
-  // "filter buffer map by name and type". Performance Timeline §3
-  #filter(name, type) {
-    const entries = this.#entries;
-    const result = [];
-    for (let i = 0; i < entries.length; i++) {
-      const entry = entries[i];
-      if ((name === undefined || entryName(entry) === name) && (type === undefined || entryType(entry) === type)) {
-        ArrayPrototypePush(result, entry);
-      }
-    }
-    return sortByStart(result);
-  }
-
   getEntries() {
-    return this.#filter(undefined, undefined);
+    return filterEntries(this.#entries, undefined, undefined);
   }
 
   getEntriesByType(type) {
-    this.#entries;
+    const entries = this.#entries;
     const prefix = "Failed to execute 'getEntriesByType' on 'Performance'";
     webidl.requiredArguments(arguments.length, 1, prefix);
-    return this.#filter(undefined, converters.DOMString(type, prefix, "Argument 1"));
+    return filterEntries(entries, undefined, converters.DOMString(type, prefix, "Argument 1"));
   }
 
   getEntriesByName(name, type = undefined) {
-    this.#entries;
+    const entries = this.#entries;
     const prefix = "Failed to execute 'getEntriesByName' on 'Performance'";
     webidl.requiredArguments(arguments.length, 1, prefix);
     name = converters.DOMString(name, prefix, "Argument 1");
     if (type !== undefined) type = converters.DOMString(type, prefix, "Argument 2");
-    return this.#filter(name, type);
+    return filterEntries(entries, name, type);
   }
 }
 webidl.configureInterface(Performance);
 
-internal.performance = { __proto__: null, now };
+const performance = new Performance(constructorKey);
+
+internal.performance = {
+  __proto__: null,
+  entryType,
+  filterEntries,
+  now,
+  // All entries until now, in the order in which they were made.
+  timeline: () => getTimeline(performance),
+  // `notify(entry)` is called for each new entry.
+  setNotifyObservers(notify) {
+    notifyObservers = notify;
+  },
+};
 internal.expose({ Performance, PerformanceEntry, PerformanceMark, PerformanceMeasure });
-internal.exposeEnumerable({ performance: new Performance(constructorKey) });
+internal.exposeEnumerable({ performance });

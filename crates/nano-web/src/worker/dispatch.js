@@ -240,12 +240,12 @@ function describe(value) {
 }
 
 // HTML, "report an exception": what no listener of `error` handled is printed.
-internal.events.hooks.unhandledException = (error) => ops.print(3, `Uncaught ${describe(error)}`);
+internal.events.hooks.unhandledException = (error) => ops.uncaught(`Uncaught ${describe(error)}`);
 
 // HTML, "notify about rejected promises": whether it was printed, because no listener handled it.
 function reportRejection(promise, reason) {
   if (notifyUnhandledRejection(promise, reason)) return false;
-  ops.print(3, `Uncaught (in promise) ${describe(reason)}`);
+  ops.uncaught(`Uncaught (in promise) ${describe(reason)}`);
   return true;
 }
 

@@ -1,0 +1,132 @@
+//! One script, one expression, one check: what `nano run`, `nano eval` and `nano check` do on a loop of their own.
+//!
+//! Knows nothing of servers. Each function wants a thread with [`THREAD_STACK_BYTES`](crate::THREAD_STACK_BYTES) of stack.
+
+use crate::app::{Application, Limits, LoadError};
+use crate::instance::{Console, InstanceHost};
+use crate::modules::{self, ModuleMap};
+use crate::realm::{self, Realm};
+use crate::runtime::{Runtime, RuntimeOptions, exception_error};
+use crate::{engine, instance::Instance};
+use nano_loop::{Config, Loop, Wait};
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Why a script did not come to a good end.
+#[derive(Debug)]
+pub enum RunError {
+    /// The event loop or the isolate could not be made.
+    System(io::Error),
+    /// It could not be loaded, or its top level threw.
+    Load(LoadError),
+    /// Something was thrown and not caught later; it was printed.
+    Uncaught,
+    /// Its top level awaits something that nothing can bring about.
+    Stalled,
+}
+
+impl std::fmt::Display for RunError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::System(error) => write!(f, "the runtime cannot start: {error}"),
+            Self::Load(error) => error.fmt(f),
+            Self::Uncaught => f.write_str("an exception was not caught"),
+            Self::Stalled => f.write_str("the script awaits a promise that nothing is going to settle"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+impl From<io::Error> for RunError {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+/// Runs a script until nothing is pending.
+///
+/// # Errors
+///
+/// See [`RunError`].
+pub fn run(app: &Arc<Application>, console: Rc<dyn Console>) -> Result<(), RunError> {
+    let runtime = start(console)?;
+    let instance = instance(&runtime, app)?;
+    turn_until_done(&runtime, &instance)
+}
+
+/// Evaluates code (an expression, or statements; `await` is allowed) and returns its value as the console prints it.
+///
+/// # Errors
+///
+/// See [`RunError`].
+pub fn evaluate(code: &str, console: Rc<dyn Console>) -> Result<String, RunError> {
+    let runtime = start(console)?;
+    let app = Application::code(code, Limits::default());
+    let instance = instance(&runtime, &app)?;
+    turn_until_done(&runtime, &instance)?;
+    runtime.completion(&instance).ok_or(RunError::Stalled)
+}
+
+/// Compiles and links an application without evaluating any of it: every problem.
+///
+/// # Errors
+///
+/// If no isolate could be made. Problems of the application are the result, not an error.
+pub fn check(app: &Arc<Application>, console: Rc<dyn Console>) -> Result<Vec<LoadError>, RunError> {
+    engine::initialize();
+    let lp = Rc::new(Loop::new(Config::default())?);
+    let host = InstanceHost::new(lp, console);
+    let realm = Realm::new(host, realm::stack_base()).map_err(io::Error::other)?;
+    let entry = match app.entry() {
+        Ok(entry) => entry,
+        Err(error) => return Ok(vec![error]),
+    };
+    let map = ModuleMap::new(Arc::clone(app));
+    let problems = realm.enter(|scope, realm| {
+        // SAFETY: the map outlives the isolate's last use, below.
+        unsafe { map.attach(scope) };
+        modules::check_graph(scope, &map, entry, &mut |scope, exception, message| {
+            exception_error(scope, realm, exception, message)
+        })
+    });
+    map.clear();
+    Ok(problems)
+}
+
+fn start(console: Rc<dyn Console>) -> Result<Rc<Runtime>, RunError> {
+    engine::initialize();
+    let lp = Rc::new(Loop::new(Config::default())?);
+    Ok(Runtime::new(lp, RuntimeOptions { spares: 0, console })?)
+}
+
+fn instance(runtime: &Rc<Runtime>, app: &Arc<Application>) -> Result<Rc<Instance>, RunError> {
+    let instance = runtime.instance(app).map_err(|error| RunError::System(io::Error::other(error)))?;
+    match instance.failure() {
+        Some(error) => Err(RunError::Load(error)),
+        None => Ok(instance),
+    }
+}
+
+fn turn_until_done(runtime: &Rc<Runtime>, instance: &Rc<Instance>) -> Result<(), RunError> {
+    let lp = runtime.event_loop();
+    loop {
+        if let Some(error) = instance.failure() {
+            return Err(RunError::Load(error));
+        }
+        if instance.uncaught() > 0 {
+            return Err(RunError::Uncaught);
+        }
+        if instance.timers() == 0 && !runtime.has_foreground_work() {
+            return if instance.is_ready() { Ok(()) } else { Err(RunError::Stalled) };
+        }
+        lp.poll(Wait::UntilNext)?;
+        while let Some(event) = lp.next() {
+            runtime.handle(&event);
+            if instance.uncaught() > 0 {
+                break;
+            }
+        }
+    }
+}

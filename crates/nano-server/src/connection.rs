@@ -1,0 +1,535 @@
+//! One client's connection: its socket, its HTTP state machine, the exchange under way, its deadline.
+//!
+//! [`Conn::drive`] moves it as far as it goes. It may be called at any time; while it is on the stack for this connection
+//! (a time slice has turned the loop from within the application), a second call only leaves a note for the first.
+
+use crate::exchange::{HttpExchange, Noted, OUTPUT_LOW_BYTES, Response};
+use crate::timeouts;
+use crate::worker::{KIND_DEADLINE, Worker};
+use mio::net::TcpStream;
+use nano_http::{Awaiting, Closing, Connection as Http, Head, Input, Refusal, Version};
+use nano_loop::{Moment, Readiness, SourceId, TimerId};
+use nano_runtime::BodyLength;
+use std::cell::{Cell, RefCell, RefMut};
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Shutdown};
+use std::rc::{Rc, Weak};
+
+/// Reads in one turn of one connection; then others have theirs. The rest waits in the socket.
+const READS_PER_TURN: usize = 16;
+
+/// A client's connection.
+pub(crate) struct Conn {
+    key: u32,
+    me: Weak<Conn>,
+    worker: Weak<Worker>,
+    peer: IpAddr,
+    stream: RefCell<TcpStream>,
+    source: Cell<Option<SourceId>>,
+    http: RefCell<Http>,
+    exchange: RefCell<Option<Rc<HttpExchange>>>,
+    /// The socket may have something to read; edge-triggered, so this is remembered.
+    readable: Cell<bool>,
+    /// The socket may take output.
+    writable: Cell<bool>,
+    driving: Cell<bool>,
+    again: Cell<bool>,
+    /// In the worker's list of connections to look after.
+    marked: Cell<bool>,
+    lingering: Cell<bool>,
+    closed: Cell<bool>,
+    timer: Cell<Option<TimerId>>,
+    deadline: Cell<Moment>,
+    awaiting: Cell<Awaiting>,
+    /// Output was written or input was read since the deadline was set.
+    progress: Cell<bool>,
+}
+
+impl Conn {
+    pub(crate) fn new(key: u32, worker: &Rc<Worker>, stream: TcpStream, peer: IpAddr, http: Http) -> Rc<Self> {
+        Rc::new_cyclic(|me| Self {
+            key,
+            me: me.clone(),
+            worker: Rc::downgrade(worker),
+            peer,
+            stream: RefCell::new(stream),
+            source: Cell::new(None),
+            http: RefCell::new(http),
+            exchange: RefCell::new(None),
+            // There is often a request in the socket already when it is accepted.
+            readable: Cell::new(true),
+            writable: Cell::new(true),
+            driving: Cell::new(false),
+            again: Cell::new(false),
+            marked: Cell::new(false),
+            lingering: Cell::new(false),
+            closed: Cell::new(false),
+            timer: Cell::new(None),
+            deadline: Cell::new(Moment::MAX),
+            awaiting: Cell::new(Awaiting::Nothing),
+            progress: Cell::new(true),
+        })
+    }
+
+    /// Registers the socket with the loop.
+    pub(crate) fn register(&self, worker: &Worker) -> io::Result<()> {
+        let interest = nano_loop::Interest::READABLE | nano_loop::Interest::WRITABLE;
+        let mut stream = self.stream.borrow_mut();
+        self.source.set(Some(worker.event_loop().register(&mut *stream, interest, u64::from(self.key))?));
+        Ok(())
+    }
+
+    /// The worker. It outlives its connections.
+    pub(crate) fn worker(&self) -> Rc<Worker> {
+        self.worker.upgrade().expect("a worker drops its connections before itself")
+    }
+
+    pub(crate) fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
+    /// The protocol's state. Borrowed briefly: never across a call into JavaScript.
+    pub(crate) fn http(&self) -> RefMut<'_, Http> {
+        self.http.borrow_mut()
+    }
+
+    /// The worker is to drive this connection soon.
+    pub(crate) fn mark(&self) {
+        if self.driving.get() {
+            self.again.set(true);
+        } else if !self.marked.replace(true)
+            && let (Some(worker), Some(me)) = (self.worker.upgrade(), self.me.upgrade())
+        {
+            worker.mark(me);
+        }
+    }
+
+    pub(crate) fn unmark(&self) {
+        self.marked.set(false);
+    }
+
+    /// The loop has news of the socket.
+    pub(crate) fn ready(&self, readiness: Readiness) {
+        if readiness.is_readable() || readiness.is_read_closed() || readiness.is_error() {
+            self.readable.set(true);
+        }
+        if readiness.is_writable() || readiness.is_write_closed() || readiness.is_error() {
+            self.writable.set(true);
+        }
+        self.drive();
+        if readiness.is_write_closed() && readiness.is_read_closed() && !self.closed.get() {
+            // Both sides are shut: the client is gone, though nothing may be due to be written.
+            self.hangup();
+        }
+    }
+
+    /// Moves the connection as far as it goes.
+    pub(crate) fn drive(&self) {
+        if self.closed.get() {
+            return;
+        }
+        if self.driving.replace(true) {
+            self.again.set(true);
+            return;
+        }
+        let worker = self.worker();
+        for _ in 0..READS_PER_TURN {
+            self.again.set(false);
+            let alive = self.step(&worker);
+            if !alive {
+                self.close(&worker);
+                return;
+            }
+            if !self.again.get() {
+                break;
+            }
+        }
+        self.driving.set(false);
+        if self.again.replace(false) {
+            self.mark();
+        }
+        self.set_deadline(&worker);
+        if self.exchange.borrow().is_none() {
+            self.http.borrow_mut().give_buffers(&mut worker.buffers());
+        }
+    }
+
+    /// One round: read, act, write. False: the connection is over.
+    fn step(&self, worker: &Rc<Worker>) -> bool {
+        match self.read(worker) {
+            Ok(()) => {}
+            Err(_) => return false,
+        }
+        self.act(worker);
+        if self.write().is_err() {
+            return false;
+        }
+        let http = self.http.borrow();
+        if http.should_close() {
+            return false;
+        }
+        if http.closing() == Closing::Linger && http.pending_output() == 0 && !self.lingering.replace(true) {
+            drop(http);
+            return self.stream.borrow().shutdown(Shutdown::Write).is_ok();
+        }
+        true
+    }
+
+    fn read(&self, worker: &Worker) -> io::Result<()> {
+        if !self.readable.get() {
+            return Ok(());
+        }
+        let mut http = self.http.borrow_mut();
+        if !http.want_read() {
+            return Ok(());
+        }
+        http.take_buffers(&mut worker.buffers());
+        let mut stream = self.stream.borrow_mut();
+        let mut filled = false;
+        let read = http.fill(|room| {
+            let count = stream.read(room)?;
+            filled = count == room.len();
+            Ok(count)
+        });
+        match read {
+            Ok(count) => {
+                self.progress.set(true);
+                // A read that did not fill its room has emptied the socket: the next edge will tell of more.
+                if !filled && count > 0 {
+                    self.readable.set(false);
+                } else if count > 0 {
+                    self.again.set(true);
+                }
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.readable.set(false);
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                self.again.set(true);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes what is there to write, as far as the socket takes it.
+    fn write(&self) -> io::Result<()> {
+        let mut http = self.http.borrow_mut();
+        let mut stream = self.stream.borrow_mut();
+        while self.writable.get() && http.pending_output() > 0 {
+            match stream.write(http.output()) {
+                Ok(count) => {
+                    http.wrote(count);
+                    self.progress.set(true);
+                    // Somebody may wait for room, or the next request be held back by output.
+                    if http.pending_output() == 0 && self.wants_room() {
+                        self.again.set(true);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable.set(false),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn wants_room(&self) -> bool {
+        self.exchange.borrow().as_ref().is_some_and(|exchange| exchange.wants_room.get() || exchange.pipes.get())
+    }
+
+    /// Acts on what has been read: new requests to their applications, bodies to who waits for them.
+    fn act(&self, worker: &Rc<Worker>) {
+        loop {
+            let current = self.exchange.borrow().clone();
+            if let Some(exchange) = current {
+                if exchange.response.get() != Response::Over {
+                    return self.serve(worker, &exchange);
+                }
+                // The response is complete; whatever else the application does with the exchange has no effect.
+                exchange.detach();
+                self.exchange.borrow_mut().take();
+                self.progress.set(true);
+            }
+            let input = self.http.borrow_mut().next();
+            match input {
+                Ok(Input::Head) => self.begin(worker),
+                Ok(Input::Body) => {
+                    // What no application wants is read away, as far as the limits allow.
+                    let mut http = self.http.borrow_mut();
+                    let count = http.body().len();
+                    http.consume(count);
+                }
+                Ok(Input::BodyEnd) => {}
+                Ok(Input::NeedMore | Input::Wait | Input::Closed | Input::Truncated) => return,
+                Err(refusal) => return self.refuse(worker, refusal),
+            }
+        }
+    }
+
+    /// A request under way: gives its application what has arrived.
+    fn serve(&self, worker: &Rc<Worker>, exchange: &Rc<HttpExchange>) {
+        if exchange.pipes.get() {
+            exchange.pump();
+            if exchange.response.get() == Response::Over {
+                if let (Some(instance), Some(id)) = (exchange.instance.borrow().as_ref(), exchange.id.get()) {
+                    instance.release(id);
+                }
+                self.again.set(true);
+            }
+            return;
+        }
+        let instance = exchange.instance.borrow().clone();
+        if let (Some(instance), Some(id)) = (instance, exchange.id.get()) {
+            if exchange.wants_body.get() && !exchange.body_ended() && self.has_body_news() {
+                exchange.wants_body.set(false);
+                worker.runtime().body_ready(&instance, id);
+            }
+            if exchange.wants_room.get() && self.http.borrow().pending_output() <= OUTPUT_LOW_BYTES {
+                exchange.wants_room.set(false);
+                worker.runtime().writable(&instance, id);
+            }
+            if self.http.borrow().is_eof() && !exchange.told_hangup.replace(true) {
+                // It may have only closed its side and still read: the application decides whether to go on.
+                worker.runtime().hung_up(&instance, id);
+            }
+        }
+        if exchange.discards_body.get() && exchange.response.get() == Response::Streaming {
+            self.discard_body();
+        }
+        if exchange.response.get() == Response::Over {
+            self.again.set(true);
+        }
+    }
+
+    /// Whether a reader of the body would find something: bytes, the end, or a failure.
+    fn has_body_news(&self) -> bool {
+        let mut http = self.http.borrow_mut();
+        if !http.body().is_empty() {
+            return true;
+        }
+        match http.next() {
+            Ok(Input::NeedMore | Input::Wait | Input::Head) => false,
+            // `BodyEnd` is said once: tell it here.
+            Ok(Input::BodyEnd) => {
+                drop(http);
+                if let Some(exchange) = self.exchange.borrow().as_ref() {
+                    exchange.note_body_end();
+                }
+                true
+            }
+            Ok(Input::Body | Input::Truncated | Input::Closed) | Err(_) => true,
+        }
+    }
+
+    fn discard_body(&self) {
+        let mut http = self.http.borrow_mut();
+        while let Ok(Input::Body) = http.next() {
+            let count = http.body().len();
+            http.consume(count);
+        }
+    }
+
+    /// A request's head is there: finds its application and gives it the request.
+    fn begin(&self, worker: &Rc<Worker>) {
+        let Some(me) = self.me.upgrade() else { return };
+        let mut text = worker.take_head();
+        let (exchange, slot, written) = {
+            let http = self.http.borrow();
+            let head = http.head();
+            let length = match (head.has_body(), head.content_length()) {
+                (false, _) => BodyLength::None,
+                (true, Some(length)) => BodyLength::Known(length),
+                (true, None) => BodyLength::Unknown,
+            };
+            let minor = u8::from(head.version() == Version::Http11);
+            let noted = worker.logs_requests().then(|| note(worker, &head)).flatten();
+            let exchange = HttpExchange::new(&me, worker.next_request_id(), noted, minor, length);
+            let slot = worker.route(head.authority().unwrap_or_default());
+            let written = crate::head::write(&mut text, &head);
+            (exchange, slot, written)
+        };
+        *self.exchange.borrow_mut() = Some(Rc::clone(&exchange));
+        match slot {
+            _ if worker.is_draining() => {
+                self.http.borrow_mut().drain();
+                exchange.answer(503, "Service Unavailable: the server is shutting down\n");
+            }
+            None => exchange.answer(404, "Not Found: no application has this host\n"),
+            Some(_) if written.is_err() => exchange.answer(400, "Bad Request: the URL is invalid\n"),
+            Some(slot) => {
+                let limited = self.http.borrow_mut().set_body_limit(slot.max_body_bytes);
+                match limited {
+                    Ok(()) => worker.dispatch(&slot, &exchange, &text),
+                    Err(refusal) => {
+                        self.refuse(worker, refusal);
+                    }
+                }
+            }
+        }
+        worker.give_head(text);
+    }
+
+    /// The request breaks a rule: answers with its status, and closes.
+    fn refuse(&self, worker: &Rc<Worker>, refusal: Refusal) {
+        let date = worker.date();
+        let mut http = self.http.borrow_mut();
+        let message = format!("{}\n", refusal.message());
+        if http.respond_error(refusal.status(), &message, Some(&date)).is_err() {
+            http.abort();
+        }
+        drop(http);
+        let current = self.exchange.borrow_mut().take();
+        if let Some(exchange) = current {
+            exchange.refused(refusal.status());
+            self.abandon(worker, &exchange);
+        } else {
+            worker.log_refusal(self.peer, refusal);
+        }
+    }
+
+    /// Tells the application that its client is gone, and forgets the exchange.
+    fn abandon(&self, worker: &Worker, exchange: &Rc<HttpExchange>) {
+        exchange.lost();
+        let instance = exchange.instance.borrow().clone();
+        if let (Some(instance), Some(id)) = (instance, exchange.id.get()) {
+            worker.runtime().gone(&instance, id);
+        }
+    }
+
+    /// The client is gone.
+    fn hangup(&self) {
+        let worker = self.worker();
+        if self.driving.get() {
+            // Whoever drives finds out by reading or writing.
+            self.readable.set(true);
+            return;
+        }
+        if self.http.borrow().pending_output() == 0 {
+            self.close(&worker);
+        }
+    }
+
+    /// Ends the connection at once.
+    pub(crate) fn close(&self, worker: &Worker) {
+        if self.closed.replace(true) {
+            return;
+        }
+        if let Some(timer) = self.timer.take() {
+            worker.event_loop().cancel(timer);
+        }
+        let mut stream = self.stream.borrow_mut();
+        if let Some(source) = self.source.take() {
+            // Errors would say that it is not registered.
+            let _ = worker.event_loop().deregister(&mut *stream, source);
+        }
+        if self.http.borrow().closing() == Closing::Reset {
+            let socket = socket2::SockRef::from(&*stream);
+            let _ = socket.set_linger(Some(std::time::Duration::ZERO));
+        }
+        drop(stream);
+        worker.forget(self.key);
+        let current = self.exchange.borrow_mut().take();
+        if let Some(exchange) = current {
+            self.abandon(worker, &exchange);
+        }
+    }
+
+    // ---- Time ----
+
+    /// Sets the time until which something must happen. The timer itself is moved only when it fires too early: a busy
+    /// keep-alive connection pays a store for each request, not a timer.
+    fn set_deadline(&self, worker: &Worker) {
+        let awaiting = self.http.borrow().awaiting();
+        let Some(time) = timeouts::of(awaiting) else {
+            self.deadline.set(Moment::MAX);
+            self.awaiting.set(awaiting);
+            return;
+        };
+        // A head has one deadline, from its first byte; everything else counts from the last progress.
+        if awaiting == self.awaiting.get() && (awaiting == Awaiting::HeadRest || !self.progress.get()) {
+            return;
+        }
+        self.progress.set(false);
+        self.awaiting.set(awaiting);
+        let deadline = worker.now() + time;
+        self.deadline.set(deadline);
+        let armed = self.timer.get();
+        match armed {
+            // Earlier than what is armed: a head's time is shorter than the idle time.
+            Some(timer) if awaiting != Awaiting::Head => {
+                worker.event_loop().cancel(timer);
+                self.arm(worker, deadline);
+            }
+            Some(_) => {}
+            None => self.arm(worker, deadline),
+        }
+    }
+
+    fn arm(&self, worker: &Worker, deadline: Moment) {
+        self.timer.set(Some(worker.event_loop().insert(deadline, KIND_DEADLINE | u64::from(self.key))));
+    }
+
+    /// The timer has fired: too early, or the time is over.
+    pub(crate) fn timer_due(&self) {
+        self.timer.set(None);
+        if self.closed.get() {
+            return;
+        }
+        let worker = self.worker();
+        let deadline = self.deadline.get();
+        if deadline == Moment::MAX {
+            return;
+        }
+        if worker.now() < deadline {
+            return self.arm(&worker, deadline);
+        }
+        match self.awaiting.get() {
+            Awaiting::HeadRest | Awaiting::Body => {
+                let date = worker.date();
+                let mut http = self.http.borrow_mut();
+                if http.respond_error(408, "request timeout\n", Some(&date)).is_err() {
+                    drop(http);
+                    return self.close(&worker);
+                }
+                drop(http);
+                let current = self.exchange.borrow_mut().take();
+                if let Some(exchange) = current {
+                    exchange.refused(408);
+                    self.abandon(&worker, &exchange);
+                }
+                self.drive();
+            }
+            _ => self.close(&worker),
+        }
+    }
+
+    /// The server is shutting down: an idle connection closes, a busy one after its response.
+    pub(crate) fn drain(&self) {
+        self.http.borrow_mut().drain();
+        self.drive();
+    }
+}
+
+/// Copies what the log needs of a head into an arena. `None` if memory is short: then the request is not logged.
+fn note(worker: &Worker, head: &Head<'_>) -> Option<Noted> {
+    let arena = worker.arenas().arena();
+    let method = arena.store_bytes(head.method()).ok()?;
+    let target = arena.store_bytes(head.target()).ok()?;
+    let store = |value: Option<&[u8]>| match value {
+        Some(value) => arena.store_bytes(value).ok(),
+        None => None,
+    };
+    let (mut referer, mut user_agent) = (None, None);
+    for (name, value) in head.headers() {
+        match name.len() {
+            7 if name.eq_ignore_ascii_case(b"referer") => referer = Some(value),
+            10 if name.eq_ignore_ascii_case(b"user-agent") => user_agent = Some(value),
+            _ => {}
+        }
+    }
+    let (referer, user_agent) = (store(referer), store(user_agent));
+    Some(Noted { arena, method, target, referer, user_agent })
+}

@@ -1,0 +1,414 @@
+//! One request and its response, between a connection and an application's isolate.
+//!
+//! JavaScript calls the [`Exchange`] methods; they move bytes into and out of the connection's buffers and mark the connection
+//! so that the worker looks after it when JavaScript has returned. They do no I/O and enter no isolate.
+
+use crate::connection::Conn;
+use crate::log::{Field, Level, RequestId, RequestRecord};
+use nano_arena::{Arena, Bytes};
+use nano_http::{BodyLength as HttpLength, Input, Next, ResponseHead as HttpHead};
+use nano_loop::Moment;
+use nano_runtime::{BodyLength, BodyRead, Exchange, ExchangeId, FailureCause, Instance, ResponseHead, Written};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+/// Output that waits for the client before a producer is told to wait. Enough to fill a socket's buffer at once.
+pub(crate) const OUTPUT_HIGH_BYTES: usize = 256 << 10;
+
+/// Output below which a waiting producer goes on.
+pub(crate) const OUTPUT_LOW_BYTES: usize = 64 << 10;
+
+/// One piece of a request's body, as JavaScript gets it, at most.
+const BODY_PIECE_BYTES: usize = 64 << 10;
+
+/// What stays of a request's head for the log, in its arena.
+pub(crate) struct Noted {
+    pub(crate) arena: Arena,
+    pub(crate) method: Bytes,
+    pub(crate) target: Bytes,
+    pub(crate) referer: Option<Bytes>,
+    pub(crate) user_agent: Option<Bytes>,
+}
+
+/// How far the response is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Response {
+    /// Nothing of it was sent.
+    Due,
+    /// Its head was sent.
+    Streaming,
+    /// It is complete, or given up.
+    Over,
+}
+
+/// One request and its response.
+pub(crate) struct HttpExchange {
+    /// The connection; while `attached`, this is its current exchange.
+    conn: Rc<Conn>,
+    attached: Cell<bool>,
+    pub(crate) instance: RefCell<Option<Rc<Instance>>>,
+    pub(crate) id: Cell<Option<ExchangeId>>,
+    pub(crate) request_id: RequestId,
+    started: Moment,
+    noted: Option<Noted>,
+    http_minor: u8,
+    body_length: BodyLength,
+    pub(crate) response: Cell<Response>,
+    status: Cell<u16>,
+    sent: Cell<u64>,
+    waits: Cell<i32>,
+    /// A read found nothing and waits.
+    pub(crate) wants_body: Cell<bool>,
+    /// A write filled the buffer and its producer waits.
+    pub(crate) wants_room: Cell<bool>,
+    /// The application needs no more of the body.
+    pub(crate) discards_body: Cell<bool>,
+    /// The request's body is the response's.
+    pub(crate) pipes: Cell<bool>,
+    body_ended: Cell<bool>,
+    body_failed: Cell<bool>,
+    /// The application was told that the client has hung up.
+    pub(crate) told_hangup: Cell<bool>,
+}
+
+impl HttpExchange {
+    /// The exchange for the head that the connection has just found.
+    pub(crate) fn new(
+        conn: &Rc<Conn>,
+        request_id: RequestId,
+        noted: Option<Noted>,
+        http_minor: u8,
+        body_length: BodyLength,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            conn: Rc::clone(conn),
+            attached: Cell::new(true),
+            instance: RefCell::new(None),
+            id: Cell::new(None),
+            request_id,
+            started: conn.worker().now(),
+            noted,
+            http_minor,
+            body_length,
+            response: Cell::new(Response::Due),
+            status: Cell::new(0),
+            sent: Cell::new(0),
+            waits: Cell::new(0),
+            wants_body: Cell::new(false),
+            wants_room: Cell::new(false),
+            discards_body: Cell::new(false),
+            pipes: Cell::new(false),
+            body_ended: Cell::new(false),
+            body_failed: Cell::new(false),
+            told_hangup: Cell::new(false),
+        })
+    }
+
+    /// The connection is gone, or goes on with its next request.
+    pub(crate) fn detach(&self) {
+        self.attached.set(false);
+    }
+
+    /// Whether the whole request, its body included, has been taken.
+    pub(crate) fn body_ended(&self) -> bool {
+        self.body_ended.get()
+    }
+
+    /// The end of the request's body was found.
+    pub(crate) fn note_body_end(&self) {
+        self.body_ended.set(true);
+    }
+
+    /// The connection has answered in the application's place.
+    pub(crate) fn refused(&self, status: u16) {
+        self.body_failed.set(true);
+        if self.response.get() == Response::Due {
+            self.status.set(status);
+        }
+    }
+
+    /// The client is gone: nothing will be sent any more.
+    pub(crate) fn lost(&self) {
+        if self.response.get() != Response::Over {
+            self.over();
+        }
+        self.detach();
+    }
+
+    /// Passes on what has arrived of a body that is piped, as far as there is room.
+    pub(crate) fn pump(&self) {
+        let mut http = self.conn.http();
+        while http.pending_output() < OUTPUT_HIGH_BYTES {
+            let ok = match http.next() {
+                Ok(Input::Body) => {
+                    let mut piece = self.conn.worker().take_scratch();
+                    piece.extend_from_slice(http.body());
+                    http.consume(piece.len());
+                    self.sent.set(self.sent.get() + piece.len() as u64);
+                    let sent = http.send_body(&piece).is_ok();
+                    self.conn.worker().give_scratch(piece);
+                    sent
+                }
+                Ok(Input::BodyEnd) => {
+                    self.body_ended.set(true);
+                    drop(http);
+                    return self.finish();
+                }
+                Ok(Input::Truncated | Input::Closed) | Err(_) => false,
+                Ok(Input::NeedMore | Input::Wait | Input::Head) => return,
+            };
+            if !ok {
+                http.abort();
+                drop(http);
+                return self.over();
+            }
+        }
+    }
+
+    /// The response is complete or given up: the connection may go on.
+    fn over(&self) {
+        self.response.set(Response::Over);
+        self.pipes.set(false);
+        self.log();
+        self.conn.mark();
+    }
+
+    fn log(&self) {
+        let Some(noted) = &self.noted else { return };
+        let instance = self.instance.borrow();
+        let record = RequestRecord {
+            app: instance.as_ref().map_or("-", |instance| instance.application().name()),
+            id: self.request_id,
+            client: self.conn.peer(),
+            method: noted.arena.get(noted.method),
+            target: noted.arena.get(noted.target),
+            http_minor: self.http_minor,
+            status: self.status.get(),
+            bytes: self.sent.get(),
+            duration: self.conn.worker().refresh_now() - self.started,
+            referer: noted.referer.map(|bytes| noted.arena.get(bytes)),
+            user_agent: noted.user_agent.map(|bytes| noted.arena.get(bytes)),
+        };
+        self.conn.worker().log_request(&record);
+    }
+
+    /// Answers without the application.
+    pub(crate) fn answer(&self, status: u16, text: &str) {
+        if self.response.get() != Response::Due || !self.attached.get() {
+            return;
+        }
+        let date = self.conn.worker().date();
+        let head = HttpHead {
+            date: Some(&date),
+            ..HttpHead::new(status, b"Content-Type: text/plain;charset=UTF-8\r\n")
+        };
+        let answered = self.conn.http().respond_with(head, text.as_bytes());
+        self.status.set(status);
+        self.sent.set(text.len() as u64);
+        if answered.is_err() {
+            self.conn.http().abort();
+        }
+        self.over();
+    }
+
+    fn send_head(&self, head: &ResponseHead<'_>, length: HttpLength) -> bool {
+        if self.response.get() != Response::Due || !self.attached.get() {
+            return false;
+        }
+        let date = self.conn.worker().date();
+        let has_date = nano_http_has_date(head.headers);
+        let wire = HttpHead {
+            status: head.status,
+            reason: (!head.status_text.is_empty()).then_some(head.status_text.as_bytes()),
+            header_block: head.headers,
+            date: (!has_date).then_some(&date),
+        };
+        if let Err(misuse) = self.conn.http().respond(wire, length) {
+            self.fail(FailureCause::Exception, &format!("the response cannot be sent: {misuse}"));
+            return false;
+        }
+        self.status.set(head.status);
+        self.response.set(Response::Streaming);
+        self.conn.mark();
+        true
+    }
+}
+
+/// Whether the application has set Date itself.
+fn nano_http_has_date(headers: &[u8]) -> bool {
+    headers.starts_with(b"date:") || memchr::memmem::find(headers, b"\r\ndate:").is_some()
+}
+
+impl Exchange for HttpExchange {
+    fn body_length(&self) -> BodyLength {
+        self.body_length
+    }
+
+    fn read_body(&self) -> BodyRead {
+        if self.body_ended.get() {
+            return BodyRead::End;
+        }
+        if self.body_failed.get() || !self.attached.get() {
+            return BodyRead::Failed("the client went away before the request's body was complete".into());
+        }
+        let mut http = self.conn.http();
+        if http.send_continue() {
+            self.conn.mark();
+        }
+        match http.next() {
+            Ok(Input::Body) => {
+                let body = http.body();
+                let piece = body[..body.len().min(BODY_PIECE_BYTES)].to_vec();
+                http.consume(piece.len());
+                BodyRead::Bytes(piece)
+            }
+            Ok(Input::BodyEnd) => {
+                self.body_ended.set(true);
+                BodyRead::End
+            }
+            Ok(Input::NeedMore | Input::Wait | Input::Head) => {
+                drop(http);
+                self.wants_body.set(true);
+                self.conn.mark();
+                BodyRead::Pending
+            }
+            Ok(Input::Truncated | Input::Closed) => {
+                self.body_failed.set(true);
+                BodyRead::Failed("the client went away before the request's body was complete".into())
+            }
+            Err(refusal) => {
+                drop(http);
+                self.body_failed.set(true);
+                // The worker finds the same refusal, and answers it if nothing was sent.
+                self.conn.mark();
+                BodyRead::Failed(format!("the request's body is refused: {}", refusal.message()))
+            }
+        }
+    }
+
+    fn cancel_body(&self) {
+        self.discards_body.set(true);
+        self.conn.mark();
+    }
+
+    fn respond(&self, head: &ResponseHead<'_>, body: Option<&[u8]>) {
+        if self.response.get() != Response::Due || !self.attached.get() {
+            return;
+        }
+        let date = self.conn.worker().date();
+        let has_date = nano_http_has_date(head.headers);
+        let wire = HttpHead {
+            status: head.status,
+            reason: (!head.status_text.is_empty()).then_some(head.status_text.as_bytes()),
+            header_block: head.headers,
+            date: (!has_date).then_some(&date),
+        };
+        let mut http = self.conn.http();
+        let sent = match (body, head.content_length) {
+            // A length without a body means a HEAD request's: the body's size as GET would send it.
+            (None, Some(length)) if http.head().method() == b"HEAD" => {
+                http.respond(wire, HttpLength::Known(length)).and_then(|()| http.finish(None))
+            }
+            (body, _) => http.respond_with(wire, body.unwrap_or_default()),
+        };
+        drop(http);
+        match sent {
+            Ok(Next::KeepAlive | Next::Close) => {
+                self.status.set(head.status);
+                self.sent.set(body.map_or(0, <[u8]>::len) as u64);
+                self.over();
+            }
+            Err(misuse) => self.fail(FailureCause::Exception, &format!("the response cannot be sent: {misuse}")),
+        }
+    }
+
+    fn respond_stream(&self, head: &ResponseHead<'_>) {
+        self.send_head(head, head.content_length.map_or(HttpLength::Unknown, HttpLength::Known));
+    }
+
+    fn respond_pipe(&self, head: &ResponseHead<'_>) {
+        if self.response.get() == Response::Due && self.attached.get() {
+            self.conn.http().send_continue();
+        }
+        let length = match (head.content_length, self.body_length) {
+            (Some(length), _) => HttpLength::Known(length),
+            _ => HttpLength::Unknown,
+        };
+        if self.send_head(head, length) {
+            self.pipes.set(true);
+        }
+    }
+
+    fn write(&self, bytes: &[u8]) -> Written {
+        if self.response.get() != Response::Streaming || !self.attached.get() {
+            return Written::Gone;
+        }
+        let mut http = self.conn.http();
+        let sent = http.send_body(bytes);
+        let full = http.pending_output() >= OUTPUT_HIGH_BYTES;
+        drop(http);
+        self.conn.mark();
+        match sent {
+            Err(misuse) => {
+                self.fail(FailureCause::Exception, &format!("the response's body is refused: {misuse}"));
+                Written::Gone
+            }
+            Ok(()) => {
+                self.sent.set(self.sent.get() + bytes.len() as u64);
+                if full {
+                    self.wants_room.set(true);
+                    return Written::Full;
+                }
+                Written::Ready
+            }
+        }
+    }
+
+    fn finish(&self) {
+        if self.response.get() != Response::Streaming || !self.attached.get() {
+            return;
+        }
+        let finished = self.conn.http().finish(None);
+        match finished {
+            Ok(_) => self.over(),
+            Err(misuse) => {
+                self.fail(FailureCause::Exception, &format!("the response's body is refused: {misuse}"));
+            }
+        }
+    }
+
+    fn fail(&self, cause: FailureCause, reason: &str) {
+        if self.response.get() == Response::Over {
+            return;
+        }
+        let app = self.instance.borrow().as_ref().map(|instance| instance.application().name().to_owned());
+        self.conn.worker().log_message(
+            Level::Error,
+            reason,
+            &[("app", Field::Text(app.as_deref().unwrap_or("-"))), ("id", Field::Id(self.request_id))],
+        );
+        if self.response.get() == Response::Due {
+            let (status, text) = match cause {
+                FailureCause::Exception | FailureCause::NotLoaded => (500, "Internal Server Error\n"),
+                FailureCause::Memory => (503, "Service Unavailable: memory limit exceeded\n"),
+            };
+            if self.conn.worker().dev() {
+                self.answer(status, &format!("{reason}\n"));
+            } else {
+                self.answer(status, text);
+            }
+            return;
+        }
+        // Half a response must not look complete.
+        self.conn.http().abort();
+        self.over();
+    }
+
+    fn wait_until(&self, change: i32) {
+        self.waits.set(self.waits.get() + change);
+    }
+
+    fn is_over(&self) -> bool {
+        self.response.get() == Response::Over && self.waits.get() <= 0
+    }
+}

@@ -1,0 +1,465 @@
+//! One worker thread: its loop, its listener, its connections, its isolates.
+//!
+//! Everything that happens on the thread begins in [`Worker::turn`] or in a time slice, which is the same from within a
+//! running application. Nothing here is borrowed while JavaScript runs.
+
+use crate::connection::Conn;
+use crate::date::DateClock;
+use crate::exchange::HttpExchange;
+use crate::log::{Field, Level, LogSink, RequestId, RequestIds, RequestRecord};
+use crate::routes::Routes;
+use crate::timeouts;
+use mio::net::TcpListener;
+use nano_arena::Pool as ArenaPool;
+use nano_http::{BufferPool, Connection as Http, Limits as HttpLimits, Refusal};
+use nano_loop::{Event, Loop, Mailbox, Moment, Wait};
+use nano_runtime::{Application, Console, Exchange, FailureCause, Instance, RUNTIME_KEYS, Runtime};
+use slab::Slab;
+use std::cell::{Cell, RefCell, RefMut};
+use std::collections::VecDeque;
+use std::io;
+use std::net::IpAddr;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The loop's keys: what is below is a connection's, by its place in the table.
+const KIND_LISTENER: u64 = 1 << 40;
+/// A connection's deadline.
+pub(crate) const KIND_DEADLINE: u64 = 1 << 41;
+/// Commands from the main thread.
+pub(crate) const KIND_COMMANDS: u64 = 1 << 42;
+/// Accepting goes on after a pause.
+const KIND_ACCEPT: u64 = 1 << 43;
+const _: () = assert!(KIND_ACCEPT < RUNTIME_KEYS);
+
+/// Connections accepted in one go; then those that are there have their turn.
+const ACCEPTS_PER_TURN: usize = 64;
+
+/// Events handled in a time slice between two looks at the clock.
+const EVENTS_PER_LOOK: usize = 4;
+
+/// Pairs of buffers that a thread keeps for connections that become active.
+const POOLED_BUFFERS: usize = 256;
+
+/// What the main thread tells a worker.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Command {
+    /// Stop accepting; finish what is in flight, then end.
+    Drain,
+    /// End now.
+    Stop,
+}
+
+/// An application on this thread.
+pub(crate) struct AppSlot {
+    app: Arc<Application>,
+    pub(crate) max_body_bytes: u64,
+    instance: RefCell<Option<Rc<Instance>>>,
+}
+
+impl AppSlot {
+    pub(crate) fn new(app: Arc<Application>, max_body_bytes: u64) -> Rc<Self> {
+        Rc::new(Self { app, max_body_bytes, instance: RefCell::new(None) })
+    }
+}
+
+/// What tenants print goes to the thread's log.
+pub(crate) struct LogConsole(pub(crate) Rc<RefCell<LogSink>>);
+
+impl Console for LogConsole {
+    fn print(&self, app: &str, level: nano_runtime::Level, text: &str) {
+        let level = match level {
+            nano_runtime::Level::Debug => Level::Debug,
+            nano_runtime::Level::Info => Level::Info,
+            nano_runtime::Level::Warn => Level::Warn,
+            nano_runtime::Level::Error => Level::Error,
+        };
+        self.0.borrow_mut().console(app, level, text);
+    }
+}
+
+/// What a worker is made of.
+pub(crate) struct Parts {
+    pub(crate) lp: Rc<Loop>,
+    pub(crate) runtime: Rc<Runtime>,
+    pub(crate) listener: TcpListener,
+    pub(crate) commands: Mailbox<Command>,
+    /// From hosts to places in `slots`.
+    pub(crate) routes: Routes<usize>,
+    pub(crate) slots: Vec<Rc<AppSlot>>,
+    pub(crate) log: Rc<RefCell<LogSink>>,
+    pub(crate) log_requests: bool,
+    pub(crate) dev: bool,
+}
+
+/// A worker thread's state.
+pub(crate) struct Worker {
+    me: Weak<Worker>,
+    lp: Rc<Loop>,
+    runtime: Rc<Runtime>,
+    listener: RefCell<Option<(TcpListener, nano_loop::SourceId)>>,
+    commands: Mailbox<Command>,
+    routes: Routes<usize>,
+    slots: Vec<Rc<AppSlot>>,
+    conns: RefCell<Slab<Rc<Conn>>>,
+    /// Connections that JavaScript has written to, or read from, since they were last driven.
+    marked: RefCell<VecDeque<Rc<Conn>>>,
+    limits: HttpLimits,
+    buffers: RefCell<BufferPool>,
+    arenas: ArenaPool,
+    head: RefCell<Vec<u8>>,
+    scratch: RefCell<Vec<u8>>,
+    log: Rc<RefCell<LogSink>>,
+    log_requests: bool,
+    log_pending: Cell<bool>,
+    ids: RefCell<RequestIds>,
+    dates: DateClock,
+    dev: bool,
+    accept_again: Cell<bool>,
+    draining: Cell<bool>,
+    stopped: Cell<bool>,
+}
+
+impl Worker {
+    pub(crate) fn new(parts: Parts) -> io::Result<Rc<Self>> {
+        let Parts { lp, runtime, mut listener, commands, routes, slots, log, log_requests, dev } = parts;
+        let source = lp.register(&mut listener, nano_loop::Interest::READABLE, KIND_LISTENER)?;
+        let worker = Rc::new_cyclic(|me| Self {
+            me: me.clone(),
+            lp,
+            runtime,
+            listener: RefCell::new(Some((listener, source))),
+            commands,
+            routes,
+            slots,
+            conns: RefCell::default(),
+            marked: RefCell::default(),
+            limits: HttpLimits::default(),
+            buffers: RefCell::new(BufferPool::new(POOLED_BUFFERS)),
+            arenas: ArenaPool::default(),
+            head: RefCell::default(),
+            scratch: RefCell::default(),
+            log,
+            log_requests,
+            log_pending: Cell::new(false),
+            ids: RefCell::new(RequestIds::new()),
+            dates: DateClock::new(),
+            dev,
+            accept_again: Cell::new(true),
+            draining: Cell::new(false),
+            stopped: Cell::new(false),
+        });
+        let weak = Rc::downgrade(&worker);
+        worker.runtime.set_turn(Rc::new(move |time| {
+            if let Some(worker) = weak.upgrade() {
+                worker.slice(time);
+            }
+        }));
+        Ok(worker)
+    }
+
+    // ---- The thread ----
+
+    /// Runs until the worker is told to stop, or has drained.
+    pub(crate) fn run(&self) -> io::Result<()> {
+        while !self.is_done() {
+            self.turn()?;
+        }
+        self.log.borrow_mut().flush();
+        Ok(())
+    }
+
+    /// One turn of the loop: waits for events, handles them all.
+    fn turn(&self) -> io::Result<()> {
+        // Work for idle time is done only when there is nothing else: look without waiting first.
+        let wait = match (self.runtime.has_idle_work() || self.accept_again.get(), self.log_pending.get()) {
+            (true, _) => Wait::Now,
+            (false, true) => Wait::AtMost(LOG_RETRY),
+            (false, false) => Wait::UntilNext,
+        };
+        self.lp.poll(wait)?;
+        let mut handled = false;
+        while let Some(event) = self.lp.next() {
+            handled = true;
+            self.handle(event);
+            self.drive_marked();
+        }
+        if self.accept_again.get() {
+            handled = true;
+            self.accept();
+            self.drive_marked();
+        }
+        self.log_pending.set(!self.log.borrow_mut().flush());
+        if !handled && wait == Wait::Now {
+            self.runtime.idle();
+        }
+        Ok(())
+    }
+
+    /// The same from within an application that has run for long: for at most `time`.
+    fn slice(&self, time: Duration) {
+        let until = self.lp.refresh_now() + time;
+        loop {
+            // An error of the selector comes again in the outer turn, which can return it.
+            let polled = self.lp.poll(Wait::Now).is_ok();
+            let mut handled = 0;
+            while let Some(event) = self.lp.next() {
+                self.handle(event);
+                self.drive_marked();
+                handled += 1;
+                if handled % EVENTS_PER_LOOK == 0 && self.lp.refresh_now() >= until {
+                    return;
+                }
+            }
+            if !polled || handled == 0 || self.lp.refresh_now() >= until {
+                return;
+            }
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.stopped.get() || self.draining.get() && self.conns.borrow().is_empty() && !self.runtime.is_busy()
+    }
+
+    fn handle(&self, event: Event) {
+        if self.runtime.handle(&event) {
+            return;
+        }
+        match event {
+            Event::Ready { key: KIND_LISTENER, .. } => self.accept_again.set(true),
+            Event::Ready { key, readiness } => {
+                let conn = self.conns.borrow().get(key as usize).cloned();
+                if let Some(conn) = conn {
+                    conn.ready(readiness);
+                }
+            }
+            Event::Timer { key: KIND_ACCEPT, .. } => self.accept_again.set(true),
+            Event::Timer { key, .. } => {
+                let conn = self.conns.borrow().get((key & u64::from(u32::MAX)) as usize).cloned();
+                if let Some(conn) = conn {
+                    conn.timer_due();
+                }
+            }
+            Event::Mail { .. } => {
+                while let Some(command) = self.commands.take() {
+                    match command {
+                        Command::Drain => self.drain(),
+                        Command::Stop => self.stopped.set(true),
+                    }
+                }
+            }
+            Event::Done { .. } | Event::Woken => {}
+        }
+    }
+
+    fn drive_marked(&self) {
+        loop {
+            let next = self.marked.borrow_mut().pop_front();
+            let Some(conn) = next else { return };
+            conn.unmark();
+            conn.drive();
+        }
+    }
+
+    // ---- Connections ----
+
+    fn accept(&self) {
+        self.accept_again.set(false);
+        for _ in 0..ACCEPTS_PER_TURN {
+            let accepted = match &*self.listener.borrow() {
+                Some((listener, _)) => listener.accept(),
+                None => return,
+            };
+            match accepted {
+                Ok((stream, address)) => self.add(stream, address.ip()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // The client has given up already, or a signal came.
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {}
+                Err(error) => {
+                    // Out of file descriptors or memory: the edge will not come again, so try later.
+                    let text = error.to_string();
+                    self.log_message(
+                        Level::Error,
+                        "cannot accept connections for now",
+                        &[("error", Field::Text(&text))],
+                    );
+                    self.lp.insert(self.lp.now() + timeouts::ACCEPT_RETRY, KIND_ACCEPT);
+                    return;
+                }
+            }
+        }
+        self.accept_again.set(true);
+    }
+
+    fn add(&self, stream: mio::net::TcpStream, peer: IpAddr) {
+        let Some(worker) = self.me.upgrade() else { return };
+        let conn = {
+            let mut conns = self.conns.borrow_mut();
+            let entry = conns.vacant_entry();
+            let http = Http::new(self.limits.clone());
+            let conn = Conn::new(entry.key() as u32, &worker, stream, peer, http);
+            if conn.register(&worker).is_err() {
+                return;
+            }
+            entry.insert(Rc::clone(&conn));
+            conn
+        };
+        conn.drive();
+    }
+
+    /// The connection is closed.
+    pub(crate) fn forget(&self, key: u32) {
+        self.conns.borrow_mut().try_remove(key as usize);
+    }
+
+    /// The connection is to be driven before the loop waits.
+    pub(crate) fn mark(&self, conn: Rc<Conn>) {
+        self.marked.borrow_mut().push_back(conn);
+    }
+
+    fn drain(&self) {
+        if self.draining.replace(true) {
+            return;
+        }
+        if let Some((mut listener, source)) = self.listener.borrow_mut().take() {
+            let _ = self.lp.deregister(&mut listener, source);
+        }
+        let conns: Vec<_> = self.conns.borrow().iter().map(|(_, conn)| Rc::clone(conn)).collect();
+        for conn in conns {
+            conn.drain();
+        }
+    }
+
+    // ---- Applications ----
+
+    /// The application for a host.
+    pub(crate) fn route(&self, host: &[u8]) -> Option<Rc<AppSlot>> {
+        self.routes.get(host).map(|index| Rc::clone(&self.slots[*index]))
+    }
+
+    /// Gives a request to its application, in an isolate that is made if need be.
+    pub(crate) fn dispatch(&self, slot: &AppSlot, exchange: &Rc<HttpExchange>, head: &[u8]) {
+        let cached = slot.instance.borrow().clone().filter(|instance| !instance.is_closed());
+        let instance = match cached {
+            // One that could not be loaded is tried again: its files may be there now.
+            Some(instance) if instance.failure().is_none() => instance,
+            stale => {
+                if let Some(failed) = stale {
+                    self.runtime.close(&failed);
+                }
+                match self.runtime.instance(&slot.app) {
+                    Ok(instance) => {
+                        *slot.instance.borrow_mut() = Some(Rc::clone(&instance));
+                        instance
+                    }
+                    Err(error) => return exchange.fail(FailureCause::Memory, &error.to_string()),
+                }
+            }
+        };
+        *exchange.instance.borrow_mut() = Some(Rc::clone(&instance));
+        match self.runtime.request(&instance, Rc::clone(exchange) as Rc<dyn Exchange>, head) {
+            Some(id) => exchange.id.set(Some(id)),
+            None => exchange.fail(FailureCause::Memory, "the application has too many requests under way"),
+        }
+    }
+
+    /// Loads an application before its first request.
+    pub(crate) fn preload(&self, slot: &AppSlot) -> Result<(), String> {
+        let instance = self.runtime.instance(&slot.app).map_err(|error| error.to_string())?;
+        if let Some(error) = instance.failure() {
+            return Err(error.to_string());
+        }
+        *slot.instance.borrow_mut() = Some(instance);
+        Ok(())
+    }
+
+    // ---- What connections use ----
+
+    pub(crate) fn event_loop(&self) -> &Loop {
+        &self.lp
+    }
+
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    pub(crate) fn now(&self) -> Moment {
+        self.lp.now()
+    }
+
+    pub(crate) fn refresh_now(&self) -> Moment {
+        self.lp.refresh_now()
+    }
+
+    pub(crate) fn date(&self) -> [u8; 29] {
+        self.dates.at(self.lp.now())
+    }
+
+    pub(crate) fn buffers(&self) -> RefMut<'_, BufferPool> {
+        self.buffers.borrow_mut()
+    }
+
+    pub(crate) fn arenas(&self) -> &ArenaPool {
+        &self.arenas
+    }
+
+    pub(crate) fn dev(&self) -> bool {
+        self.dev
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    pub(crate) fn next_request_id(&self) -> RequestId {
+        self.ids.borrow_mut().next_id()
+    }
+
+    /// The buffer for a request's head, empty. In a nested turn it is another one.
+    pub(crate) fn take_head(&self) -> Vec<u8> {
+        self.head.take()
+    }
+
+    pub(crate) fn give_head(&self, head: Vec<u8>) {
+        self.head.replace(head);
+    }
+
+    /// A buffer for copying, empty.
+    pub(crate) fn take_scratch(&self) -> Vec<u8> {
+        self.scratch.take()
+    }
+
+    pub(crate) fn give_scratch(&self, mut scratch: Vec<u8>) {
+        scratch.clear();
+        self.scratch.replace(scratch);
+    }
+
+    // ---- The log ----
+
+    pub(crate) fn logs_requests(&self) -> bool {
+        self.log_requests
+    }
+
+    pub(crate) fn log_request(&self, record: &RequestRecord<'_>) {
+        self.log.borrow_mut().request(record);
+    }
+
+    pub(crate) fn log_message(&self, level: Level, text: &str, fields: &[(&str, Field<'_>)]) {
+        self.log.borrow_mut().message(level, text, fields);
+    }
+
+    /// A request that broke a rule before anything was known of it.
+    pub(crate) fn log_refusal(&self, peer: IpAddr, refusal: Refusal) {
+        let peer = peer.to_string();
+        self.log_message(
+            Level::Warn,
+            refusal.message(),
+            &[("client", Field::Text(&peer)), ("status", Field::Number(u64::from(refusal.status())))],
+        );
+    }
+}
+
+/// When a reader of the log is slow, how soon to try again.
+const LOG_RETRY: Duration = Duration::from_millis(100);
