@@ -761,8 +761,8 @@ function errorBase(context, error, constructor, shape) {
     if (!StringPrototypeIncludes(head, name) || !StringPrototypeIncludes(head, message)) {
       stack = title + rest;
     } else if (
-      constructor !== null && exception === undefined && name === "Error" && StringPrototypeStartsWith(head, "Error") &&
-      !StringPrototypeIncludes(head, constructor)
+      constructor !== null && exception === undefined && name === "Error" && constructor !== name &&
+      StringPrototypeStartsWith(head, "Error")
     ) {
       // A subclass that gave itself no name.
       stack = constructor + StringPrototypeSlice(stack, 5);
