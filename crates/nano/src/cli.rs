@@ -120,6 +120,9 @@ pub struct Serve {
     /// Development: send the stack of an exception to the client too
     #[arg(long)]
     pub dev: bool,
+    /// Log no line for each request; errors and what applications print are still logged
+    #[arg(long)]
+    pub no_request_log: bool,
 }
 
 /// `nano run`.

@@ -4,11 +4,15 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::rc::Rc;
 
+use nano_runtime::{Application, Limits, RunError, THREAD_STACK_BYTES};
 use nano_server::config::{Config, EnvValue, Overrides};
+use nano_server::{ServeError, ServeOptions};
 
 use crate::cli::{Check, Cli, Command, Eval, Run, Serve};
 use crate::env_file;
+use crate::terminal::Terminal;
 
 /// Why a command did not succeed: what to tell, and the exit code that goes with it.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,19 +21,22 @@ pub enum Failure {
     Usage(String),
     /// Something failed at run time: exit code 1.
     Runtime(String),
+    /// The same, and the person knows already.
+    Silent,
 }
 
 impl Failure {
     fn exit_code(&self) -> ExitCode {
         match self {
             Failure::Usage(_) => ExitCode::from(2),
-            Failure::Runtime(_) => ExitCode::from(1),
+            Failure::Runtime(_) | Failure::Silent => ExitCode::from(1),
         }
     }
 
-    fn message(&self) -> &str {
+    fn message(&self) -> Option<&str> {
         match self {
-            Failure::Usage(message) | Failure::Runtime(message) => message,
+            Failure::Usage(message) | Failure::Runtime(message) => Some(message),
+            Failure::Silent => None,
         }
     }
 }
@@ -48,8 +55,9 @@ pub fn execute(cli: Cli) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Nothing can be told if standard error is gone; the exit code still says it.
-            let _ = writeln!(std::io::stderr(), "error: {}", failure.message());
+            if let Some(message) = failure.message() {
+                tell(&format!("error: {message}"));
+            }
             failure.exit_code()
         }
     }
@@ -59,24 +67,49 @@ pub fn execute(cli: Cli) -> ExitCode {
 fn serve(args: &Serve) -> Result<(), Failure> {
     let config = serve_config(args)?;
     if config.admin.is_some() {
-        let note = "note: \"admin\" is set, but this version of NANO has no administration listener yet";
-        let _ = writeln!(std::io::stderr(), "{note}");
+        tell("note: \"admin\" is set, but this version of NANO has no administration listener yet");
     }
-    // wired by: nano_server::serve(config, args.dev)
-    Err(Failure::Runtime(format!("this build cannot serve yet ({} applications)", config.apps.len())))
+    let options = ServeOptions { dev: args.dev, no_request_log: args.no_request_log };
+    let count = config.apps.len();
+    nano_server::serve(&config, options, |address| match count {
+        1 => tell(&format!("nano: serving {} on http://{address}", config.apps[0].name)),
+        count => tell(&format!("nano: serving {count} applications on http://{address}")),
+    })
+    .map_err(|error| match error {
+        ServeError::Application(..) => Failure::Usage(error.to_string()),
+        error => Failure::Runtime(error.to_string()),
+    })
 }
 
 /// `nano run`: until nothing is pending.
 fn run(args: &Run) -> Result<(), Failure> {
     must_exist(&args.file)?;
-    // wired by: nano_runtime, with args.file and args.args
-    Err(Failure::Runtime("this build cannot run scripts yet".into()))
+    let arguments = args.args.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let file = args.file.clone();
+    on_large_stack(move || {
+        let app = Application::script(&file, arguments, script_limits())
+            .map_err(|error| Failure::Runtime(error.to_string()))?;
+        nano_runtime::run(&app, Rc::new(Terminal::new())).map_err(|error| match error {
+            // It was printed when it happened.
+            RunError::Uncaught => Failure::Silent,
+            error => Failure::Runtime(error.to_string()),
+        })
+    })
 }
 
 /// `nano eval`: prints the value of the code.
 fn eval(args: &Eval) -> Result<(), Failure> {
-    // wired by: nano_runtime, with args.code
-    Err(Failure::Runtime(format!("this build cannot evaluate {:?} yet", args.code)))
+    let code = args.code.clone();
+    on_large_stack(move || {
+        match nano_runtime::evaluate(&code, Rc::new(Terminal::new())) {
+            Ok(text) => {
+                let _ = writeln!(std::io::stdout(), "{text}");
+                Ok(())
+            }
+            Err(RunError::Uncaught) => Err(Failure::Silent),
+            Err(error) => Err(Failure::Runtime(error.to_string())),
+        }
+    })
 }
 
 /// `nano check`: prints every problem, or what was found to be right.
@@ -88,11 +121,41 @@ fn check(args: &Check) -> Result<(), Failure> {
             Config::single(&path, Vec::new(), &Overrides::default())
         }
     };
-    // wired by: nano_runtime compiles each of config.apps; problems are a Failure::Usage, lines of FILE:LINE:COLUMN: …
-    Err(Failure::Runtime(format!(
-        "this build cannot compile applications yet; of the configuration all is well ({} applications)",
-        config.apps.len()
-    )))
+    on_large_stack(move || {
+        let confine = config.file.is_some();
+        let mut problems = 0;
+        for app in &config.apps {
+            let found = match nano_server::open_application(app, confine) {
+                Ok(opened) => nano_runtime::check(&opened, Rc::new(Terminal::new()))
+                    .map_err(|error| Failure::Runtime(error.to_string()))?,
+                Err(error) => vec![error],
+            };
+            for mut problem in found {
+                // Files are named as one can open them from here.
+                problem.file = problem.file.map(|file| located(&app.path, &file));
+                tell(&problem.to_string());
+                problems += 1;
+            }
+        }
+        let apps = match config.apps.len() {
+            1 => "the application".to_owned(),
+            count => format!("{count} applications"),
+        };
+        match problems {
+            0 => {
+                let _ = writeln!(std::io::stdout(), "{apps}: no problems");
+                Ok(())
+            }
+            1 => Err(Failure::Usage(format!("{apps}: a problem"))),
+            count => Err(Failure::Usage(format!("{apps}: {count} problems"))),
+        }
+    })
+}
+
+/// A file of an application, as its path from the working directory.
+fn located(app: &Path, file: &str) -> String {
+    let root = if app.is_dir() { app } else { app.parent().unwrap_or(Path::new("")) };
+    root.join(file).display().to_string()
 }
 
 /// `nano repl`.
@@ -113,9 +176,27 @@ fn no_command() -> Result<(), Failure> {
 
 /// `nano --version`.
 fn version() -> Result<(), Failure> {
-    // wired by: a second line "v8 VERSION" from nano_runtime
-    let _ = writeln!(std::io::stdout(), "nano {}", env!("CARGO_PKG_VERSION"));
+    let (nano, v8) = (env!("CARGO_PKG_VERSION"), nano_runtime::v8_version());
+    let _ = writeln!(std::io::stdout(), "nano {nano}\nv8 {v8}");
     Ok(())
+}
+
+/// Says something on standard error. Nothing can be told if that is gone; the exit code still says it.
+fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// A person's own script may use what the machine has; V8 stops it well before that.
+fn script_limits() -> Limits {
+    Limits { memory_bytes: 2 << 30 }
+}
+
+/// JavaScript wants more stack than a program's first thread is sure to have.
+fn on_large_stack(work: impl FnOnce() -> Result<(), Failure> + Send + 'static) -> Result<(), Failure> {
+    nano_runtime::initialize();
+    let failed = || Failure::Runtime("the script's thread has failed".into());
+    let thread = std::thread::Builder::new().stack_size(THREAD_STACK_BYTES).spawn(work);
+    thread.map_err(|_| failed())?.join().map_err(|_| failed())?
 }
 
 /// The whole configuration of `nano serve`: the file's or a single application's, and what the command line sets.

@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod env_file;
+mod terminal;
 
 use std::process::ExitCode;
 
