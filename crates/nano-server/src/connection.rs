@@ -340,6 +340,9 @@ impl Conn {
             let http = self.http.borrow();
             let head = http.head();
             let length = match (head.has_body(), head.content_length()) {
+                // `Content-Length: 0` announces a body, an empty one; but a GET with a body could not be made into a new
+                // Request (Fetch, section 5.4), so that a client's needless header would break what passes it on.
+                (false, Some(0)) if !matches!(head.method(), b"GET" | b"HEAD") => BodyLength::Known(0),
                 (false, _) => BodyLength::None,
                 (true, Some(length)) => BodyLength::Known(length),
                 (true, None) => BodyLength::Unknown,

@@ -4,7 +4,7 @@ export default {
   async fetch(request, env) {
     const { pathname } = new URL(request.url);
     if (pathname === "/all") return Response.json(Object.fromEntries(Object.entries(env).sort()));
-    if (pathname === "/process") return new Response(typeof process === "undefined" ? "none" : String(Object.keys(process.env ?? {}).includes("PATH")));
+    if (pathname === "/process") return new Response(String(Object.keys(globalThis.process?.env ?? {}).includes("PATH")));
     if (pathname === "/set") {
       env.ADDED = "by a request";
       return new Response(env.ADDED);

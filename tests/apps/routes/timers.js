@@ -134,10 +134,12 @@ export const timers = {
   },
   "/globals": () =>
     Response.json(
-      ["globalThis", "self", "console", "fetch", "URL", "process", "require", "Buffer", "window", "document", "Deno", "Bun", "module", "exports", "__filename"].map(
+      ["globalThis", "self", "console", "URL", "require", "window", "document", "Deno", "Bun", "module", "exports", "__filename"].map(
         (name) => `${name} ${typeof globalThis[name]}`,
       ),
     ),
+  "/globals-fetch": () => `${typeof fetch} ${fetch.length}`,
+  "/globals-node": () => `${typeof process} ${typeof Buffer}`,
   "/console": () => {
     for (const level of ["log", "info", "warn", "error", "debug"]) console[level]("from a handler: %s %d %o", level, 42, { a: [1, 2] });
     return "logged";

@@ -1,4 +1,4 @@
-// Request (Fetch Standard §5.4).
+// Request (Fetch Standard section 5.4).
 //
 // A server's request is made in constant time from the head that the native side hands over; method, URL, headers, body and
 // signal are made when they are first read. What only matters to a browser (mode, credentials, cache, referrer, integrity,
@@ -16,7 +16,7 @@ const {
   makeIncomingHeaders, normalizeList,
 } = internal.fetch;
 const {
-  cloneBody, convertBodyInit, extractBody, isUnusable, makeIncomingBody, mixinBody, takeBody, takeExtractedType,
+  cloneBody, convertBodyInit, extractBody, isUnusable, makeIncomingBody, makeStringBody, mixinBody, takeBody, takeExtractedType,
   transferBody,
 } = internal.body;
 const { headGet, headMethod, headUrl } = internal.incoming;
@@ -54,7 +54,7 @@ const convertReferrerPolicy = webidl.createEnumConverter("ReferrerPolicy", [
   "strict-origin-when-cross-origin", "unsafe-url",
 ]);
 
-// "normalize a method", after the checks of §5.4 step 25.
+// "normalize a method", after the checks of section 5.4 step 25.
 function convertMethod(method, prefix) {
   switch (method) {
     case "GET":
@@ -84,7 +84,7 @@ function convertMethod(method, prefix) {
   return method;
 }
 
-// RequestInit: its members in the order in which Web IDL reads them, converted; undefined where absent. §5.4
+// RequestInit: its members in the order in which Web IDL reads them, converted; undefined where absent. section 5.4
 function convertRequestInit(init, prefix) {
   if (!webidl.isObject(init)) throw new TypeError(`${prefix}: Argument 2 is not an object.`);
   let value;
@@ -115,7 +115,7 @@ function convertSignal(value, prefix) {
   return value;
 }
 
-// §5.4, the constructor's steps about `referrer`
+// section 5.4, the constructor's steps about `referrer`
 function parseReferrer(referrer, prefix) {
   if (referrer === "") return "no-referrer";
   const href = internal.url.parseUrl(referrer);
@@ -145,7 +145,7 @@ function applySettings(input, init, prefix) {
   return settings;
 }
 
-// Whether `init` has a member that is not a setting. §5.4, "if init is not empty": then the referrer starts afresh.
+// Whether `init` has a member that is not a setting. section 5.4, "if init is not empty": then the referrer starts afresh.
 function hasOthers(init) {
   return init.method !== undefined || init.headers !== undefined || init.body !== undefined ||
     init.signal !== undefined || init.duplex !== undefined;
@@ -187,7 +187,9 @@ class Request {
     getBody = (request) => {
       const body = request.#body;
       if (body !== undefined) return body;
-      return request.#body = ops.requestBodyLength(request.#id) === -1 ? null : makeIncomingBody(request.#id);
+      const length = ops.requestBodyLength(request.#id);
+      // A body that is known to be empty is a body, but there is nothing to read.
+      return request.#body = length === -1 ? null : length === 0 ? makeStringBody("") : makeIncomingBody(request.#id);
     };
 
     getContentType = (request) => {
@@ -220,7 +222,7 @@ class Request {
 
     requestId = (request) => request.#id;
 
-    // Makes `request` a clone. §5.4, "clone a request"
+    // Makes `request` a clone. section 5.4, "clone a request"
     cloneInto = (request, from) => {
       request.#method = from.method;
       request.#url = from.url;

@@ -1,7 +1,7 @@
 // From a request to the application's handler and back: Workers' module and service-worker forms.
 //
 // The native side calls what `internal.entry` holds (see ../entry.rs for when); responses go back through
-// `ops.respond…`. Knows nothing of sockets, and nothing of how a Request or Response keeps its parts.
+// `ops.respond...`. Knows nothing of sockets, and nothing of how a Request or Response keeps its parts.
 
 const {
   Map, MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, JSONParse,
@@ -28,8 +28,8 @@ function start(defaultExport, envText) {
   if (defaultExport === undefined) {
     if (hasListeners(globalThis, "fetch")) return;
     throw new TypeError(
-      "the application has no handler: export default { async fetch(request, env, ctx) { … } }, "
-        + 'or call addEventListener("fetch", …)',
+      "the application has no handler: export default { async fetch(request, env, ctx) { ... } }, "
+        + 'or call addEventListener("fetch", ...)',
     );
   }
   const type = typeof defaultExport;
@@ -103,7 +103,7 @@ class FetchEvent extends Event {
     keepAlive(this.#id, promise);
   }
   passThroughOnException() {
-    contextId;
+    this.#id;
   }
   static {
     respondedWith = (event) => event.#response;
@@ -139,13 +139,19 @@ function attach(id, promise) {
   lastRequest = undefined;
   PromisePrototypeThen(
     promise,
-    (value) => complete(id, value),
+    (value) => send(id, value),
     (reason) => fail(id, reason),
   );
 }
 
+// The handler has returned. A thenable that is no native promise counts as one, as it does to `await`.
+function complete(id, value) {
+  if (isResponse(value) || !webidl.isObject(value)) send(id, value);
+  else attach(id, PromiseResolve(value));
+}
+
 // Sends the handler's response.
-function complete(id, response) {
+function send(id, response) {
   if (!isResponse(response)) {
     fail(id, new TypeError("the handler returned no Response"));
     return;
@@ -255,6 +261,8 @@ function fireTimer(id) {
 
 makeGlobalEventTarget(globalThis);
 internal.expose({ ExecutionContext, FetchEvent });
+// HTML section 10.2.1.1
+internal.exposeEnumerable({ self: globalThis });
 
 // In the order of `Entry` in ../entry.rs.
 internal.entry = [
