@@ -2,7 +2,7 @@
 //!
 //! # How it is put together
 //!
-//! One folder for each standard, its JavaScript and its Rust side by side. The JavaScript ([`FILES`]) is evaluated once, at
+//! One folder for each standard, its JavaScript and its Rust side by side. The JavaScript is evaluated once, at
 //! build time, into a startup snapshot ([`snapshot::create`]); its native functions are the `ops` of each folder's `mod.rs`. An
 //! embedder makes isolates from the snapshot, gives each a [`State`] with its [`Host`], and enters
 //! JavaScript through [`entry::Entries`].
@@ -27,7 +27,12 @@ pub use state::{ExchangeId, MAX_EXCHANGES, STATE_SLOT, State};
 macro_rules! files {
     ($($path:literal),* $(,)?) => {
         /// The platform's JavaScript: name and text of each file, in the order in which they are evaluated.
-        pub const FILES: &[(&str, &str)] = &[$(($path, include_str!($path))),*];
+        ///
+        /// The text is ASCII and static, so that all isolates share it: V8 refers to it and never copies.
+        pub(crate) static FILES: &[(&str, v8::OneByteConst)] = &[$((
+            $path,
+            v8::String::create_external_onebyte_const(concat!("\"use strict\";", include_str!($path)).as_bytes()),
+        )),*];
     };
 }
 files![
@@ -74,6 +79,7 @@ files![
     "console/console.js",
     "timers/timers.js",
     "performance/performance.js",
+    "performance/observer.js",
     "crypto/crypto.js",
     "worker/dispatch.js",
 ];

@@ -7,6 +7,7 @@ use crate::entry::Entries;
 use crate::infra::Op;
 use crate::{FILES, console, encoding, fetch, performance, timers, url, worker};
 use std::borrow::Cow;
+use std::ffi::c_void;
 
 /// V8's flags; whoever makes a snapshot and whoever reads it sets the same, before V8 is initialized.
 ///
@@ -33,9 +34,13 @@ fn all_ops() -> Vec<Op> {
     all
 }
 
-/// The native functions that a snapshot refers to. Both who makes a snapshot and who reads it passes these to V8.
+/// What a snapshot refers to: the native functions, and the texts of the platform's JavaScript. Both who makes a snapshot and who reads it passes these to V8.
 pub fn external_references() -> Cow<'static, [v8::ExternalReference]> {
-    all_ops().into_iter().map(|op| v8::ExternalReference { function: op.callback }).collect::<Vec<_>>().into()
+    let functions = all_ops().into_iter().map(|op| v8::ExternalReference { function: op.callback });
+    let texts = FILES
+        .iter()
+        .map(|(_, text)| v8::ExternalReference { pointer: std::ptr::from_ref(text).cast_mut().cast::<c_void>() });
+    functions.chain(texts).collect::<Vec<_>>().into()
 }
 
 /// Makes the startup snapshot. V8 must be initialized.
@@ -97,9 +102,9 @@ fn run<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Array>>
         function.set_name(key);
         ops.set(scope, key.into(), function.into())?;
     }
-    for (name, source) in FILES {
+    for (name, text) in FILES {
         let resource = v8::String::new(scope, &format!("nano:{name}"))?;
-        let source = v8::String::new(scope, &format!("\"use strict\";{source}"))?;
+        let source = v8::String::new_from_onebyte_const(scope, text)?;
         let origin = v8::ScriptOrigin::new(
             scope,
             resource.into(),

@@ -1,4 +1,4 @@
-// The console namespace (Console Standard §1-§2).
+// The console namespace (Console Standard section 1-section 2).
 //
 // Methods are functions of their own, without a receiver, so `const { log } = console` works. Text goes to `ops.print`
 // with a level: 0 debug, 1 info, 2 warn, 3 error.
@@ -49,7 +49,7 @@ const counts = new Map();
 const timers = new Map();
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Formatting. §2.2, §2.3
+// Formatting. section 2.2, section 2.3
 
 function inspectArgument(value, depth = undefined) {
   return inspect(value, { __proto__: null, depth, colors: ops.consoleColors() });
@@ -153,23 +153,23 @@ function convertLabel(label, method) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Tables. §1.1.8
+// Tables. section 1.1.8
 
 const rowsIndex = "(index)";
 const valuesColumn = "Values";
 const iterationColumn = "(iteration index)";
 
-// "┌───┬───┐" of some widths
+// "\u250c\u2500\u2500\u2500\u252c\u2500\u2500\u2500\u2510" of some widths
 function tableLine(widths, left, middle, right) {
   const parts = [];
-  for (let i = 0; i < widths.length; i++) ArrayPrototypePush(parts, StringPrototypeRepeat("─", widths[i] + 2));
+  for (let i = 0; i < widths.length; i++) ArrayPrototypePush(parts, StringPrototypeRepeat("\u2500", widths[i] + 2));
   return left + ArrayPrototypeJoin(parts, middle) + right;
 }
 
 function tableRow(cells, widths) {
-  let row = "│";
+  let row = "\u2502";
   for (let i = 0; i < cells.length; i++) {
-    row += ` ${cells[i]}${StringPrototypeRepeat(" ", widths[i] - width(cells[i]))} │`;
+    row += ` ${cells[i]}${StringPrototypeRepeat(" ", widths[i] - width(cells[i]))} \u2502`;
   }
   return row;
 }
@@ -187,13 +187,13 @@ function renderTable(columns, count) {
     ArrayPrototypePush(widths, widest);
     ArrayPrototypePush(headings, columns[i][0]);
   }
-  let text = `${tableLine(widths, "┌", "┬", "┐")}\n${tableRow(headings, widths)}\n${tableLine(widths, "├", "┼", "┤")}\n`;
+  let text = `${tableLine(widths, "\u250c", "\u252c", "\u2510")}\n${tableRow(headings, widths)}\n${tableLine(widths, "\u251c", "\u253c", "\u2524")}\n`;
   for (let j = 0; j < count; j++) {
     const cells = [];
     for (let i = 0; i < columns.length; i++) ArrayPrototypePush(cells, columns[i][1][j]);
     text += `${tableRow(cells, widths)}\n`;
   }
-  return text + tableLine(widths, "└", "┴", "┘");
+  return text + tableLine(widths, "\u2514", "\u2534", "\u2518");
 }
 
 // What console.table() has rows for: { heading, keys, values }.
@@ -279,7 +279,7 @@ function formatTable(data, properties) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Timing. §1.4
+// Timing. section 1.4
 
 function formatDuration(ms) {
   if (ms < 1000) return `${Number(NumberPrototypeToFixed(ms, 3))}ms`;
@@ -427,7 +427,7 @@ const methods = {
   },
 };
 
-// A namespace object's prototype is an empty object, for history's sake. §1
+// A namespace object's prototype is an empty object, for history's sake. section 1
 const console = ObjectCreate(ObjectCreate(internal.primordials.Object.prototype));
 const names = ReflectOwnKeys(methods);
 for (let i = 0; i < names.length; i++) {

@@ -163,7 +163,7 @@ function toStringTag(value) {
   return undefined;
 }
 
-// The name that object's kind has in the language where nothing (not even a getter) says otherwise: "Arguments", "Object"…
+// The name that object's kind has in the language where nothing (not even a getter) says otherwise: "Arguments", "Object"...
 function builtinTag(value) {
   for (let object = value; object !== null; object = ObjectGetPrototypeOf(object)) {
     if (isProxy(object) || ReflectGetOwnPropertyDescriptor(object, SymbolToStringTag) !== undefined) return "Object";

@@ -1,4 +1,4 @@
-// atob() and btoa() (HTML §8.3): forgiving base64 between binary strings.
+// atob() and btoa() (HTML section 8.3): forgiving base64 between binary strings.
 
 const webidl = internal.webidl;
 const { converters } = webidl;

@@ -1,4 +1,4 @@
-// TextEncoder and TextDecoder (Encoding Standard §7.1-§7.4).
+// TextEncoder and TextDecoder (Encoding Standard section 7.1-section 7.4).
 //
 // The codecs themselves are native; this file holds the interfaces and the state that a decoder keeps between calls.
 // Knows nothing of streams.
@@ -34,7 +34,7 @@ function viewBytes(source) {
   );
 }
 
-// The bytes that a BufferSource holds now, as a Uint8Array of its own. Web IDL §3.2.25, "get a copy of the bytes".
+// The bytes that a BufferSource holds now, as a Uint8Array of its own. Web IDL section 3.2.25, "get a copy of the bytes".
 function copyBytes(source) {
   const view = viewBytes(source);
   return new Uint8Array(
@@ -46,7 +46,7 @@ function copyBytes(source) {
   );
 }
 
-// UTF-8 decode: a leading byte order mark is dropped, malformed sequences become U+FFFD. Encoding §6
+// UTF-8 decode: a leading byte order mark is dropped, malformed sequences become U+FFFD. Encoding section 6
 function utf8Decode(bytes) {
   return ops.utf8Decode(bytes, false, false);
 }
@@ -96,7 +96,7 @@ const convertDecodeOptions = webidl.createDictionaryConverter("TextDecodeOptions
   { __proto__: null, key: "stream", converter: converters.boolean, defaultValue: false },
 ]);
 
-// "get an encoding" for an API: the name, or a RangeError. Encoding §4.2, §7.2
+// "get an encoding" for an API: the name, or a RangeError. Encoding section 4.2, section 7.2
 function getEncoding(label, prefix) {
   const name = ops.encodingLabel(label);
   if (name === undefined || name === "replacement") {

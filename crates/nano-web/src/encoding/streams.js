@@ -1,4 +1,4 @@
-// TextEncoderStream and TextDecoderStream (Encoding Standard §7.5-§7.6): the codecs as transform streams.
+// TextEncoderStream and TextDecoderStream (Encoding Standard section 7.5-section 7.6): the codecs as transform streams.
 
 const {
   StringPrototypeCharCodeAt,
@@ -83,7 +83,7 @@ class TextEncoderStream {
   #transform;
 
   constructor() {
-    // A high surrogate at the end of a chunk waits for its other half in the next. §7.5, "convert code unit to scalar value"
+    // A high surrogate at the end of a chunk waits for its other half in the next. section 7.5, "convert code unit to scalar value"
     let pending = "";
     this.#transform = new TransformStream({
       __proto__: null,

@@ -1,4 +1,4 @@
-// AbortController and AbortSignal. DOM §3
+// AbortController and AbortSignal. DOM section 3
 //
 // A signal made by AbortSignal.any() depends on its sources. Sources know it weakly, so that a short-lived one can be
 // collected though a source lives on; but while somebody waits for its abort (a listener, an algorithm) its sources keep it
@@ -99,7 +99,7 @@ class AbortSignal extends EventTarget {
     getRelations = (signal) => signal.#relations;
     makeRelations = (signal) => signal.#relations ??= new Relations();
 
-    // DOM §3.2, add an algorithm. `algorithm` is a function without arguments that does not throw.
+    // DOM section 3.2, add an algorithm. `algorithm` is a function without arguments that does not throw.
     addAlgorithm = (signal, algorithm) => {
       if (signal.#reason !== undefined) return;
       const algorithms = signal.#algorithms;
@@ -116,7 +116,7 @@ class AbortSignal extends EventTarget {
       }
     };
 
-    // DOM §3.2, remove an algorithm
+    // DOM section 3.2, remove an algorithm
     removeAlgorithm = (signal, algorithm) => {
       const algorithms = signal.#algorithms;
       if (algorithms === algorithm) {
@@ -154,7 +154,7 @@ function createSignal() {
   return ReflectConstruct(AbortSignal, [constructorKey]);
 }
 
-// DOM §3.2, signal abort. An undefined reason stands for a new AbortError.
+// DOM section 3.2, signal abort. An undefined reason stands for a new AbortError.
 function signalAbort(signal, reason) {
   if (isAborted(signal)) return;
   setReason(signal, reason);
@@ -177,7 +177,7 @@ function signalAbort(signal, reason) {
   for (let i = 0; i < toAbort.length; i++) runAbortSteps(toAbort[i]);
 }
 
-// DOM §3.2, run the abort steps
+// DOM section 3.2, run the abort steps
 function runAbortSteps(signal) {
   const algorithms = takeAlgorithms(signal);
   if (typeof algorithms === "function") algorithms();
@@ -213,7 +213,7 @@ function addDependent(source, dependent, reference) {
   ArrayPrototypePush(relations.dependents, reference);
 }
 
-// DOM §3.2, create a dependent abort signal
+// DOM section 3.2, create a dependent abort signal
 function createDependentSignal(signals) {
   const result = createSignal();
   for (let i = 0; i < signals.length; i++) {
@@ -261,7 +261,7 @@ function createDependentSignal(signals) {
 // Signals of timeouts that somebody waits for.
 const keptAlive = new Set();
 
-// DOM §3.2, timeout(milliseconds)
+// DOM section 3.2, timeout(milliseconds)
 function createTimeoutSignal(milliseconds) {
   const signal = createSignal();
   const reference = new WeakRef(signal);

@@ -1,4 +1,4 @@
-// Events and their targets. DOM §2, and of HTML §8.1 error events, event handler attributes and reporting of exceptions.
+// Events and their targets. DOM section 2, and of HTML section 8.1 error events, event handler attributes and reporting of exceptions.
 //
 // There is no tree here: the path of an event is its target alone. A list of listeners is never changed in place but
 // replaced, so that dispatch walks it without a copy. The global object takes part through a stand-in target.
@@ -22,7 +22,7 @@ const { converters, isObject, requiredArguments } = webidl;
 const { DOMException } = internal.domexception;
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Event. DOM §2.2
+// Event. DOM section 2.2
 
 const NONE = 0;
 const AT_TARGET = 2;
@@ -163,7 +163,7 @@ class Event {
     this.#target = null;
   }
 
-  // DOM §2.2, "set the canceled flag"
+  // DOM section 2.2, "set the canceled flag"
   #cancel() {
     if ((this.#flags & (CANCELABLE | IN_PASSIVE_LISTENER)) === CANCELABLE) this.#flags |= CANCELED;
   }
@@ -195,7 +195,7 @@ webidl.defineConstants(Event, { __proto__: null, NONE, CAPTURING_PHASE: 1, AT_TA
 
 const convertEvent = webidl.createInterfaceConverter("Event", isEvent);
 
-// DOM §2.4
+// DOM section 2.4
 class CustomEvent extends Event {
   #detail;
 
@@ -228,7 +228,7 @@ const convertCustomEventInit = webidl.createDictionaryConverter("CustomEventInit
 ]);
 webidl.configureInterface(CustomEvent);
 
-// HTML §8.1.4.5
+// HTML section 8.1.4.5
 class ErrorEvent extends Event {
   #message;
   #filename;
@@ -277,7 +277,7 @@ const convertErrorEventInit = webidl.createDictionaryConverter("ErrorEventInit",
 ]);
 webidl.configureInterface(ErrorEvent);
 
-// HTML §8.1.4.7
+// HTML section 8.1.4.7
 class PromiseRejectionEvent extends Event {
   #promise;
   #reason;
@@ -308,7 +308,7 @@ const convertPromiseRejectionEventInit = webidl.createDictionaryConverter("Promi
 webidl.configureInterface(PromiseRejectionEvent);
 
 // ---------------------------------------------------------------------------------------------------------------------
-// EventTarget. DOM §2.7
+// EventTarget. DOM section 2.7
 
 // A listener; `callback` is a function or an object with handleEvent. Its type is the key of the table that has it.
 const Listener = hideObjectPrototype(class Listener {
@@ -466,7 +466,7 @@ function addListener(target, type, listener) {
   return true;
 }
 
-// DOM §2.7, remove an event listener
+// DOM section 2.7, remove an event listener
 function removeListener(target, type, listener) {
   if (listener.removed) return;
   listener.removed = true;
@@ -486,7 +486,7 @@ function removeListener(target, type, listener) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Dispatch. DOM §2.9
+// Dispatch. DOM section 2.9
 
 // Inner invoke, for the listeners of one phase.
 function innerInvoke(target, event, type, list, capture, currentTarget) {
@@ -552,7 +552,7 @@ function hasListeners(target, type) {
   return table !== null && MapPrototypeGet(table.lists, type) !== undefined;
 }
 
-// DOM §2.10, fire an event: nothing is made if nobody listens. `Class` and `init` are for events with more than a type.
+// DOM section 2.10, fire an event: nothing is made if nobody listens. `Class` and `init` are for events with more than a type.
 function fire(target, type, Class = Event, init = undefined) {
   if (!hasListeners(target, type)) return true;
   return dispatch(target, new Class(type, init));
@@ -564,7 +564,7 @@ function observeListeners(target, observer) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Event handlers. HTML §8.1.8.1
+// Event handlers. HTML section 8.1.8.1
 
 // The event handler processing algorithm
 function invokeHandler(listener, event, currentTarget) {
@@ -652,7 +652,7 @@ function makeGlobalEventTarget(global) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Exceptions nobody caught. HTML §8.1.4
+// Exceptions nobody caught. HTML section 8.1.4
 
 // What the runtime provides.
 const hooks = {
@@ -674,7 +674,7 @@ const hooks = {
 // HTML's "in error reporting mode"
 let reporting = false;
 
-// HTML §8.1.4.4, report an exception
+// HTML section 8.1.4.4, report an exception
 function reportException(error) {
   let notHandled = true;
   if (!reporting && globalTarget !== undefined && hasListeners(globalTarget, "error")) {
@@ -692,7 +692,7 @@ function reportException(error) {
   if (notHandled && hooks.unhandledException !== undefined) hooks.unhandledException(error);
 }
 
-// HTML §8.1.4.6: fires "unhandledrejection" at the global object; whether somebody handled it.
+// HTML section 8.1.4.6: fires "unhandledrejection" at the global object; whether somebody handled it.
 function notifyUnhandledRejection(promise, reason) {
   return !fire(globalTarget, "unhandledrejection", PromiseRejectionEvent, {
     __proto__: null, cancelable: true, promise, reason,
@@ -703,7 +703,7 @@ function notifyRejectionHandled(promise, reason) {
   fire(globalTarget, "rejectionhandled", PromiseRejectionEvent, { __proto__: null, promise, reason });
 }
 
-// HTML §8.1.4.4
+// HTML section 8.1.4.4
 function reportError(e) {
   requiredArguments(arguments.length, 1, "Failed to execute 'reportError'");
   internal.events.reportException(e);

@@ -1,4 +1,4 @@
-// Bodies and the Body mixin (Fetch Standard §2.2.4, §5.3).
+// Bodies and the Body mixin (Fetch Standard section 2.2.4, section 5.3).
 //
 // A body keeps its source as it was given (a string stays a string) and becomes a stream only when somebody asks for
 // `body`. So an answer of text is neither encoded nor streamed in JavaScript.
@@ -47,7 +47,7 @@ const INCOMING = 4;
 // Larger bodies made of several pieces are sent piece by piece.
 const CONCATENATE_BYTES_MAX = 256 * 1024;
 
-// A body (§2.2.4). Its length is not kept: it is that of the source.
+// A body (section 2.2.4). Its length is not kept: it is that of the source.
 const InnerBody = hideObjectPrototype(class InnerBody {
   constructor(kind, source, stream) {
     this.kind = kind;
@@ -64,7 +64,7 @@ const InnerBody = hideObjectPrototype(class InnerBody {
 // ---------------------------------------------------------------------------------------------------------------------
 // BodyInit
 
-// The conversion to BodyInit, by type of the argument: strings come back well-formed, objects as they are. §5.2
+// The conversion to BodyInit, by type of the argument: strings come back well-formed, objects as they are. section 5.2
 function convertBodyInit(V, prefix, context) {
   if (typeof V === "string") return StringPrototypeToWellFormed(V);
   if (typeof V === "object" && V !== null) {
@@ -82,7 +82,7 @@ function takeExtractedType() {
   return extractedType;
 }
 
-// "extract a body" from a converted BodyInit; its type is left for takeExtractedType(). §5.2
+// "extract a body" from a converted BodyInit; its type is left for takeExtractedType(). section 5.2
 function extractBody(object, prefix) {
   if (typeof object === "string") {
     extractedType = "text/plain;charset=UTF-8";
@@ -177,7 +177,7 @@ function bodyStream(body) {
   }
 }
 
-// "unusable", also where no stream was made. §5.3
+// "unusable", also where no stream was made. section 5.3
 function isUnusable(body) {
   if (body.used) return true;
   const { stream } = body;
@@ -188,7 +188,7 @@ function isUsed(body) {
   return body.used || (body.stream !== null && internal.streams.isDisturbed(body.stream));
 }
 
-// "clone a body": the new one; the old one may change its stream. §2.2.4
+// "clone a body": the new one; the old one may change its stream. section 2.2.4
 function cloneBody(body) {
   if (body.stream === null && body.kind !== INCOMING) {
     const clone = new InnerBody(body.kind, body.source, null);
@@ -203,7 +203,7 @@ function cloneBody(body) {
   return new InnerBody(STREAM, null, branches[1]);
 }
 
-// A stream of what `stream` would give, which is locked from then on. §5.4, "create a proxy"
+// A stream of what `stream` would give, which is locked from then on. section 5.4, "create a proxy"
 function createProxyStream(stream) {
   const source = internal.streams.takeNativeSource(stream);
   return source === undefined
@@ -252,14 +252,14 @@ function bodyLength(body) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Consuming. §5.3
+// Consuming. section 5.3
 
 function isBytes(value) {
   return TypedArrayPrototypeGetSymbolToStringTag(value) === "Uint8Array";
 }
 
 // What `convert(bytes)` makes of all bytes of a stream, as a promise. Nothing on the way is resolved with an object, since a
-// tenant's Object.prototype.then would get hold of it. §2.2.4, "fully read"
+// tenant's Object.prototype.then would get hold of it. section 2.2.4, "fully read"
 function readStream(stream, convert) {
   return new Promise((resolve, reject) => {
     const chunks = [];
@@ -296,7 +296,7 @@ function readSource(body) {
   }
 }
 
-// "package data" for formData(). §5.3
+// "package data" for formData(). section 5.3
 function parseFormData(bytes, mimeType) {
   const essence = mimeType === null ? "" : mimeType.essence;
   if (essence === "multipart/form-data") {

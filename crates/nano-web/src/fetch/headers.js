@@ -1,7 +1,7 @@
-// Headers (Fetch Standard §2.2, §5.1-§5.2).
+// Headers (Fetch Standard section 2.2, section 5.1-section 5.2).
 //
 // A header list is a flat array: lower-case name, value, lower-case name, value, in the order in which they were appended.
-// (The case that a name was written in is not kept: it can be told apart neither in JavaScript nor, by RFC 9110 §5.1, by a
+// (The case that a name was written in is not kept: it can be told apart neither in JavaScript nor, by RFC 9110 section 5.1, by a
 // peer.) The headers of an incoming request stay in its head (incoming.js) until something iterates over them.
 //
 // Guards are "none", "request", "response" and "immutable". The lists of forbidden names that the standard gives for
@@ -38,7 +38,7 @@ const GUARD_IMMUTABLE = 3;
 // ---------------------------------------------------------------------------------------------------------------------
 // Names and values
 
-// Whether an ASCII code unit may be in a token (RFC 9110 §5.6.2).
+// Whether an ASCII code unit may be in a token (RFC 9110 section 5.6.2).
 const isTokenUnit = new Array(128);
 for (let i = 0; i < 128; i++) {
   isTokenUnit[i] = (i >= 0x30 && i <= 0x39) || (i >= 0x41 && i <= 0x5a) || (i >= 0x61 && i <= 0x7a);
@@ -95,7 +95,7 @@ function normalizeName(name, prefix) {
 const isWhitespace = (unit) => unit === 0x20 || unit === 0x09 || unit === 0x0a || unit === 0x0d;
 
 // A header value without whitespace around it, or a TypeError; also for a string that is not a ByteString.
-// Fetch §2.2.2, "normalize"
+// Fetch section 2.2.2, "normalize"
 function normalizeValue(value, prefix) {
   let { length } = value;
   if (length === 0) return value;
@@ -190,7 +190,7 @@ function copyList(list) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Header lists. Fetch §2.2.2
+// Header lists. Fetch section 2.2.2
 
 // "get": the values joined, or null.
 function listGet(list, name) {

@@ -1,7 +1,7 @@
 // The head of an incoming request, as the native side hands it over: one string, so that a request costs one allocation, and
 // what a handler never asks for costs nothing.
 //
-//   METHOD LF URL [LF name ":" value]…
+//   METHOD LF URL [LF name ":" value]...
 //
 // The URL is absolute and serialized; names are in lower case; values are without whitespace around them, as Latin-1; no
 // part has an LF. Headers are in the order of arrival. There is no LF at the end.
@@ -48,7 +48,7 @@ function headGet(head, name) {
   return result;
 }
 
-// All headers as a flat list: name, value, name, value…
+// All headers as a flat list: name, value, name, value...
 function headList(head) {
   const list = [];
   let start = headersStart(head) + 1;

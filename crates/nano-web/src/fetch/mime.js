@@ -1,4 +1,4 @@
-// MIME types (MIME Sniffing Standard §4) as far as Fetch needs them: parsing, serializing, and extracting one from headers.
+// MIME types (MIME Sniffing Standard section 4) as far as Fetch needs them: parsing, serializing, and extracting one from headers.
 
 const {
   ArrayPrototypePush,
@@ -28,7 +28,7 @@ function isQuotedStringToken(string) {
   return true;
 }
 
-// "collect an HTTP quoted string" with the extract-value flag; `at` is at the quote. Fetch §2.2
+// "collect an HTTP quoted string" with the extract-value flag; `at` is at the quote. Fetch section 2.2
 function collectQuotedString(input, at) {
   let value = "";
   at++;
@@ -50,7 +50,7 @@ function indexOrEnd(string, search, from) {
   return at === -1 ? string.length : at;
 }
 
-// "parse a MIME type": { essence, parameters: [name, value, …] } or null. §4.4
+// "parse a MIME type": { essence, parameters: [name, value, ...] } or null. section 4.4
 function parseMimeType(input) {
   input = trim(input);
   const slash = StringPrototypeIndexOf(input, "/");
@@ -95,7 +95,7 @@ function getParameter(parameters, name) {
   return undefined;
 }
 
-// "serialize a MIME type". §4.5
+// "serialize a MIME type". section 4.5
 function serializeMimeType({ essence, parameters }) {
   let serialization = essence;
   for (let i = 0; i < parameters.length; i += 2) {
@@ -113,7 +113,7 @@ function serializeMimeType({ essence, parameters }) {
   return serialization;
 }
 
-// "get, decode, and split" for one joined value. Fetch §2.2.2
+// "get, decode, and split" for one joined value. Fetch section 2.2.2
 function splitHeaderValue(input) {
   const values = [];
   let start = 0;
@@ -131,7 +131,7 @@ function splitHeaderValue(input) {
   return values;
 }
 
-// "extract a MIME type" from a Content-Type's joined value (or null): a parsed MIME type or null for failure. Fetch §2.2.3
+// "extract a MIME type" from a Content-Type's joined value (or null): a parsed MIME type or null for failure. Fetch section 2.2.3
 function extractMimeType(contentType) {
   if (contentType === null) return null;
   const values = splitHeaderValue(contentType);

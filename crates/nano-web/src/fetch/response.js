@@ -1,4 +1,4 @@
-// Response (Fetch Standard §5.5), and what the writer of responses needs of one.
+// Response (Fetch Standard section 5.5), and what the writer of responses needs of one.
 //
 // The usual response is a string with at most a few headers: its list of headers is a flat array or nothing, its default
 // Content-Type a field; a Headers object, a stream and all that a response of the network has are made only when asked for.
@@ -38,7 +38,7 @@ function isNullBodyStatus(status) {
   return status === 101 || status === 103 || status === 204 || status === 205 || status === 304;
 }
 
-// Whether `text` matches reason-phrase (RFC 9112 §4). It is a ByteString.
+// Whether `text` matches reason-phrase (RFC 9112 section 4). It is a ByteString.
 function isReasonPhrase(text) {
   for (let i = 0; i < text.length; i++) {
     const unit = StringPrototypeCharCodeAt(text, i);

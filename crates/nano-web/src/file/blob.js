@@ -1,4 +1,4 @@
-// Blob (File API §3) and the store of blob URLs (§8).
+// Blob (File API section 3) and the store of blob URLs (section 8).
 //
 // A Blob is a list of Uint8Arrays that nobody else can reach, so slices and Blobs made of Blobs share them without copying;
 // whatever is handed out is a copy. Knows nothing of files' names.
@@ -31,7 +31,7 @@ const { copyBytes } = internal.encoding;
 // What one pull of a Blob's stream gives at most: large enough that the cost for each chunk vanishes, small enough for memory.
 const STREAM_CHUNK_BYTES_MAX = 64 * 1024;
 
-// "convert line endings to native": the native one is LF. §3.1
+// "convert line endings to native": the native one is LF. section 3.1
 function convertLineEndings(string) {
   let output = "";
   let start = 0;
@@ -44,7 +44,7 @@ function convertLineEndings(string) {
   return start === 0 ? string : output + StringPrototypeSlice(string, start);
 }
 
-// A type as Blob keeps it: ASCII without controls, in lower case; anything else is "no type". §3.2
+// A type as Blob keeps it: ASCII without controls, in lower case; anything else is "no type". section 3.2
 function normalizeType(type) {
   for (let i = 0; i < type.length; i++) {
     const unit = StringPrototypeCharCodeAt(type, i);
@@ -79,7 +79,7 @@ function convertBlobParts(V, prefix) {
   return webidl.createSequenceFromIterable(V, method, convertBlobPart, prefix, "Argument 1");
 }
 
-// "process blob parts": a list of Uint8Arrays of our own. §3.1
+// "process blob parts": a list of Uint8Arrays of our own. section 3.1
 function processBlobParts(parts, endings) {
   const chunks = [];
   for (let i = 0; i < parts.length; i++) {
@@ -178,7 +178,7 @@ class Blob {
     start = start === undefined ? 0 : converters["long long"](start, prefix, "Argument 1", clamp);
     end = end === undefined ? size : converters["long long"](end, prefix, "Argument 2", clamp);
     const type = contentType === undefined ? "" : converters.DOMString(contentType, prefix, "Argument 3");
-    // §3.3.1, "slice blob"
+    // section 3.3.1, "slice blob"
     const from = start < 0 ? (size + start > 0 ? size + start : 0) : start < size ? start : size;
     const to = end < 0 ? (size + end > 0 ? size + end : 0) : end < size ? end : size;
     return makeBlob(from < to ? sliceChunks(this.#chunks, from, to) : [], normalizeType(type));
@@ -230,7 +230,7 @@ function blobText(blob) {
   return ops.utf8Decode(chunks.length === 1 ? chunks[0] : concatenate(chunks), false, false);
 }
 
-// "get stream": a byte stream of copies. §3.2
+// "get stream": a byte stream of copies. section 3.2
 function blobStream(chunks) {
   let index = 0;
   let offset = 0;
@@ -257,14 +257,14 @@ function blobStream(chunks) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Blob URLs. §8
+// Blob URLs. section 8
 
 // blob URL -> Blob; made when first needed.
 let blobUrlStore;
 
 const byteHex = (byte) => (byte < 16 ? "0" : "") + NumberPrototypeToString(byte, 16);
 
-// A version 4 UUID. RFC 9562 §5.4
+// A version 4 UUID. RFC 9562 section 5.4
 function randomUUID() {
   const bytes = new Uint8Array(16);
   ops.randomBytes(bytes);

@@ -1,4 +1,4 @@
-// File (File API §4): a Blob with a name and a date.
+// File (File API section 4): a Blob with a name and a date.
 
 const { DateNow } = internal.primordials;
 const webidl = internal.webidl;

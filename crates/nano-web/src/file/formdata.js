@@ -1,11 +1,11 @@
-// FormData (XMLHttpRequest Standard §4.4). Knows nothing of its encodings (file/multipart.js).
+// FormData (XMLHttpRequest Standard section 4.4). Knows nothing of its encodings (file/multipart.js).
 
 const { ArrayPrototypePush, TypeError } = internal.primordials;
 const webidl = internal.webidl;
 const { converters } = webidl;
 const { getLastModified, isBlob, isFile, makeFile } = internal.file;
 
-// The value of an entry: a string, or a File for any Blob. §4.4, "create an entry"
+// The value of an entry: a string, or a File for any Blob. section 4.4, "create an entry"
 function entryValue(value, filename) {
   if (typeof value === "string") return value;
   if (!isFile(value)) return makeFile(value, filename ?? "blob");

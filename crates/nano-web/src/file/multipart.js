@@ -1,4 +1,4 @@
-// multipart/form-data (RFC 7578, HTML §4.10.21.8, Fetch §5.3): FormData's entries to bytes and back.
+// multipart/form-data (RFC 7578, HTML section 4.10.21.8, Fetch section 5.3): FormData's entries to bytes and back.
 
 const {
   ArrayPrototypePush,
@@ -202,7 +202,7 @@ function parsePartHeaders(bytes, at) {
   }
 }
 
-// "multipart/form-data parser": [name, value] arrays, or a TypeError. Fetch §5.3
+// "multipart/form-data parser": [name, value] arrays, or a TypeError. Fetch section 5.3
 function parseMultipart(bytes, boundary) {
   const entries = [];
   const length = TypedArrayPrototypeGetLength(bytes);

@@ -1,4 +1,4 @@
-// DOMException and QuotaExceededError. Web IDL §2.8.1, §3.14.3, §4.5
+// DOMException and QuotaExceededError. Web IDL section 2.8.1, section 3.14.3, section 4.5
 //
 // Knows nothing of who throws them. The objects are errors in the language's own sense (Error.isError, a stack trace taken
 // where they are made), whose name and message live in private state.
@@ -13,7 +13,7 @@ const {
 const webidl = internal.webidl;
 const { converters } = webidl;
 
-// The names with a legacy code. Web IDL §2.8.1, the error names table
+// The names with a legacy code. Web IDL section 2.8.1, the error names table
 const codes = {
   __proto__: null,
   IndexSizeError: 1,
@@ -136,7 +136,7 @@ const convertQuotaOptions = webidl.createDictionaryConverter("QuotaExceededError
   { key: "requested", converter: converters.double },
 ]);
 
-// Web IDL §4.5. Its two figures are null where nobody gave them.
+// Web IDL section 4.5. Its two figures are null where nobody gave them.
 class QuotaExceededError extends DOMException {
   #quota = null;
   #requested = null;

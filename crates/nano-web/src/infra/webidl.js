@@ -64,7 +64,7 @@ function makeException(ErrorType, message, prefix, context) {
   return new ErrorType(`${prefix ? `${prefix}: ` : ""}${context ? context : "The value"} ${message}`);
 }
 
-// Throws unless `actual` arguments are enough. Web IDL §3.6, overload resolution.
+// Throws unless `actual` arguments are enough. Web IDL section 3.6, overload resolution.
 function requiredArguments(actual, required, prefix) {
   if (actual < required) {
     throw new TypeError(
@@ -91,7 +91,7 @@ function isObject(V) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Converters. Web IDL §3.2
+// Converters. Web IDL section 3.2
 
 const converters = { __proto__: null };
 
@@ -141,7 +141,7 @@ function roundHalfToEven(x) {
   return censorNegativeZero(floor % 2 === 0 ? floor : floor + 1);
 }
 
-// ConvertToInt(V, bitLength, signedness). Web IDL §3.2.4.9
+// ConvertToInt(V, bitLength, signedness). Web IDL section 3.2.4.9
 function createIntegerConverter(bitLength, signed) {
   const long = bitLength === 64;
   const upperBound = long ? 2 ** 53 - 1 : signed ? 2 ** (bitLength - 1) - 1 : 2 ** bitLength - 1;
@@ -244,7 +244,7 @@ converters.Function = (V, prefix, context) => {
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Buffer source types. Web IDL §3.2.25
+// Buffer source types. Web IDL section 3.2.25
 
 function isArrayBuffer(V) {
   if (typeof V !== "object" || V === null) return false;
@@ -369,7 +369,7 @@ function createNullableConverter(converter) {
   return (V, prefix, context, opts) => V === null || V === undefined ? null : converter(V, prefix, context, opts);
 }
 
-// Creates an array from an iterable whose @@iterator method is at hand: for unions that looked for it first. §3.2.22.1
+// Creates an array from an iterable whose @@iterator method is at hand: for unions that looked for it first. section 3.2.22.1
 function createSequenceFromIterable(V, method, converter, prefix, context, opts) {
   const array = [];
   // An untouched array needs no iterator; nobody could tell.
@@ -532,7 +532,7 @@ function createPromiseConverter(converter) {
 }
 
 // Calls a callback function with `thisArg` and an array of arguments. With `returnsPromise` (the callback's return type is
-// a promise) exceptions become rejections, and what is returned becomes a promise. §3.12
+// a promise) exceptions become rejections, and what is returned becomes a promise. section 3.12
 function invokeCallbackFunction(callback, args, thisArg, returnsPromise) {
   if (!returnsPromise) return ReflectApply(callback, thisArg, args);
   try {
@@ -553,7 +553,7 @@ converters["record<USVString, USVString>"] = createRecordConverter(converters.US
 converters["record<ByteString, ByteString>"] = createRecordConverter(converters.ByteString, converters.ByteString);
 
 // ---------------------------------------------------------------------------------------------------------------------
-// The shape of interfaces. Web IDL §3.7
+// The shape of interfaces. Web IDL section 3.7
 
 function makeEnumerable(target) {
   const keys = ReflectOwnKeys(target);
@@ -579,7 +579,7 @@ function configureInterface(Class, name = Class.name) {
   });
 }
 
-// Constants of an interface: on the class and on its prototype, read-only and enumerable. §3.7.3
+// Constants of an interface: on the class and on its prototype, read-only and enumerable. section 3.7.3
 function defineConstants(Class, constants) {
   const names = ReflectOwnKeys(constants);
   for (let i = 0; i < names.length; i++) {
@@ -593,7 +593,7 @@ function defineConstants(Class, constants) {
 
 // Makes an interface iterable over pairs. `getPairs(object)` gives its list of [key, value] arrays as it is now, and throws
 // a TypeError if the object is not of the interface; it is called at each step, because iterators see changes, so it had
-// better be cheap. The arrays are not handed out. §3.7.9, §3.7.10
+// better be cheap. The arrays are not handed out. section 3.7.9, section 3.7.10
 function pairIterable(Class, name, getPairs) {
   class PairIterator {
     #target;

@@ -1,4 +1,4 @@
-// PerformanceObserver (Performance Timeline §4-§6): tells of new marks and measures, in a task of their own.
+// PerformanceObserver (Performance Timeline section 4-section 6): tells of new marks and measures, in a task of their own.
 
 const {
   ArrayPrototypeIncludes,
@@ -148,7 +148,7 @@ class PerformanceObserver {
 }
 webidl.configureInterface(PerformanceObserver);
 
-// "queue the PerformanceObserver task". §6.2
+// "queue the PerformanceObserver task". section 6.2
 function queueTask() {
   if (taskQueued) return;
   taskQueued = true;

@@ -1,4 +1,4 @@
-// Performance (High Resolution Time §8), its timeline (Performance Timeline §3) and user timing (User Timing §2-§3).
+// Performance (High Resolution Time section 8), its timeline (Performance Timeline section 3) and user timing (User Timing section 2-section 3).
 //
 // What observers do with new entries is in performance/observer.js. `detail` is cloned by `internal.structuredClone` where that exists.
 
@@ -151,12 +151,12 @@ function sortByStart(entries) {
   return ArrayPrototypeSort(entries, (a, b) => entryStart(a) - entryStart(b));
 }
 
-// "queue a PerformanceEntry" for observers. Performance Timeline §6.1
+// "queue a PerformanceEntry" for observers. Performance Timeline section 6.1
 let notifyObservers = () => {};
 
 let getTimeline;
 
-// "filter buffer map by name and type": those of `entries` that match, by start. Performance Timeline §6.3
+// "filter buffer map by name and type": those of `entries` that match, by start. Performance Timeline section 6.3
 function filterEntries(entries, name, type) {
   const result = [];
   for (let i = 0; i < entries.length; i++) {
@@ -207,7 +207,7 @@ class Performance extends EventTarget {
     return mark;
   }
 
-  // User Timing §2.1.3
+  // User Timing section 2.1.3
   measure(measureName, startOrMeasureOptions = undefined, endMark = undefined) {
     const entries = this.#entries;
     const prefix = "Failed to execute 'measure' on 'Performance'";
@@ -258,7 +258,7 @@ class Performance extends EventTarget {
     return measure;
   }
 
-  // "convert a mark to a timestamp". User Timing §3
+  // "convert a mark to a timestamp". User Timing section 3
   #timeOf(mark, prefix) {
     if (typeof mark === "number") {
       if (mark < 0) throw new TypeError(`${prefix}: the time ${mark} is negative.`);

@@ -146,7 +146,7 @@ const Collector = hideObjectPrototype(class Collector {
 
 // A promise for all bytes of `stream` as one Uint8Array that the caller owns. The stream must not be locked; afterwards it is
 // disturbed. Rejects with the stream's error, or a TypeError for a chunk that is no Uint8Array.
-// Fetch §2.2.4 and Streams §9.1.2, read-all
+// Fetch section 2.2.4 and Streams section 9.1.2, read-all
 function readAllBytes(stream) {
   const state = getReadableState(stream);
   const source = takeNativeSourceOfState(state);

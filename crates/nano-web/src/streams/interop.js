@@ -1,7 +1,7 @@
-// What other standards and the runtime use of streams: Streams §9. Functions here take and give the objects that scripts see
+// What other standards and the runtime use of streams: Streams section 9. Functions here take and give the objects that scripts see
 // (shells), where the rest of this folder works on their states.
 //
-// Transferable streams (§4.2.6, §5.2.6, §6.2.2) will be two more sources and sinks on a message port, made with
+// Transferable streams (section 4.2.6, section 5.2.6, section 6.2.2) will be two more sources and sinks on a message port, made with
 // createReadableStreamFromSource and createWritableStreamFromSink.
 
 const { hideObjectPrototype } = internal.primordials;
@@ -51,7 +51,7 @@ const {
 } = streams;
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Readable streams. §9.1
+// Readable streams. section 9.1
 
 // A stream that is filled by functions. startAlgorithm and pullAlgorithm take nothing, cancelAlgorithm the reason; each may
 // return a promise, and each may be undefined. A size algorithm returns a number.
@@ -62,7 +62,7 @@ function createReadableStream(
   return readableShell(createReadableStreamFromSource(source, highWaterMark, sizeAlgorithm));
 }
 
-// §9.1.1, set up with byte reading support
+// section 9.1.1, set up with byte reading support
 function createReadableByteStream(pullAlgorithm, cancelAlgorithm, highWaterMark = 0, startAlgorithm = undefined) {
   const source = new AlgorithmSource(startAlgorithm, pullAlgorithm, cancelAlgorithm);
   return readableShell(createReadableByteStreamFromSource(source, highWaterMark));
@@ -93,7 +93,7 @@ function releaseTaken(state) {
   if (state.reader !== null) ReadableStreamReaderRelease(state.reader);
 }
 
-// §9.1.1, close
+// section 9.1.1, close
 function readableStreamClose(stream) {
   const { controller } = getReadableState(stream);
   if (controller.pendingPullIntos === undefined) {
@@ -104,21 +104,21 @@ function readableStreamClose(stream) {
   if (controller.pendingPullIntos.size > 0) streams.ReadableByteStreamControllerRespond(controller, 0);
 }
 
-// §9.1.1, error
+// section 9.1.1, error
 function readableStreamError(stream, e) {
   const { controller } = getReadableState(stream);
   if (controller.pendingPullIntos === undefined) ReadableStreamDefaultControllerError(controller, e);
   else ReadableByteStreamControllerError(controller, e);
 }
 
-// §9.1.1, enqueue. No effect on a stream that is closed or errored; a byte stream's chunk is a view that is then detached.
+// section 9.1.1, enqueue. No effect on a stream that is closed or errored; a byte stream's chunk is a view that is then detached.
 function readableStreamEnqueue(stream, chunk) {
   const { controller } = getReadableState(stream);
   if (controller.pendingPullIntos === undefined) ReadableStreamDefaultControllerEnqueue(controller, chunk);
   else ReadableByteStreamControllerEnqueue(controller, chunk);
 }
 
-// §9.1.1, the desired size to fill up to the high water mark
+// section 9.1.1, the desired size to fill up to the high water mark
 function readableStreamDesiredSize(stream) {
   const { controller } = getReadableState(stream);
   return controller.pendingPullIntos === undefined
@@ -126,7 +126,7 @@ function readableStreamDesiredSize(stream) {
     : ReadableByteStreamControllerGetDesiredSize(controller);
 }
 
-// §9.1.1, the current BYOB request's view, or null
+// section 9.1.1, the current BYOB request's view, or null
 function readableStreamBYOBRequestView(stream) {
   const request = ReadableByteStreamControllerGetBYOBRequest(getReadableState(stream).controller);
   return request === null ? null : streams.getBYOBRequestView(request);
@@ -157,20 +157,20 @@ function getStoredError(stream) {
   return getReadableState(stream).storedError;
 }
 
-// §9.1.2, cancel, also of a locked stream. The promise needs no handler.
+// section 9.1.2, cancel, also of a locked stream. The promise needs no handler.
 function readableStreamCancel(stream, reason) {
   const promise = ReadableStreamCancel(getReadableState(stream), reason);
   setPromiseIsHandledToTrue(promise);
   return promise;
 }
 
-// §9.1.2, tee: an array of two streams. With `cloneForBranch2` the second gets structured clones of chunks that are not bytes.
+// section 9.1.2, tee: an array of two streams. With `cloneForBranch2` the second gets structured clones of chunks that are not bytes.
 function readableStreamTee(stream, cloneForBranch2 = true) {
   const branches = ReadableStreamTee(getReadableState(stream), cloneForBranch2);
   return [readableShell(branches[0]), readableShell(branches[1])];
 }
 
-// §9.5, pipe to. The promise needs no handler.
+// section 9.5, pipe to. The promise needs no handler.
 function readableStreamPipeTo(
   readable, writable, preventClose = false, preventAbort = false, preventCancel = false, signal = undefined,
 ) {
@@ -181,19 +181,19 @@ function readableStreamPipeTo(
   return promise;
 }
 
-// §9.5, pipe through: the transform's readable side
+// section 9.5, pipe through: the transform's readable side
 function readableStreamPipeThrough(readable, transform) {
   readableStreamPipeTo(readable, transform.writable);
   return transform.readable;
 }
 
-// §9.5, create a proxy: a stream with the same content, for which the given one is locked.
+// section 9.5, create a proxy: a stream with the same content, for which the given one is locked.
 function readableStreamProxy(stream) {
   return readableStreamPipeThrough(stream, createIdentityTransform());
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Writable streams. §9.2
+// Writable streams. section 9.2
 
 // A stream into functions: writeAlgorithm takes a chunk, abortAlgorithm a reason; each may return a promise.
 function createWritableStream(
@@ -203,7 +203,7 @@ function createWritableStream(
   return writableShell(createWritableStreamFromSink(sink, highWaterMark, sizeAlgorithm));
 }
 
-// §9.2.1, error
+// section 9.2.1, error
 function writableStreamError(stream, e) {
   const state = getWritableState(stream);
   if (state.state === WRITABLE) WritableStreamDefaultControllerErrorIfNeeded(state.controller, e);
@@ -213,7 +213,7 @@ function isWritableLocked(stream) {
   return getWritableState(stream).writer !== null;
 }
 
-// §9.2.2, close
+// section 9.2.2, close
 function writableStreamClose(stream) {
   return WritableStreamClose(getWritableState(stream));
 }
@@ -223,9 +223,9 @@ function writableStreamAbort(stream, reason) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Transform streams. §9.3
+// Transform streams. section 9.3
 
-// A pair { readable, writable } for an interface that is a transform without being a TransformStream (§9.4), whose getters return
+// A pair { readable, writable } for an interface that is a transform without being a TransformStream (section 9.4), whose getters return
 // them. transformAlgorithm(chunk, controller), flushAlgorithm(controller), cancelAlgorithm(reason); each may return a promise or
 // throw, the last two may be undefined. Give `controller` to the functions below.
 function createTransform(
@@ -252,7 +252,7 @@ const TransformPair = hideObjectPrototype(class TransformPair {
   }
 });
 
-// §9.3.1, create an identity TransformStream: a pair, as above
+// section 9.3.1, create an identity TransformStream: a pair, as above
 function createIdentityTransform() {
   return createTransform((chunk, controller) => TransformStreamDefaultControllerEnqueue(controller, chunk));
 }
@@ -262,7 +262,7 @@ function transformStreamOf(pair) {
   return new TransformStream(webidl.constructorKey, pair.controller);
 }
 
-// §9.3.1, enqueue, terminate and error, on a pair's controller
+// section 9.3.1, enqueue, terminate and error, on a pair's controller
 const transformEnqueue = TransformStreamDefaultControllerEnqueue;
 const transformTerminate = TransformStreamDefaultControllerTerminate;
 const transformError = TransformStreamError;

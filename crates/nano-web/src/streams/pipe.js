@@ -1,4 +1,4 @@
-// Piping. Streams §4.9.1, ReadableStreamPipeTo
+// Piping. Streams section 4.9.1, ReadableStreamPipeTo
 //
 // One object serves a whole pipe: it is the read request of each read and the write request of each write, so a chunk costs
 // nothing here. Chunks that are queued already go over in one turn, as long as the destination wants them.
@@ -212,7 +212,7 @@ function waitForBoth(a, b) {
   return deferred.promise;
 }
 
-// §4.9.1, ReadableStreamPipeTo, on states
+// section 4.9.1, ReadableStreamPipeTo, on states
 function ReadableStreamPipeTo(source, dest, preventClose, preventAbort, preventCancel, signal = undefined) {
   const pipe = new Pipe(source, dest, preventClose, preventAbort, preventCancel, signal);
   pipe.start();

@@ -1,5 +1,5 @@
 // What the streams are built from: queues, promises made only when somebody looks, and transfer of buffers.
-// Streams §8 (queue-with-sizes, miscellaneous) and Web IDL §3.2.24 (promises). Knows nothing of streams.
+// Streams section 8 (queue-with-sizes, miscellaneous) and Web IDL section 3.2.24 (promises). Knows nothing of streams.
 //
 // The objects that scripts see (ReadableStream, its readers, its controller) are shells with one private field; all state is
 // in internal objects, which files of this folder reach without a brand check, and which need no shell to work.
@@ -89,7 +89,7 @@ function growQueue(queue) {
 }
 
 
-// Streams §8.1: a queue with sizes. While every size is 1 no sizes are kept.
+// Streams section 8.1: a queue with sizes. While every size is 1 no sizes are kept.
 const QueueWithSizes = hideObjectPrototype(class QueueWithSizes {
   constructor() {
     this.values = new Queue();
@@ -234,7 +234,7 @@ const LazyTypeError = hideObjectPrototype(class LazyTypeError {
   }
 });
 
-// Streams §8.3, IsDetachedBuffer and TransferArrayBuffer. A buffer that cannot be detached (a WebAssembly memory's) throws.
+// Streams section 8.3, IsDetachedBuffer and TransferArrayBuffer. A buffer that cannot be detached (a WebAssembly memory's) throws.
 const isDetachedBuffer = ArrayBufferPrototypeGetDetached;
 function transferArrayBuffer(buffer) {
   if (ArrayBufferPrototypeGetDetached(buffer)) throw new TypeError("The ArrayBuffer is detached.");

@@ -1,5 +1,5 @@
 // Readable streams: their state, and the algorithms of streams and readers that work with any controller.
-// Streams §4.2.3, §4.9.2, §4.9.3 and the readers' part of §4.9.3. The classes that scripts see are in readable_classes.js.
+// Streams section 4.2.3, section 4.9.2, section 4.9.3 and the readers' part of section 4.9.3. The classes that scripts see are in readable_classes.js.
 //
 // A controller is any object with pullSteps(readRequest), cancelSteps(reason) -> promise, releaseSteps(), and, if it makes byte
 // streams, pullInto(view, min, readIntoRequest). A read request is any object with chunkSteps(chunk), closeSteps(chunk) and
@@ -36,26 +36,26 @@ const ReaderState = hideObjectPrototype(class ReaderState {
   }
 });
 
-// §4.9.1, IsReadableStreamLocked
+// section 4.9.1, IsReadableStreamLocked
 function IsReadableStreamLocked(stream) {
   return stream.reader !== null;
 }
 
-// §4.9.1, AcquireReadableStreamDefaultReader
+// section 4.9.1, AcquireReadableStreamDefaultReader
 function AcquireReadableStreamDefaultReader(stream) {
   const reader = new ReaderState(false);
   SetUpReadableStreamReader(reader, stream);
   return reader;
 }
 
-// §4.9.1, AcquireReadableStreamBYOBReader
+// section 4.9.1, AcquireReadableStreamBYOBReader
 function AcquireReadableStreamBYOBReader(stream) {
   const reader = new ReaderState(true);
   SetUpReadableStreamReader(reader, stream);
   return reader;
 }
 
-// §4.9.3, SetUpReadableStreamDefaultReader and SetUpReadableStreamBYOBReader
+// section 4.9.3, SetUpReadableStreamDefaultReader and SetUpReadableStreamBYOBReader
 function SetUpReadableStreamReader(reader, stream) {
   if (stream.reader !== null) throw new TypeError("The ReadableStream is locked to a reader already.");
   if (reader.byob && stream.controller.pullInto === undefined) {
@@ -64,7 +64,7 @@ function SetUpReadableStreamReader(reader, stream) {
   ReadableStreamReaderGenericInitialize(reader, stream);
 }
 
-// §4.9.3, ReadableStreamReaderGenericInitialize
+// section 4.9.3, ReadableStreamReaderGenericInitialize
 function ReadableStreamReaderGenericInitialize(reader, stream) {
   reader.stream = stream;
   stream.reader = reader;
@@ -72,12 +72,12 @@ function ReadableStreamReaderGenericInitialize(reader, stream) {
   else if (stream.state === ERRORED) reader.closed.reject(stream.storedError);
 }
 
-// §4.9.3, ReadableStreamReaderGenericCancel
+// section 4.9.3, ReadableStreamReaderGenericCancel
 function ReadableStreamReaderGenericCancel(reader, reason) {
   return ReadableStreamCancel(reader.stream, reason);
 }
 
-// §4.9.3, ReadableStreamReaderGenericRelease
+// section 4.9.3, ReadableStreamReaderGenericRelease
 function ReadableStreamReaderGenericRelease(reader, releasedError) {
   const stream = reader.stream;
   reader.closed.rejectOrRenewLater(releasedError);
@@ -86,14 +86,14 @@ function ReadableStreamReaderGenericRelease(reader, releasedError) {
   reader.stream = null;
 }
 
-// §4.9.3, ReadableStreamDefaultReaderRelease and ReadableStreamBYOBReaderRelease
+// section 4.9.3, ReadableStreamDefaultReaderRelease and ReadableStreamBYOBReaderRelease
 function ReadableStreamReaderRelease(reader) {
   const releasedError = new LazyTypeError("The reader's lock was released.");
   ReadableStreamReaderGenericRelease(reader, releasedError);
   if (reader.requests.size > 0) errorRequests(reader, releasedError.get());
 }
 
-// §4.9.3, ReadableStreamDefaultReaderErrorReadRequests and ReadableStreamBYOBReaderErrorReadIntoRequests
+// section 4.9.3, ReadableStreamDefaultReaderErrorReadRequests and ReadableStreamBYOBReaderErrorReadIntoRequests
 function errorRequests(reader, e) {
   const requests = takeRequests(reader);
   while (requests.size > 0) requests.shift().errorSteps(e);
@@ -105,7 +105,7 @@ function takeRequests(reader) {
   return requests;
 }
 
-// §4.9.3, ReadableStreamDefaultReaderRead
+// section 4.9.3, ReadableStreamDefaultReaderRead
 function ReadableStreamDefaultReaderRead(reader, readRequest) {
   const stream = reader.stream;
   stream.disturbed = true;
@@ -114,7 +114,7 @@ function ReadableStreamDefaultReaderRead(reader, readRequest) {
   else readRequest.errorSteps(stream.storedError);
 }
 
-// §4.9.3, ReadableStreamBYOBReaderRead
+// section 4.9.3, ReadableStreamBYOBReaderRead
 function ReadableStreamBYOBReaderRead(reader, view, min, readIntoRequest) {
   const stream = reader.stream;
   stream.disturbed = true;
@@ -122,12 +122,12 @@ function ReadableStreamBYOBReaderRead(reader, view, min, readIntoRequest) {
   else stream.controller.pullInto(view, min, readIntoRequest);
 }
 
-// §4.9.2, ReadableStreamAddReadRequest and ReadableStreamAddReadIntoRequest
+// section 4.9.2, ReadableStreamAddReadRequest and ReadableStreamAddReadIntoRequest
 function ReadableStreamAddReadRequest(stream, readRequest) {
   stream.reader.requests.push(readRequest);
 }
 
-// §4.9.2, ReadableStreamCancel
+// section 4.9.2, ReadableStreamCancel
 function ReadableStreamCancel(stream, reason) {
   stream.disturbed = true;
   if (stream.state === CLOSED) return resolved;
@@ -142,7 +142,7 @@ function ReadableStreamCancel(stream, reason) {
   return promise === resolved ? promise : PromisePrototypeThen(promise, noop);
 }
 
-// §4.9.2, ReadableStreamClose
+// section 4.9.2, ReadableStreamClose
 function ReadableStreamClose(stream) {
   stream.state = CLOSED;
   const reader = stream.reader;
@@ -154,7 +154,7 @@ function ReadableStreamClose(stream) {
   }
 }
 
-// §4.9.2, ReadableStreamError
+// section 4.9.2, ReadableStreamError
 function ReadableStreamError(stream, e) {
   stream.state = ERRORED;
   stream.storedError = e;
@@ -164,31 +164,31 @@ function ReadableStreamError(stream, e) {
   errorRequests(reader, e);
 }
 
-// §4.9.2, ReadableStreamFulfillReadRequest and ReadableStreamFulfillReadIntoRequest
+// section 4.9.2, ReadableStreamFulfillReadRequest and ReadableStreamFulfillReadIntoRequest
 function ReadableStreamFulfillReadRequest(stream, chunk, done) {
   const readRequest = stream.reader.requests.shift();
   if (done) readRequest.closeSteps(chunk);
   else readRequest.chunkSteps(chunk);
 }
 
-// §4.9.2, ReadableStreamGetNumReadRequests, 0 without a default reader
+// section 4.9.2, ReadableStreamGetNumReadRequests, 0 without a default reader
 function ReadableStreamGetNumReadRequests(stream) {
   const reader = stream.reader;
   return reader === null || reader.byob ? 0 : reader.requests.size;
 }
 
-// §4.9.2, ReadableStreamGetNumReadIntoRequests, 0 without a BYOB reader
+// section 4.9.2, ReadableStreamGetNumReadIntoRequests, 0 without a BYOB reader
 function ReadableStreamGetNumReadIntoRequests(stream) {
   const reader = stream.reader;
   return reader === null || !reader.byob ? 0 : reader.requests.size;
 }
 
-// §4.9.2, ReadableStreamHasDefaultReader
+// section 4.9.2, ReadableStreamHasDefaultReader
 function ReadableStreamHasDefaultReader(stream) {
   return stream.reader !== null && !stream.reader.byob;
 }
 
-// §4.9.2, ReadableStreamHasBYOBReader
+// section 4.9.2, ReadableStreamHasBYOBReader
 function ReadableStreamHasBYOBReader(stream) {
   return stream.reader !== null && stream.reader.byob;
 }

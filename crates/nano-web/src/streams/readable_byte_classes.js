@@ -1,4 +1,4 @@
-// ReadableByteStreamController and ReadableStreamBYOBRequest as scripts see them. Streams §4.7, §4.8
+// ReadableByteStreamController and ReadableStreamBYOBRequest as scripts see them. Streams section 4.7, section 4.8
 
 const { ArrayBufferPrototypeGetByteLength, TypeError, TypedArrayPrototypeGetBuffer } = internal.primordials;
 const webidl = internal.webidl;
@@ -17,7 +17,7 @@ const {
   isDetachedBuffer,
 } = streams;
 
-// §4.7
+// section 4.7
 class ReadableByteStreamController {
   #controller;
 
@@ -66,7 +66,7 @@ webidl.configureInterface(ReadableByteStreamController);
 let invalidateBYOBRequest;
 let getBYOBRequestView;
 
-// §4.8
+// section 4.8
 class ReadableStreamBYOBRequest {
   #controller;
   #view;

@@ -1,4 +1,4 @@
-// The controller of readable byte streams: its state and algorithms. Streams §4.7.4, §4.9.5. The classes that scripts see are
+// The controller of readable byte streams: its state and algorithms. Streams section 4.7.4, section 4.9.5. The classes that scripts see are
 // in readable_byte_classes.js.
 //
 // Sources are as for the default controller. Every buffer that enters or leaves is transferred, so that nobody can change
@@ -83,7 +83,7 @@ function getByteOffset(view) {
     : TypedArrayPrototypeGetByteOffset(view);
 }
 
-// §4.7.2, readable byte stream queue entry
+// section 4.7.2, readable byte stream queue entry
 const QueueEntry = hideObjectPrototype(class QueueEntry {
   constructor(buffer, byteOffset, byteLength) {
     this.buffer = buffer;
@@ -92,7 +92,7 @@ const QueueEntry = hideObjectPrototype(class QueueEntry {
   }
 });
 
-// §4.7.2, pull-into descriptor
+// section 4.7.2, pull-into descriptor
 const PullIntoDescriptor = hideObjectPrototype(class PullIntoDescriptor {
   constructor(buffer, byteOffset, byteLength, minimumFill, viewType, readerType) {
     this.buffer = buffer;
@@ -132,7 +132,7 @@ const ByteControllerState = hideObjectPrototype(class ByteControllerState {
     return this.shell ??= streams.newReadableByteStreamController(this);
   }
 
-  // §4.7.4, [[CancelSteps]]
+  // section 4.7.4, [[CancelSteps]]
   cancelSteps(reason) {
     ReadableByteStreamControllerClearPendingPullIntos(this);
     resetQueue(this);
@@ -141,7 +141,7 @@ const ByteControllerState = hideObjectPrototype(class ByteControllerState {
     return result;
   }
 
-  // §4.7.4, [[PullSteps]]
+  // section 4.7.4, [[PullSteps]]
   pullSteps(readRequest) {
     if (this.queueTotalSize > 0) {
       ReadableByteStreamControllerFillReadRequestFromQueue(this, readRequest);
@@ -162,7 +162,7 @@ const ByteControllerState = hideObjectPrototype(class ByteControllerState {
     ReadableByteStreamControllerCallPullIfNeeded(this);
   }
 
-  // §4.7.4, [[ReleaseSteps]]
+  // section 4.7.4, [[ReleaseSteps]]
   releaseSteps() {
     if (this.pendingPullIntos.size > 0) {
       const firstPendingPullInto = this.pendingPullIntos.peek();
@@ -172,7 +172,7 @@ const ByteControllerState = hideObjectPrototype(class ByteControllerState {
     }
   }
 
-  // §4.9.5, ReadableByteStreamControllerPullInto
+  // section 4.9.5, ReadableByteStreamControllerPullInto
   pullInto(view, min, readIntoRequest) {
     const stream = this.stream;
     const viewType = getViewType(view);
@@ -221,7 +221,7 @@ function resetQueue(controller) {
   controller.queueTotalSize = 0;
 }
 
-// §4.9.5, ReadableByteStreamControllerCallPullIfNeeded
+// section 4.9.5, ReadableByteStreamControllerCallPullIfNeeded
 function ReadableByteStreamControllerCallPullIfNeeded(controller) {
   if (!ReadableByteStreamControllerShouldCallPull(controller)) return;
   const source = controller.source;
@@ -244,7 +244,7 @@ function ReadableByteStreamControllerCallPullIfNeeded(controller) {
   PromisePrototypeThen(source.pull(controller), controller.onPulled, controller.onPullFailed);
 }
 
-// §4.9.5, ReadableByteStreamControllerShouldCallPull
+// section 4.9.5, ReadableByteStreamControllerShouldCallPull
 function ReadableByteStreamControllerShouldCallPull(controller) {
   const stream = controller.stream;
   if (stream.state !== READABLE || controller.closeRequested || !controller.started) return false;
@@ -252,13 +252,13 @@ function ReadableByteStreamControllerShouldCallPull(controller) {
     ReadableByteStreamControllerGetDesiredSize(controller) > 0;
 }
 
-// §4.9.5, ReadableByteStreamControllerClearPendingPullIntos
+// section 4.9.5, ReadableByteStreamControllerClearPendingPullIntos
 function ReadableByteStreamControllerClearPendingPullIntos(controller) {
   ReadableByteStreamControllerInvalidateBYOBRequest(controller);
   controller.pendingPullIntos.clear();
 }
 
-// §4.9.5, ReadableByteStreamControllerClose
+// section 4.9.5, ReadableByteStreamControllerClose
 function ReadableByteStreamControllerClose(controller) {
   const stream = controller.stream;
   if (controller.closeRequested || stream.state !== READABLE) return;
@@ -278,13 +278,13 @@ function ReadableByteStreamControllerClose(controller) {
   ReadableStreamClose(stream);
 }
 
-// §4.9.5, ReadableByteStreamControllerCommitPullIntoDescriptor
+// section 4.9.5, ReadableByteStreamControllerCommitPullIntoDescriptor
 function ReadableByteStreamControllerCommitPullIntoDescriptor(stream, descriptor) {
   const done = stream.state === CLOSED;
   ReadableStreamFulfillReadRequest(stream, ReadableByteStreamControllerConvertPullIntoDescriptor(descriptor), done);
 }
 
-// §4.9.5, ReadableByteStreamControllerConvertPullIntoDescriptor
+// section 4.9.5, ReadableByteStreamControllerConvertPullIntoDescriptor
 function ReadableByteStreamControllerConvertPullIntoDescriptor(descriptor) {
   const buffer = transferArrayBuffer(descriptor.buffer);
   return new descriptor.viewConstructor(
@@ -292,7 +292,7 @@ function ReadableByteStreamControllerConvertPullIntoDescriptor(descriptor) {
   );
 }
 
-// §4.9.5, ReadableByteStreamControllerEnqueue
+// section 4.9.5, ReadableByteStreamControllerEnqueue
 function ReadableByteStreamControllerEnqueue(controller, chunk) {
   const stream = controller.stream;
   if (controller.closeRequested || stream.state !== READABLE) return;
@@ -336,13 +336,13 @@ function commitPullIntos(stream, descriptors) {
   }
 }
 
-// §4.9.5, ReadableByteStreamControllerEnqueueChunkToQueue
+// section 4.9.5, ReadableByteStreamControllerEnqueueChunkToQueue
 function ReadableByteStreamControllerEnqueueChunkToQueue(controller, buffer, byteOffset, byteLength) {
   controller.queue.push(new QueueEntry(buffer, byteOffset, byteLength));
   controller.queueTotalSize += byteLength;
 }
 
-// §4.9.5, ReadableByteStreamControllerEnqueueClonedChunkToQueue
+// section 4.9.5, ReadableByteStreamControllerEnqueueClonedChunkToQueue
 function ReadableByteStreamControllerEnqueueClonedChunkToQueue(controller, buffer, byteOffset, byteLength) {
   let clone;
   try {
@@ -354,7 +354,7 @@ function ReadableByteStreamControllerEnqueueClonedChunkToQueue(controller, buffe
   ReadableByteStreamControllerEnqueueChunkToQueue(controller, clone, 0, byteLength);
 }
 
-// §4.9.5, ReadableByteStreamControllerEnqueueDetachedPullIntoToQueue
+// section 4.9.5, ReadableByteStreamControllerEnqueueDetachedPullIntoToQueue
 function ReadableByteStreamControllerEnqueueDetachedPullIntoToQueue(controller, descriptor) {
   if (descriptor.bytesFilled > 0) {
     ReadableByteStreamControllerEnqueueClonedChunkToQueue(
@@ -364,7 +364,7 @@ function ReadableByteStreamControllerEnqueueDetachedPullIntoToQueue(controller, 
   controller.pendingPullIntos.shift();
 }
 
-// §4.9.5, ReadableByteStreamControllerError
+// section 4.9.5, ReadableByteStreamControllerError
 function ReadableByteStreamControllerError(controller, e) {
   const stream = controller.stream;
   if (stream.state !== READABLE) return;
@@ -374,7 +374,7 @@ function ReadableByteStreamControllerError(controller, e) {
   ReadableStreamError(stream, e);
 }
 
-// §4.9.5, ReadableByteStreamControllerFillPullIntoDescriptorFromQueue
+// section 4.9.5, ReadableByteStreamControllerFillPullIntoDescriptorFromQueue
 function ReadableByteStreamControllerFillPullIntoDescriptorFromQueue(controller, descriptor) {
   const maxBytesToCopy = MathMin(controller.queueTotalSize, descriptor.byteLength - descriptor.bytesFilled);
   const maxBytesFilled = descriptor.bytesFilled + maxBytesToCopy;
@@ -405,7 +405,7 @@ function ReadableByteStreamControllerFillPullIntoDescriptorFromQueue(controller,
   return ready;
 }
 
-// §4.9.5, ReadableByteStreamControllerFillReadRequestFromQueue
+// section 4.9.5, ReadableByteStreamControllerFillReadRequestFromQueue
 function ReadableByteStreamControllerFillReadRequestFromQueue(controller, readRequest) {
   const entry = controller.queue.shift();
   controller.queueTotalSize -= entry.byteLength;
@@ -413,7 +413,7 @@ function ReadableByteStreamControllerFillReadRequestFromQueue(controller, readRe
   readRequest.chunkSteps(new Uint8Array(entry.buffer, entry.byteOffset, entry.byteLength));
 }
 
-// §4.9.5, ReadableByteStreamControllerGetBYOBRequest
+// section 4.9.5, ReadableByteStreamControllerGetBYOBRequest
 function ReadableByteStreamControllerGetBYOBRequest(controller) {
   if (controller.byobRequest === null && controller.pendingPullIntos.size > 0) {
     const first = controller.pendingPullIntos.peek();
@@ -423,7 +423,7 @@ function ReadableByteStreamControllerGetBYOBRequest(controller) {
   return controller.byobRequest;
 }
 
-// §4.9.5, ReadableByteStreamControllerGetDesiredSize
+// section 4.9.5, ReadableByteStreamControllerGetDesiredSize
 function ReadableByteStreamControllerGetDesiredSize(controller) {
   const state = controller.stream.state;
   if (state === ERRORED) return null;
@@ -431,7 +431,7 @@ function ReadableByteStreamControllerGetDesiredSize(controller) {
   return controller.strategyHWM - controller.queueTotalSize;
 }
 
-// §4.9.5, ReadableByteStreamControllerHandleQueueDrain
+// section 4.9.5, ReadableByteStreamControllerHandleQueueDrain
 function ReadableByteStreamControllerHandleQueueDrain(controller) {
   if (controller.queueTotalSize === 0 && controller.closeRequested) {
     controller.source = null;
@@ -441,14 +441,14 @@ function ReadableByteStreamControllerHandleQueueDrain(controller) {
   }
 }
 
-// §4.9.5, ReadableByteStreamControllerInvalidateBYOBRequest
+// section 4.9.5, ReadableByteStreamControllerInvalidateBYOBRequest
 function ReadableByteStreamControllerInvalidateBYOBRequest(controller) {
   if (controller.byobRequest === null) return;
   streams.invalidateBYOBRequest(controller.byobRequest);
   controller.byobRequest = null;
 }
 
-// §4.9.5, ReadableByteStreamControllerProcessPullIntoDescriptorsUsingQueue; null for none
+// section 4.9.5, ReadableByteStreamControllerProcessPullIntoDescriptorsUsingQueue; null for none
 function ReadableByteStreamControllerProcessPullIntoDescriptorsUsingQueue(controller) {
   let filled = null;
   while (controller.pendingPullIntos.size > 0 && controller.queueTotalSize > 0) {
@@ -460,7 +460,7 @@ function ReadableByteStreamControllerProcessPullIntoDescriptorsUsingQueue(contro
   return filled;
 }
 
-// §4.9.5, ReadableByteStreamControllerProcessReadRequestsUsingQueue
+// section 4.9.5, ReadableByteStreamControllerProcessReadRequestsUsingQueue
 function ReadableByteStreamControllerProcessReadRequestsUsingQueue(controller) {
   const { requests } = controller.stream.reader;
   while (requests.size > 0 && controller.queueTotalSize > 0) {
@@ -468,7 +468,7 @@ function ReadableByteStreamControllerProcessReadRequestsUsingQueue(controller) {
   }
 }
 
-// §4.9.5, ReadableByteStreamControllerRespond
+// section 4.9.5, ReadableByteStreamControllerRespond
 function ReadableByteStreamControllerRespond(controller, bytesWritten) {
   const first = controller.pendingPullIntos.peek();
   if (controller.stream.state === CLOSED) {
@@ -483,7 +483,7 @@ function ReadableByteStreamControllerRespond(controller, bytesWritten) {
   ReadableByteStreamControllerRespondInternal(controller, bytesWritten);
 }
 
-// §4.9.5, ReadableByteStreamControllerRespondInClosedState
+// section 4.9.5, ReadableByteStreamControllerRespondInClosedState
 function ReadableByteStreamControllerRespondInClosedState(controller, first) {
   if (first.readerType === READER_NONE) controller.pendingPullIntos.shift();
   const stream = controller.stream;
@@ -494,7 +494,7 @@ function ReadableByteStreamControllerRespondInClosedState(controller, first) {
   commitPullIntos(stream, filled);
 }
 
-// §4.9.5, ReadableByteStreamControllerRespondInReadableState
+// section 4.9.5, ReadableByteStreamControllerRespondInReadableState
 function ReadableByteStreamControllerRespondInReadableState(controller, bytesWritten, descriptor) {
   const stream = controller.stream;
   descriptor.bytesFilled += bytesWritten;
@@ -518,7 +518,7 @@ function ReadableByteStreamControllerRespondInReadableState(controller, bytesWri
   commitPullIntos(stream, filled);
 }
 
-// §4.9.5, ReadableByteStreamControllerRespondInternal
+// section 4.9.5, ReadableByteStreamControllerRespondInternal
 function ReadableByteStreamControllerRespondInternal(controller, bytesWritten) {
   const first = controller.pendingPullIntos.peek();
   ReadableByteStreamControllerInvalidateBYOBRequest(controller);
@@ -527,7 +527,7 @@ function ReadableByteStreamControllerRespondInternal(controller, bytesWritten) {
   ReadableByteStreamControllerCallPullIfNeeded(controller);
 }
 
-// §4.9.5, ReadableByteStreamControllerRespondWithNewView
+// section 4.9.5, ReadableByteStreamControllerRespondWithNewView
 function ReadableByteStreamControllerRespondWithNewView(controller, view) {
   const first = controller.pendingPullIntos.peek();
   const byteLength = getByteLength(view);
@@ -550,7 +550,7 @@ function ReadableByteStreamControllerRespondWithNewView(controller, view) {
   ReadableByteStreamControllerRespondInternal(controller, byteLength);
 }
 
-// §4.9.5, SetUpReadableByteStreamController
+// section 4.9.5, SetUpReadableByteStreamController
 function SetUpReadableByteStreamController(stream, controller) {
   controller.stream = stream;
   stream.controller = controller;
@@ -568,7 +568,7 @@ function SetUpReadableByteStreamController(stream, controller) {
   }
 }
 
-// §4.9.1, CreateReadableByteStream: the state of a new byte stream, filled by a source object
+// section 4.9.1, CreateReadableByteStream: the state of a new byte stream, filled by a source object
 function createReadableByteStreamFromSource(source, highWaterMark = 0, autoAllocateChunkSize = undefined) {
   const stream = new ReadableStreamState(null);
   SetUpReadableByteStreamController(stream, new ByteControllerState(source, highWaterMark, autoAllocateChunkSize));

@@ -1,4 +1,4 @@
-// ReadableStream and its readers as scripts see them. Streams §4.2 to §4.5
+// ReadableStream and its readers as scripts see them. Streams section 4.2 to section 4.5
 
 const {
   ArrayBufferPrototypeGetByteLength,
@@ -99,7 +99,7 @@ function handOut(promise) {
 let getReadableState;
 let isReadableStream;
 
-// §4.2
+// section 4.2
 class ReadableStream {
   #stream;
 
@@ -258,7 +258,7 @@ const PromiseReadRequest = hideObjectPrototype(class PromiseReadRequest {
 
 let isDefaultReader;
 
-// §4.4
+// section 4.4
 class ReadableStreamDefaultReader {
   #reader;
 
@@ -314,7 +314,7 @@ function cancelReader(reader, reason) {
 
 let isBYOBReader;
 
-// §4.5
+// section 4.5
 class ReadableStreamBYOBReader {
   #reader;
 

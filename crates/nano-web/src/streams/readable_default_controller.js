@@ -1,4 +1,4 @@
-// ReadableStreamDefaultController, and making streams with one. Streams §4.6, §4.9.4
+// ReadableStreamDefaultController, and making streams with one. Streams section 4.6, section 4.9.4
 //
 // What fills the stream is a source: an object with `start(controller)`, `pull(controller) -> promise` or null in its place, and
 // `cancel(reason) -> promise`. UserSource is that of a script's underlying source.
@@ -97,7 +97,7 @@ const DefaultControllerState = hideObjectPrototype(class DefaultControllerState 
     return this.shell ??= new ReadableStreamDefaultController(webidl.constructorKey, this);
   }
 
-  // §4.6.4, [[CancelSteps]]
+  // section 4.6.4, [[CancelSteps]]
   cancelSteps(reason) {
     this.queue.reset();
     const result = this.source.cancel(reason);
@@ -105,7 +105,7 @@ const DefaultControllerState = hideObjectPrototype(class DefaultControllerState 
     return result;
   }
 
-  // §4.6.4, [[PullSteps]]
+  // section 4.6.4, [[PullSteps]]
   pullSteps(readRequest) {
     const queue = this.queue;
     if (!queue.isEmpty()) {
@@ -123,11 +123,11 @@ const DefaultControllerState = hideObjectPrototype(class DefaultControllerState 
     }
   }
 
-  // §4.6.4, [[ReleaseSteps]]
+  // section 4.6.4, [[ReleaseSteps]]
   releaseSteps() {}
 });
 
-// §4.9.4, ReadableStreamDefaultControllerCallPullIfNeeded
+// section 4.9.4, ReadableStreamDefaultControllerCallPullIfNeeded
 function ReadableStreamDefaultControllerCallPullIfNeeded(controller) {
   if (!ReadableStreamDefaultControllerShouldCallPull(controller)) return;
   // Without a pull algorithm there is nothing to wait for.
@@ -151,20 +151,20 @@ function ReadableStreamDefaultControllerCallPullIfNeeded(controller) {
   PromisePrototypeThen(source.pull(controller), controller.onPulled, controller.onPullFailed);
 }
 
-// §4.9.4, ReadableStreamDefaultControllerShouldCallPull
+// section 4.9.4, ReadableStreamDefaultControllerShouldCallPull
 function ReadableStreamDefaultControllerShouldCallPull(controller) {
   if (!ReadableStreamDefaultControllerCanCloseOrEnqueue(controller) || !controller.started) return false;
   return ReadableStreamGetNumReadRequests(controller.stream) > 0 ||
     ReadableStreamDefaultControllerGetDesiredSize(controller) > 0;
 }
 
-// §4.9.4, ReadableStreamDefaultControllerClearAlgorithms
+// section 4.9.4, ReadableStreamDefaultControllerClearAlgorithms
 function ReadableStreamDefaultControllerClearAlgorithms(controller) {
   controller.source = null;
   controller.sizeAlgorithm = null;
 }
 
-// §4.9.4, ReadableStreamDefaultControllerClose
+// section 4.9.4, ReadableStreamDefaultControllerClose
 function ReadableStreamDefaultControllerClose(controller) {
   if (!ReadableStreamDefaultControllerCanCloseOrEnqueue(controller)) return;
   controller.closeRequested = true;
@@ -174,7 +174,7 @@ function ReadableStreamDefaultControllerClose(controller) {
   }
 }
 
-// §4.9.4, ReadableStreamDefaultControllerEnqueue
+// section 4.9.4, ReadableStreamDefaultControllerEnqueue
 function ReadableStreamDefaultControllerEnqueue(controller, chunk) {
   if (!ReadableStreamDefaultControllerCanCloseOrEnqueue(controller)) return;
   const stream = controller.stream;
@@ -192,7 +192,7 @@ function ReadableStreamDefaultControllerEnqueue(controller, chunk) {
   ReadableStreamDefaultControllerCallPullIfNeeded(controller);
 }
 
-// §4.9.4, ReadableStreamDefaultControllerError
+// section 4.9.4, ReadableStreamDefaultControllerError
 function ReadableStreamDefaultControllerError(controller, e) {
   const stream = controller.stream;
   if (stream.state !== READABLE) return;
@@ -201,7 +201,7 @@ function ReadableStreamDefaultControllerError(controller, e) {
   ReadableStreamError(stream, e);
 }
 
-// §4.9.4, ReadableStreamDefaultControllerGetDesiredSize
+// section 4.9.4, ReadableStreamDefaultControllerGetDesiredSize
 function ReadableStreamDefaultControllerGetDesiredSize(controller) {
   const state = controller.stream.state;
   if (state === ERRORED) return null;
@@ -209,17 +209,17 @@ function ReadableStreamDefaultControllerGetDesiredSize(controller) {
   return controller.strategyHWM - controller.queue.totalSize;
 }
 
-// §4.9.4, ReadableStreamDefaultControllerHasBackpressure
+// section 4.9.4, ReadableStreamDefaultControllerHasBackpressure
 function ReadableStreamDefaultControllerHasBackpressure(controller) {
   return !ReadableStreamDefaultControllerShouldCallPull(controller);
 }
 
-// §4.9.4, ReadableStreamDefaultControllerCanCloseOrEnqueue
+// section 4.9.4, ReadableStreamDefaultControllerCanCloseOrEnqueue
 function ReadableStreamDefaultControllerCanCloseOrEnqueue(controller) {
   return !controller.closeRequested && controller.stream.state === READABLE;
 }
 
-// §4.9.4, SetUpReadableStreamDefaultController
+// section 4.9.4, SetUpReadableStreamDefaultController
 function SetUpReadableStreamDefaultController(stream, controller) {
   controller.stream = stream;
   stream.controller = controller;
@@ -237,14 +237,14 @@ function SetUpReadableStreamDefaultController(stream, controller) {
   }
 }
 
-// §4.9.1, CreateReadableStream: the state of a new stream, filled by a source object
+// section 4.9.1, CreateReadableStream: the state of a new stream, filled by a source object
 function createReadableStreamFromSource(source, highWaterMark, sizeAlgorithm) {
   const stream = new ReadableStreamState(null);
   SetUpReadableStreamDefaultController(stream, new DefaultControllerState(source, highWaterMark, sizeAlgorithm));
   return stream;
 }
 
-// §4.6
+// section 4.6
 class ReadableStreamDefaultController {
   #controller;
 

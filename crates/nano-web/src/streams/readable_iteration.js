@@ -1,5 +1,5 @@
-// Reading with for await, and streams from iterables. Streams §4.2.5 (asynchronous iteration), §4.9.1
-// (ReadableStreamFromIterable); Web IDL §3.7.11 (asynchronous iterator objects); ECMAScript §27.1.6 (async-from-sync).
+// Reading with for await, and streams from iterables. Streams section 4.2.5 (asynchronous iteration), section 4.9.1
+// (ReadableStreamFromIterable); Web IDL section 3.7.11 (asynchronous iterator objects); ECMAScript section 27.1.6 (async-from-sync).
 
 const {
   AsyncIteratorPrototype,
@@ -246,7 +246,7 @@ const IterableSource = hideObjectPrototype(class IterableSource {
   }
 });
 
-// §4.9.1, ReadableStreamFromIterable: the state of a new stream
+// section 4.9.1, ReadableStreamFromIterable: the state of a new stream
 function ReadableStreamFromIterable(asyncIterable) {
   return createReadableStreamFromSource(getAsyncIterator(asyncIterable), 0, null);
 }

@@ -1,4 +1,4 @@
-// Teeing. Streams §4.9.1, ReadableStreamTee and its two algorithms. Branches are states; shells are the caller's.
+// Teeing. Streams section 4.9.1, ReadableStreamTee and its two algorithms. Branches are states; shells are the caller's.
 
 const {
   PromisePrototypeThen,

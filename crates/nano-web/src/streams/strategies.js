@@ -1,4 +1,4 @@
-// Queuing strategies. Streams §7. Knows nothing of the streams that use them.
+// Queuing strategies. Streams section 7. Knows nothing of the streams that use them.
 
 const { FunctionPrototypeCall, NumberIsNaN, RangeError } = internal.primordials;
 const webidl = internal.webidl;
@@ -59,7 +59,7 @@ class CountQueuingStrategy {
 }
 webidl.configureInterface(CountQueuingStrategy);
 
-// §7.4, ExtractHighWaterMark
+// section 7.4, ExtractHighWaterMark
 function ExtractHighWaterMark(strategy, defaultHWM) {
   const highWaterMark = strategy.highWaterMark;
   if (highWaterMark === undefined) return defaultHWM;
@@ -69,7 +69,7 @@ function ExtractHighWaterMark(strategy, defaultHWM) {
   return highWaterMark;
 }
 
-// §7.4, ExtractSizeAlgorithm: null where every chunk counts 1.
+// section 7.4, ExtractSizeAlgorithm: null where every chunk counts 1.
 function ExtractSizeAlgorithm(strategy) {
   const size = strategy.size;
   if (size === undefined || size === countSizeFunction) return null;

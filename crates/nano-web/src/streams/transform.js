@@ -1,4 +1,4 @@
-// Transform streams. Streams §6
+// Transform streams. Streams section 6
 //
 // A transformer is an object with `start(controller)`, `transform(chunk, controller)`, `flush(controller)` and `cancel(reason)`;
 // the last three return promises.
@@ -121,7 +121,7 @@ const TransformState = hideObjectPrototype(class TransformState {
     return this.startPromise;
   }
 
-  // §6.4.4, TransformStreamDefaultSinkWriteAlgorithm
+  // section 6.4.4, TransformStreamDefaultSinkWriteAlgorithm
   write(chunk) {
     if (!this.backpressure) return TransformStreamDefaultControllerPerformTransform(this, chunk);
     return PromisePrototypeThen(whenBackpressureChanges(this), () => {
@@ -131,7 +131,7 @@ const TransformState = hideObjectPrototype(class TransformState {
     });
   }
 
-  // §6.4.4, TransformStreamDefaultSinkAbortAlgorithm
+  // section 6.4.4, TransformStreamDefaultSinkAbortAlgorithm
   abort(reason) {
     if (this.finish !== null) return this.finish.promise;
     const readable = this.readable;
@@ -151,7 +151,7 @@ const TransformState = hideObjectPrototype(class TransformState {
     return finish.promise;
   }
 
-  // §6.4.4, TransformStreamDefaultSinkCloseAlgorithm
+  // section 6.4.4, TransformStreamDefaultSinkCloseAlgorithm
   close() {
     if (this.finish !== null) return this.finish.promise;
     const readable = this.readable;
@@ -172,7 +172,7 @@ const TransformState = hideObjectPrototype(class TransformState {
     return finish.promise;
   }
 
-  // §6.4.5, TransformStreamDefaultSourceCancelAlgorithm
+  // section 6.4.5, TransformStreamDefaultSourceCancelAlgorithm
   cancel(reason) {
     if (this.finish !== null) return this.finish.promise;
     const writable = this.writable;
@@ -194,7 +194,7 @@ const TransformState = hideObjectPrototype(class TransformState {
     return finish.promise;
   }
 
-  // §6.4.5, TransformStreamDefaultSourcePullAlgorithm
+  // section 6.4.5, TransformStreamDefaultSourcePullAlgorithm
   pull() {
     TransformStreamSetBackpressure(this, false);
     return whenBackpressureChanges(this);
@@ -213,7 +213,7 @@ function whenBackpressureChanges(stream) {
   return (stream.backpressureChange ??= PromiseWithResolvers()).promise;
 }
 
-// §6.4.1, InitializeTransformStream
+// section 6.4.1, InitializeTransformStream
 function InitializeTransformStream(
   stream, writableHighWaterMark, writableSizeAlgorithm, readableHighWaterMark, readableSizeAlgorithm,
 ) {
@@ -236,20 +236,20 @@ function createTransformState(
   return stream;
 }
 
-// §6.4.1, TransformStreamError
+// section 6.4.1, TransformStreamError
 function TransformStreamError(stream, e) {
   ReadableStreamDefaultControllerError(stream.readable.controller, e);
   TransformStreamErrorWritableAndUnblockWrite(stream, e);
 }
 
-// §6.4.1, TransformStreamErrorWritableAndUnblockWrite
+// section 6.4.1, TransformStreamErrorWritableAndUnblockWrite
 function TransformStreamErrorWritableAndUnblockWrite(stream, e) {
   stream.transformer = null;
   WritableStreamDefaultControllerErrorIfNeeded(stream.writable.controller, e);
   TransformStreamUnblockWrite(stream);
 }
 
-// §6.4.1, TransformStreamSetBackpressure
+// section 6.4.1, TransformStreamSetBackpressure
 function TransformStreamSetBackpressure(stream, backpressure) {
   const change = stream.backpressureChange;
   stream.backpressureChange = null;
@@ -257,12 +257,12 @@ function TransformStreamSetBackpressure(stream, backpressure) {
   if (change !== null) change.resolve(undefined);
 }
 
-// §6.4.1, TransformStreamUnblockWrite
+// section 6.4.1, TransformStreamUnblockWrite
 function TransformStreamUnblockWrite(stream) {
   if (stream.backpressure) TransformStreamSetBackpressure(stream, false);
 }
 
-// §6.4.2, TransformStreamDefaultControllerEnqueue
+// section 6.4.2, TransformStreamDefaultControllerEnqueue
 function TransformStreamDefaultControllerEnqueue(stream, chunk) {
   const readableController = stream.readable.controller;
   if (!ReadableStreamDefaultControllerCanCloseOrEnqueue(readableController)) {
@@ -278,7 +278,7 @@ function TransformStreamDefaultControllerEnqueue(stream, chunk) {
   if (backpressure !== stream.backpressure) TransformStreamSetBackpressure(stream, true);
 }
 
-// §6.4.2, TransformStreamDefaultControllerPerformTransform
+// section 6.4.2, TransformStreamDefaultControllerPerformTransform
 function TransformStreamDefaultControllerPerformTransform(stream, chunk) {
   // What is written while the readable side's cancel() has yet to take effect goes nowhere.
   if (stream.transformer === null) return resolved;
@@ -290,7 +290,7 @@ function TransformStreamDefaultControllerPerformTransform(stream, chunk) {
   });
 }
 
-// §6.4.2, TransformStreamDefaultControllerTerminate
+// section 6.4.2, TransformStreamDefaultControllerTerminate
 function TransformStreamDefaultControllerTerminate(stream) {
   ReadableStreamDefaultControllerClose(stream.readable.controller);
   TransformStreamErrorWritableAndUnblockWrite(stream, new TypeError("The transform stream was terminated."));
@@ -305,7 +305,7 @@ const convertTransformer = webidl.createDictionaryConverter("Transformer", [
   { key: "writableType", converter: converters.any },
 ]);
 
-// §6.2
+// section 6.2
 class TransformStream {
   #stream;
 
@@ -350,7 +350,7 @@ class TransformStream {
 }
 webidl.configureInterface(TransformStream);
 
-// §6.3
+// section 6.3
 class TransformStreamDefaultController {
   #stream;
 

@@ -1,4 +1,4 @@
-// Writable streams: their state, their controller's state, and all algorithms. Streams §5.5. The classes that scripts see are in
+// Writable streams: their state, their controller's state, and all algorithms. Streams section 5.5. The classes that scripts see are in
 // writable_classes.js.
 //
 // A sink is an object with `start(controller)`, `write(chunk, controller)`, `close()` and `abort(reason)`; the last three return
@@ -47,7 +47,7 @@ const WriterState = hideObjectPrototype(class WriterState {
   }
 });
 
-// §5.2.2, pending abort request
+// section 5.2.2, pending abort request
 const PendingAbortRequest = hideObjectPrototype(class PendingAbortRequest {
   constructor(reason, wasAlreadyErroring) {
     this.deferred = PromiseWithResolvers();
@@ -148,19 +148,19 @@ const WritableControllerState = hideObjectPrototype(class WritableControllerStat
   }
 });
 
-// §5.5.1, IsWritableStreamLocked
+// section 5.5.1, IsWritableStreamLocked
 function IsWritableStreamLocked(stream) {
   return stream.writer !== null;
 }
 
-// §5.5.1, AcquireWritableStreamDefaultWriter
+// section 5.5.1, AcquireWritableStreamDefaultWriter
 function AcquireWritableStreamDefaultWriter(stream) {
   const writer = new WriterState();
   SetUpWritableStreamDefaultWriter(writer, stream);
   return writer;
 }
 
-// §5.5.1, SetUpWritableStreamDefaultWriter
+// section 5.5.1, SetUpWritableStreamDefaultWriter
 function SetUpWritableStreamDefaultWriter(writer, stream) {
   if (stream.writer !== null) throw new TypeError("The WritableStream is locked to a writer already.");
   writer.stream = stream;
@@ -182,7 +182,7 @@ function SetUpWritableStreamDefaultWriter(writer, stream) {
   }
 }
 
-// §5.5.1, WritableStreamAbort
+// section 5.5.1, WritableStreamAbort
 function WritableStreamAbort(stream, reason) {
   if (stream.state === CLOSED || stream.state === ERRORED) return resolved;
   const controller = stream.controller;
@@ -201,7 +201,7 @@ function WritableStreamAbort(stream, reason) {
   return request.deferred.promise;
 }
 
-// §5.5.1, WritableStreamClose
+// section 5.5.1, WritableStreamClose
 function WritableStreamClose(stream) {
   if (stream.state === CLOSED || stream.state === ERRORED) {
     return PromiseReject(new TypeError("The stream is closed or errored and cannot be closed."));
@@ -215,18 +215,18 @@ function WritableStreamClose(stream) {
   return deferred.promise;
 }
 
-// §5.5.2, WritableStreamCloseQueuedOrInFlight
+// section 5.5.2, WritableStreamCloseQueuedOrInFlight
 function WritableStreamCloseQueuedOrInFlight(stream) {
   return stream.closeRequest !== null || stream.inFlightCloseRequest !== null;
 }
 
-// §5.5.2, WritableStreamDealWithRejection
+// section 5.5.2, WritableStreamDealWithRejection
 function WritableStreamDealWithRejection(stream, error) {
   if (stream.state === WRITABLE) WritableStreamStartErroring(stream, error);
   else WritableStreamFinishErroring(stream);
 }
 
-// §5.5.2, WritableStreamStartErroring
+// section 5.5.2, WritableStreamStartErroring
 function WritableStreamStartErroring(stream, reason) {
   const controller = stream.controller;
   stream.state = ERRORING;
@@ -235,7 +235,7 @@ function WritableStreamStartErroring(stream, reason) {
   if (!WritableStreamHasOperationMarkedInFlight(stream) && controller.started) WritableStreamFinishErroring(stream);
 }
 
-// §5.5.2, WritableStreamFinishErroring
+// section 5.5.2, WritableStreamFinishErroring
 function WritableStreamFinishErroring(stream) {
   stream.state = ERRORED;
   const controller = stream.controller;
@@ -267,7 +267,7 @@ function WritableStreamFinishErroring(stream) {
   });
 }
 
-// §5.5.2, WritableStreamFinishInFlightClose
+// section 5.5.2, WritableStreamFinishInFlightClose
 function WritableStreamFinishInFlightClose(stream) {
   stream.inFlightCloseRequest.resolve(undefined);
   stream.inFlightCloseRequest = null;
@@ -282,7 +282,7 @@ function WritableStreamFinishInFlightClose(stream) {
   if (stream.writer !== null) stream.writer.closed.resolve();
 }
 
-// §5.5.2, WritableStreamFinishInFlightCloseWithError
+// section 5.5.2, WritableStreamFinishInFlightCloseWithError
 function WritableStreamFinishInFlightCloseWithError(stream, error) {
   stream.inFlightCloseRequest.reject(error);
   stream.inFlightCloseRequest = null;
@@ -293,14 +293,14 @@ function WritableStreamFinishInFlightCloseWithError(stream, error) {
   WritableStreamDealWithRejection(stream, error);
 }
 
-// §5.5.2, WritableStreamFinishInFlightWrite
+// section 5.5.2, WritableStreamFinishInFlightWrite
 function WritableStreamFinishInFlightWrite(stream) {
   const request = stream.inFlightWriteRequest;
   stream.inFlightWriteRequest = null;
   request.resolve(undefined);
 }
 
-// §5.5.2, WritableStreamFinishInFlightWriteWithError
+// section 5.5.2, WritableStreamFinishInFlightWriteWithError
 function WritableStreamFinishInFlightWriteWithError(stream, error) {
   const request = stream.inFlightWriteRequest;
   stream.inFlightWriteRequest = null;
@@ -308,12 +308,12 @@ function WritableStreamFinishInFlightWriteWithError(stream, error) {
   WritableStreamDealWithRejection(stream, error);
 }
 
-// §5.5.2, WritableStreamHasOperationMarkedInFlight
+// section 5.5.2, WritableStreamHasOperationMarkedInFlight
 function WritableStreamHasOperationMarkedInFlight(stream) {
   return stream.inFlightWriteRequest !== null || stream.inFlightCloseRequest !== null;
 }
 
-// §5.5.2, WritableStreamRejectCloseAndClosedPromiseIfNeeded
+// section 5.5.2, WritableStreamRejectCloseAndClosedPromiseIfNeeded
 function WritableStreamRejectCloseAndClosedPromiseIfNeeded(stream) {
   if (stream.closeRequest !== null) {
     stream.closeRequest.reject(stream.storedError);
@@ -322,7 +322,7 @@ function WritableStreamRejectCloseAndClosedPromiseIfNeeded(stream) {
   if (stream.writer !== null) stream.writer.closed.reject(stream.storedError);
 }
 
-// §5.5.2, WritableStreamUpdateBackpressure
+// section 5.5.2, WritableStreamUpdateBackpressure
 function WritableStreamUpdateBackpressure(stream, backpressure) {
   const writer = stream.writer;
   if (writer !== null && backpressure !== stream.backpressure) {
@@ -332,7 +332,7 @@ function WritableStreamUpdateBackpressure(stream, backpressure) {
   stream.backpressure = backpressure;
 }
 
-// §5.5.3, WritableStreamDefaultWriterCloseWithErrorPropagation
+// section 5.5.3, WritableStreamDefaultWriterCloseWithErrorPropagation
 function WritableStreamDefaultWriterCloseWithErrorPropagation(writer) {
   const stream = writer.stream;
   if (WritableStreamCloseQueuedOrInFlight(stream) || stream.state === CLOSED) return resolved;
@@ -340,7 +340,7 @@ function WritableStreamDefaultWriterCloseWithErrorPropagation(writer) {
   return WritableStreamClose(stream);
 }
 
-// §5.5.3, WritableStreamDefaultWriterGetDesiredSize
+// section 5.5.3, WritableStreamDefaultWriterGetDesiredSize
 function WritableStreamDefaultWriterGetDesiredSize(writer) {
   const stream = writer.stream;
   if (stream.state === ERRORED || stream.state === ERRORING) return null;
@@ -348,7 +348,7 @@ function WritableStreamDefaultWriterGetDesiredSize(writer) {
   return WritableStreamDefaultControllerGetDesiredSize(stream.controller);
 }
 
-// §5.5.3, WritableStreamDefaultWriterRelease
+// section 5.5.3, WritableStreamDefaultWriterRelease
 function WritableStreamDefaultWriterRelease(writer) {
   const stream = writer.stream;
   const releasedError = new LazyTypeError("The writer's lock was released.");
@@ -358,7 +358,7 @@ function WritableStreamDefaultWriterRelease(writer) {
   writer.stream = null;
 }
 
-// §5.5.3, WritableStreamDefaultWriterWrite. `request` is settled with the write, also if it fails at once.
+// section 5.5.3, WritableStreamDefaultWriterWrite. `request` is settled with the write, also if it fails at once.
 function WritableStreamDefaultWriterWrite(writer, chunk, request) {
   const stream = writer.stream;
   const controller = stream.controller;
@@ -378,7 +378,7 @@ function WritableStreamDefaultWriterWrite(writer, chunk, request) {
   }
 }
 
-// §5.5.4, SetUpWritableStreamDefaultController
+// section 5.5.4, SetUpWritableStreamDefaultController
 function SetUpWritableStreamDefaultController(stream, controller) {
   controller.stream = stream;
   stream.controller = controller;
@@ -398,14 +398,14 @@ function SetUpWritableStreamDefaultController(stream, controller) {
   }
 }
 
-// §5.5.1, CreateWritableStream: the state of a new stream into a sink object
+// section 5.5.1, CreateWritableStream: the state of a new stream into a sink object
 function createWritableStreamFromSink(sink, highWaterMark, sizeAlgorithm) {
   const stream = new WritableStreamState();
   SetUpWritableStreamDefaultController(stream, new WritableControllerState(sink, highWaterMark, sizeAlgorithm));
   return stream;
 }
 
-// §5.5.4, WritableStreamDefaultControllerAdvanceQueueIfNeeded
+// section 5.5.4, WritableStreamDefaultControllerAdvanceQueueIfNeeded
 function WritableStreamDefaultControllerAdvanceQueueIfNeeded(controller) {
   const stream = controller.stream;
   if (!controller.started || stream.inFlightWriteRequest !== null) return;
@@ -419,29 +419,29 @@ function WritableStreamDefaultControllerAdvanceQueueIfNeeded(controller) {
   else WritableStreamDefaultControllerProcessWrite(controller, value);
 }
 
-// §5.5.4, WritableStreamDefaultControllerClearAlgorithms
+// section 5.5.4, WritableStreamDefaultControllerClearAlgorithms
 function WritableStreamDefaultControllerClearAlgorithms(controller) {
   controller.sink = null;
   controller.sizeAlgorithm = null;
 }
 
-// §5.5.4, WritableStreamDefaultControllerError
+// section 5.5.4, WritableStreamDefaultControllerError
 function WritableStreamDefaultControllerError(controller, error) {
   WritableStreamDefaultControllerClearAlgorithms(controller);
   WritableStreamStartErroring(controller.stream, error);
 }
 
-// §5.5.4, WritableStreamDefaultControllerErrorIfNeeded
+// section 5.5.4, WritableStreamDefaultControllerErrorIfNeeded
 function WritableStreamDefaultControllerErrorIfNeeded(controller, error) {
   if (controller.stream.state === WRITABLE) WritableStreamDefaultControllerError(controller, error);
 }
 
-// §5.5.4, WritableStreamDefaultControllerGetBackpressure
+// section 5.5.4, WritableStreamDefaultControllerGetBackpressure
 function WritableStreamDefaultControllerGetBackpressure(controller) {
   return WritableStreamDefaultControllerGetDesiredSize(controller) <= 0;
 }
 
-// §5.5.4, WritableStreamDefaultControllerGetChunkSize
+// section 5.5.4, WritableStreamDefaultControllerGetChunkSize
 function WritableStreamDefaultControllerGetChunkSize(controller, chunk) {
   const sizeAlgorithm = controller.sizeAlgorithm;
   if (sizeAlgorithm === null) return 1;
@@ -453,12 +453,12 @@ function WritableStreamDefaultControllerGetChunkSize(controller, chunk) {
   }
 }
 
-// §5.5.4, WritableStreamDefaultControllerGetDesiredSize
+// section 5.5.4, WritableStreamDefaultControllerGetDesiredSize
 function WritableStreamDefaultControllerGetDesiredSize(controller) {
   return controller.strategyHWM - controller.queue.totalSize;
 }
 
-// §5.5.4, WritableStreamDefaultControllerProcessClose
+// section 5.5.4, WritableStreamDefaultControllerProcessClose
 function WritableStreamDefaultControllerProcessClose(controller) {
   const stream = controller.stream;
   // WritableStreamMarkCloseRequestInFlight
@@ -474,7 +474,7 @@ function WritableStreamDefaultControllerProcessClose(controller) {
   );
 }
 
-// §5.5.4, WritableStreamDefaultControllerProcessWrite
+// section 5.5.4, WritableStreamDefaultControllerProcessWrite
 function WritableStreamDefaultControllerProcessWrite(controller, chunk) {
   const stream = controller.stream;
   // WritableStreamMarkFirstWriteRequestInFlight
@@ -497,7 +497,7 @@ function WritableStreamDefaultControllerProcessWrite(controller, chunk) {
   PromisePrototypeThen(sinkWritePromise, controller.onWritten, controller.onWriteFailed);
 }
 
-// §5.5.4, WritableStreamDefaultControllerWrite
+// section 5.5.4, WritableStreamDefaultControllerWrite
 function WritableStreamDefaultControllerWrite(controller, chunk, chunkSize) {
   try {
     controller.queue.enqueue(chunk, chunkSize);

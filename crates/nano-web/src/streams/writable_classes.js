@@ -1,4 +1,4 @@
-// WritableStream, WritableStreamDefaultWriter and WritableStreamDefaultController as scripts see them. Streams §5.2 to §5.4
+// WritableStream, WritableStreamDefaultWriter and WritableStreamDefaultController as scripts see them. Streams section 5.2 to section 5.4
 
 const { PromisePrototypeThen, PromiseReject, PromiseWithResolvers, RangeError, TypeError } = internal.primordials;
 const webidl = internal.webidl;
@@ -43,7 +43,7 @@ function handOut(promise) {
 let getWritableState;
 let isWritableStream;
 
-// §5.2
+// section 5.2
 class WritableStream {
   #stream;
 
@@ -109,7 +109,7 @@ function rejectInvocation() {
 
 let isWriter;
 
-// §5.3
+// section 5.3
 class WritableStreamDefaultWriter {
   #writer;
 
@@ -180,7 +180,7 @@ class WritableStreamDefaultWriter {
 }
 webidl.configureInterface(WritableStreamDefaultWriter);
 
-// §5.4
+// section 5.4
 class WritableStreamDefaultController {
   #controller;
 

@@ -1,4 +1,4 @@
-// Timers and microtasks (HTML §8.6, §8.7), and scheduler.wait() as Workers have it.
+// Timers and microtasks (HTML section 8.6, section 8.7), and scheduler.wait() as Workers have it.
 //
 // The clock and the queue are native; this file keeps what is to be called. The native side calls fire() with an id.
 // Timers do not tell the time, and what callbacks throw is the caller of fire()'s to report.
@@ -17,7 +17,7 @@ const {
 const webidl = internal.webidl;
 const { converters } = webidl;
 
-// HTML §8.6, "timer initialization steps": timers that timers started, beyond this depth, wait at least so long.
+// HTML section 8.6, "timer initialization steps": timers that timers started, beyond this depth, wait at least so long.
 const NESTING_MAX = 5;
 const NESTED_TIMEOUT_MS_MIN = 4;
 
@@ -96,7 +96,7 @@ function fire(id) {
   }
 }
 
-// "run steps after a timeout": calls fn() once, unless cancelTimeout() comes first. HTML §8.6
+// "run steps after a timeout": calls fn() once, unless cancelTimeout() comes first. HTML section 8.6
 function startTimeout(milliseconds, fn) {
   const id = ops.timerStart(milliseconds, false);
   MapPrototypeSet(tasks, id, new Task(fn, null, false, 0));

@@ -1,4 +1,4 @@
-// URLSearchParams and application/x-www-form-urlencoded (URL Standard §5, §6.2).
+// URLSearchParams and application/x-www-form-urlencoded (URL Standard section 5, section 6.2).
 //
 // Parsing and serializing are here, in JavaScript: most queries need no decoding, and those never leave the engine. Knows of
 // URL only a function that it calls with the new query after a change.
@@ -25,7 +25,7 @@ const { converters } = webidl;
 
 // "%00" to "%7F".
 const percentEncoded = new Array(128);
-// Whether an ASCII code unit stays as it is: alphanumerics and "*-._". URL §5.2
+// Whether an ASCII code unit stays as it is: alphanumerics and "*-._". URL section 5.2
 const isUnreserved = new Array(128);
 for (let i = 0; i < 128; i++) {
   const hex = i.toString(16).toUpperCase();
@@ -60,7 +60,7 @@ function encodeComponent(string) {
   return start === 0 ? string : output + StringPrototypeSlice(string, start);
 }
 
-// The serializer for a list of [name, value] pairs. URL §5.2
+// The serializer for a list of [name, value] pairs. URL section 5.2
 function serializeUrlEncoded(list) {
   let output = "";
   for (let i = 0; i < list.length; i++) {
@@ -118,7 +118,7 @@ function decodeComponent(string) {
   }
 }
 
-// The parser: a list of [name, value] pairs. `input` is a USVString, or the bytes of one already decoded. URL §5.1
+// The parser: a list of [name, value] pairs. `input` is a USVString, or the bytes of one already decoded. URL section 5.1
 function parseUrlEncoded(input) {
   const list = [];
   let start = 0;
@@ -145,7 +145,7 @@ function parseUrlEncoded(input) {
 
 const convertPairs = webidl.createSequenceConverter(converters["sequence<USVString>"]);
 
-// (sequence<sequence<USVString>> or record<USVString, USVString>) to a list of pairs. URL §6.2, "initialize"
+// (sequence<sequence<USVString>> or record<USVString, USVString>) to a list of pairs. URL section 6.2, "initialize"
 function listFromObject(init, prefix) {
   const method = init[SymbolIterator];
   if (method !== undefined && method !== null) {

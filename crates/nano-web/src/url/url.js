@@ -1,4 +1,4 @@
-// URL (URL Standard §6.1): the interface over the native parser.
+// URL (URL Standard section 6.1): the interface over the native parser.
 //
 // A URL is its serialization and the offsets of its components in it; the getters slice. The parser and the setters'
 // state-override parsing are native. `ops.urlSet(href, which, value, out)` takes `which` from the list below.
@@ -111,7 +111,7 @@ class URL {
     return parse(url, base) !== null;
   }
 
-  // File API §8.5
+  // File API section 8.5
   static createObjectURL(blob) {
     webidl.requiredArguments(arguments.length, 1, "Failed to execute 'createObjectURL' on 'URL'");
     return internal.file.createObjectURL(blob);
@@ -143,7 +143,7 @@ class URL {
     if (href !== null) this.#take(href);
   }
 
-  // Replaces the query with what URLSearchParams serialized, which needs no further encoding. §6.2, "update"
+  // Replaces the query with what URLSearchParams serialized, which needs no further encoding. section 6.2, "update"
   #setQuery(query) {
     const href = this.#href;
     if (href[this.#pathStart] !== "/") {
@@ -322,7 +322,7 @@ function parseUrl(input, base = undefined) {
   return parse(input, base);
 }
 
-// Whether a serialized URL has credentials. URL §4.2
+// Whether a serialized URL has credentials. URL section 4.2
 function includesCredentials(href) {
   const url = new URL(href);
   return url.username !== "" || url.password !== "";
