@@ -139,7 +139,8 @@ impl Runtime {
     ///
     /// If the process's heap budget has no room, even after idle instances of this thread were closed.
     pub fn instance(&self, app: &Arc<Application>) -> Result<Rc<Instance>, NoIsolate> {
-        let (realm, host) = match self.spares.borrow_mut().pop() {
+        let spare = self.spares.borrow_mut().pop();
+        let (realm, host) = match spare {
             Some(spare) => spare,
             None => self.make_realm()?,
         };
@@ -449,7 +450,7 @@ impl Runtime {
     /// Does one piece of work that can wait: a spare isolate, or an application's code caches. False: there is none. Takes one to
     /// two milliseconds; the driver looks for events in between.
     pub fn idle(&self) -> bool {
-        if self.spares.borrow().len() < self.spare_target.get() && memory::has_room_for_isolate() {
+        if self.wants_spare() {
             if let Ok(spare) = self.make_realm() {
                 self.spares.borrow_mut().push(spare);
                 return true;
@@ -468,9 +469,13 @@ impl Runtime {
         false
     }
 
+    fn wants_spare(&self) -> bool {
+        self.spares.borrow().len() < self.spare_target.get() && memory::has_room_for_isolate()
+    }
+
     /// Whether [`idle`](Self::idle) has something to do.
     pub fn has_idle_work(&self) -> bool {
-        self.spares.borrow().len() < self.spare_target.get() || !self.cacheable.borrow().is_empty()
+        self.wants_spare() || !self.cacheable.borrow().is_empty()
     }
 
     /// Whether any request is under way, on its connection or kept by `waitUntil`.

@@ -155,7 +155,16 @@ pub fn serve(config: &Config, options: ServeOptions, listening: impl FnOnce(Sock
     listening(address);
     let ended = wait_for_the_end(config.drain_timeout, &workers, &ready);
     writer.close(Duration::from_secs(1));
-    ended
+    if matches!(ended, Ok(false)) {
+        leave();
+    }
+    ended.map(|_| ())
+}
+
+/// Ends the process at once, with success: an application still runs on some thread, and nothing may be taken apart under it.
+fn leave() -> ! {
+    // SAFETY: `_exit` has no preconditions; it runs no destructors, which is its point here.
+    unsafe { libc::_exit(0) }
 }
 
 /// What all worker threads read.
@@ -277,12 +286,12 @@ fn stop_all(workers: &[Thread], command: Command) {
     }
 }
 
-/// Waits for a signal, then for the workers to drain.
+/// Waits for a signal, then for the workers to drain. False: some have not, in their time or before a second signal.
 fn wait_for_the_end(
     drain_timeout: Duration,
     workers: &[Thread],
     reports: &mpsc::Receiver<Report>,
-) -> Result<(), ServeError> {
+) -> Result<bool, ServeError> {
     let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT])
         .map_err(|error| ServeError::System("watch for signals", error))?;
     let handle = signals.handle();
@@ -328,7 +337,7 @@ fn wait_for_the_end(
         }
     }
     handle.close();
-    Ok(())
+    Ok(left == 0)
 }
 
 /// The format that logs will have.

@@ -188,7 +188,6 @@ impl Worker {
         if self.accept_again.get() {
             handled = true;
             self.accept();
-            self.drive_marked();
         }
         self.log_pending.set(!self.log.borrow_mut().flush());
         if !handled && wait == Wait::Now {
@@ -211,6 +210,10 @@ impl Worker {
                 if handled % EVENTS_PER_LOOK == 0 && self.lp.refresh_now() >= until {
                     return;
                 }
+            }
+            if self.accept_again.get() {
+                handled += 1;
+                self.accept();
             }
             if !polled || handled == 0 || self.lp.refresh_now() >= until {
                 return;
@@ -272,7 +275,10 @@ impl Worker {
                 None => return,
             };
             match accepted {
-                Ok((stream, address)) => self.add(stream, address.ip()),
+                Ok((stream, address)) => {
+                    self.add(stream, address.ip());
+                    self.drive_marked();
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // The client has given up already, or a signal came.
                 Err(error)
