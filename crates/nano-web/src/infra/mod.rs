@@ -15,16 +15,44 @@ pub(crate) struct Op {
     pub(crate) callback: v8::FunctionCallback,
 }
 
-/// `ops! { "name" => function, … }`: a standard's native functions.
+/// `ops! { "name" => function, … }`: a standard's native functions. A panic in one of them is thrown as an Error.
 macro_rules! ops {
     ($($name:literal => $function:path),* $(,)?) => {
         pub(crate) fn ops() -> Vec<$crate::infra::Op> {
-            use v8::MapFnTo;
-            vec![$($crate::infra::Op { name: $name, callback: $function.map_fn_to() }),*]
+            vec![$($crate::infra::Op {
+                name: $name,
+                callback: {
+                    fn guarded<'s>(
+                        scope: &mut $crate::infra::Scope<'s, '_>,
+                        args: $crate::infra::Args<'s>,
+                        ret: $crate::infra::Ret<'s>,
+                    ) {
+                        $crate::infra::guard(scope, $name, move |scope| $function(scope, args, ret));
+                    }
+                    v8::MapFnTo::map_fn_to(guarded)
+                },
+            }),*]
         }
     };
 }
 pub(crate) use ops;
+
+/// Calls a native function. A panic goes no further: nothing may unwind through V8's frames, and no fault of ours may end
+/// the process, in which others have their requests. The caller gets an Error.
+#[inline(always)]
+pub(crate) fn guard<'s, 'i>(scope: &mut Scope<'s, 'i>, name: &str, run: impl FnOnce(&mut Scope<'s, 'i>)) {
+    // Unwind safety: what a function had borrowed of the isolate's state is given back as it unwinds; none of them leaves
+    // that state half changed while something that can panic runs.
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(scope))).is_err() {
+        contained(scope, name);
+    }
+}
+
+/// The panic hook has printed what happened and where; the tenant is told that it was not its doing.
+#[cold]
+fn contained(scope: &mut Scope<'_, '_>, name: &str) {
+    throw(scope, Error::Fault(&format!("a fault of the runtime, in its native function {name}")));
+}
 
 /// The isolate's state, or an exception: while the snapshot is made there is none.
 pub(crate) fn state<'a>(scope: &'a Scope<'_, '_>) -> Option<&'a State> {
@@ -127,6 +155,8 @@ pub(crate) fn fill_u32(value: v8::Local<'_, v8::Value>, values: &[u32]) {
 pub(crate) enum Error<'a> {
     Type(&'a str),
     Range(&'a str),
+    /// The runtime's own fault: a plain Error.
+    Fault(&'a str),
 }
 
 /// Throws; the caller returns at once.
@@ -137,10 +167,58 @@ pub(crate) fn throw(scope: &mut Scope<'_, '_>, error: Error<'_>) {
 
 /// A new exception.
 pub(crate) fn new_error<'s>(scope: &mut Scope<'s, '_>, error: Error<'_>) -> v8::Local<'s, v8::Value> {
-    let (Error::Type(message) | Error::Range(message)) = &error;
+    let (Error::Type(message) | Error::Range(message) | Error::Fault(message)) = &error;
     let message = v8::String::new(scope, message).unwrap_or_else(|| v8::String::empty(scope));
     match error {
         Error::Type(_) => v8::Exception::type_error(scope, message),
         Error::Range(_) => v8::Exception::range_error(scope, message),
+        Error::Fault(_) => v8::Exception::error(scope, message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    ops! { "works" => works, "fails" => fails }
+
+    fn works(_: &mut Scope<'_, '_>, _: Args<'_>, mut ret: Ret<'_>) {
+        ret.set_int32(7);
+    }
+
+    fn fails(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
+        // Handles and scopes are given back on the way.
+        v8::scope!(let scope, scope);
+        let text = args.get(0).to_rust_string_lossy(scope);
+        panic!("on purpose: {text}");
+    }
+
+    fn evaluate() -> Option<String> {
+        let mut isolate = v8::Isolate::new(v8::CreateParams::default());
+        v8::scope!(let scope, &mut isolate);
+        let context = v8::Context::new(scope, Default::default());
+        let scope = &mut v8::ContextScope::new(scope, context);
+        let global = context.global(scope);
+        for op in ops() {
+            let function = v8::Function::builder_raw(op.callback).build(scope)?;
+            let name = v8::String::new(scope, op.name)?;
+            global.set(scope, name.into(), function.into())?;
+        }
+        // Twice, and through functions of V8's own that call back.
+        let code = "[1, 2].map((n) => { try { return fails(n); } catch (error) { return `${error} ${works()}`; } }).join()";
+        let code = v8::String::new(scope, code)?;
+        let value = v8::Script::compile(scope, code, None)?.run(scope)?;
+        Some(value.to_rust_string_lossy(scope))
+    }
+
+    #[test]
+    fn a_panic_in_a_native_function_is_thrown_as_an_error() {
+        v8::V8::initialize_platform(v8::new_default_platform(1, false).make_shared());
+        v8::V8::initialize();
+        // Threads that run JavaScript begin after V8 is initialized.
+        let thread = std::thread::Builder::new().stack_size(8 << 20).spawn(evaluate);
+        let answer = thread.expect("a thread").join().expect("the panic was contained");
+        let error = "Error: a fault of the runtime, in its native function fails 7";
+        assert_eq!(answer.as_deref(), Some(format!("{error},{error}").as_str()));
     }
 }
