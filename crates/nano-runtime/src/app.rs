@@ -142,7 +142,14 @@ impl Application {
     ///
     /// If there is no such file.
     pub fn script(path: &Path, arguments: Vec<String>, limits: Limits) -> Result<Arc<Self>, LoadError> {
-        let entry = resolve::find_entry(path, false)?;
+        let entry = match std::fs::canonicalize(path) {
+            // A classic script is no module, and as one it would be refused. It imports nothing that needs a root.
+            Ok(path) if path.extension().is_some_and(|extension| extension == "cjs") && path.is_file() => {
+                let root = path.parent().unwrap_or(Path::new("/")).to_owned();
+                Entry { root, path, kind: ModuleKind::JavaScript }
+            }
+            _ => resolve::find_entry(path, false)?,
+        };
         let name = path.display().to_string();
         let (script, modules) = (Some(arguments), RwLock::default());
         Ok(Arc::new(Self { name, entry, env: None, limits, confine: false, script, modules }))
