@@ -13,6 +13,7 @@ mod test;
 #[cfg(test)]
 mod tidy;
 mod util;
+mod wpt;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,7 @@ Usage: cargo xtask COMMAND [OPTIONS]
   deny      checks the dependencies with cargo-deny
   bench     measures NANO beside its peers and writes docs/benchmarks.md
   compare   runs tests/apps under NANO and workerd and compares answer by answer
+  wpt       runs web-platform-tests and compares with tests/wpt (--data: only the data files)
   fuzz      runs the fuzz targets (--short: a minute each)
   sanitize  runs the tests of the crates with unsafe memory code under AddressSanitizer and valgrind
 
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         "ci" => ci::main(&rest),
         "bench" => bench::main(&rest),
         "compare" => compare::main(&rest),
+        "wpt" => wpt::main(&rest),
         "deny" => ci::deny(&rest),
         "fuzz" => fuzz::main(&rest),
         "sanitize" => sanitize::main(&rest),

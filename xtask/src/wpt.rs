@@ -1,0 +1,209 @@
+//! `cargo xtask wpt`: runs web-platform-tests with the `nano` binary and holds the results against tests/wpt: what fails is
+//! listed there by name and with a reason, so that a regression and an unexpected pass both stand out.
+//!
+//! Knows the order of the work; finding tests, making scripts, running them, expectations and reports have a module each.
+
+mod data;
+mod expect;
+mod report;
+mod run;
+mod script;
+mod suite;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use crate::util;
+use expect::Expectations;
+use run::Outcome;
+
+const HELP: &str = "\
+Runs web-platform-tests with NANO, each file in an isolate of its own, and compares with tests/wpt.
+
+Usage: cargo xtask wpt --root CHECKOUT [OPTIONS]
+       cargo xtask wpt --data [OPTIONS]
+
+  --root DIR      a checkout of web-platform-tests (WPT_ROOT in the environment does as well)
+  --data          no checkout: the suites' data files (../shared/wpt/data) through URL, Request and Blob
+  --suite LIST    only these suites, by commas: url,streams,fetch/api/headers
+  --filter TEXT   only files whose path has this text; expectations are then not updated
+  --update        writes what fails now to tests/wpt, and docs/conformance.md
+  --nano PATH     the binary to test; otherwise the debug build, made now
+  --jobs N        how many files run at a time (2)
+  --verbose       prints known failures too, with their messages
+
+Fails if a subtest fails that tests/wpt does not list, and if a listed one passes.
+";
+
+/// The options of a run.
+struct Options {
+    nano: PathBuf,
+    jobs: usize,
+    filter: Option<String>,
+    update: bool,
+    verbose: bool,
+}
+
+/// The command.
+pub fn main(args: &[String]) -> Result<(), String> {
+    let mut args = args.to_vec();
+    if util::take_flag(&mut args, "--help") || util::take_flag(&mut args, "-h") {
+        print!("{HELP}");
+        return Ok(());
+    }
+    let data = util::take_flag(&mut args, "--data");
+    let update = util::take_flag(&mut args, "--update");
+    let verbose = util::take_flag(&mut args, "--verbose");
+    let root = util::take_value(&mut args, "--root")?.or_else(|| std::env::var("WPT_ROOT").ok());
+    let only = util::take_value(&mut args, "--suite")?;
+    let filter = util::take_value(&mut args, "--filter")?;
+    let nano = util::take_value(&mut args, "--nano")?;
+    let jobs = match util::take_value(&mut args, "--jobs")? {
+        None => 2,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|jobs| (1..=256).contains(jobs))
+            .ok_or_else(|| format!("--jobs wants a number from 1 to 256, not `{text}`"))?,
+    };
+    util::no_more(&args)?;
+    if update && filter.is_some() {
+        return Err("--update wants whole suites: leave --filter out".into());
+    }
+    if !data && root.is_none() {
+        return Err("wants --root, the folder of a checkout of web-platform-tests; see --help".into());
+    }
+    let options = Options { nano: binary(nano.as_deref())?, jobs, filter, update, verbose };
+    if data {
+        return check_data(&options);
+    }
+    let root = PathBuf::from(root.unwrap_or_default());
+    let root = root.canonicalize().map_err(|error| format!("--root {}: {error}", root.display()))?;
+    run_suites(&root, only.as_deref(), &options)
+}
+
+/// The check of `cargo xtask test`: the data files, with the debug build that the tests made.
+pub fn quick() -> Result<(), String> {
+    check_data(&Options { nano: binary(None)?, jobs: 2, filter: None, update: false, verbose: false })
+}
+
+fn binary(given: Option<&str>) -> Result<PathBuf, String> {
+    if let Some(path) = given {
+        return Path::new(path).canonicalize().map_err(|error| format!("--nano {path}: {error}"));
+    }
+    util::run(&mut util::cargo(&["build", "--quiet", "--package", "nano"]))?;
+    Ok(util::target_dir().join("debug/nano"))
+}
+
+fn run_suites(root: &Path, only: Option<&str>, options: &Options) -> Result<(), String> {
+    let harness = root.join("resources/testharness.js");
+    if !harness.is_file() {
+        return Err(format!(
+            "{} is no checkout of web-platform-tests: no {}",
+            root.display(),
+            harness.display()
+        ));
+    }
+    let checkout = suite::date(root)?;
+    let suites: Vec<&str> = match only {
+        Some(list) => list.split(',').map(|name| name.trim().trim_matches('/')).collect(),
+        None => suite::SUITES.iter().map(|(name, _)| *name).collect(),
+    };
+    let maker = script::Maker::new(root)?;
+    let mut verdict = Verdict::default();
+    for name in suites {
+        let expectations = Expectations::read(name)?;
+        let mut tests = suite::find(root, name, &expectations)?;
+        if let Some(text) = &options.filter {
+            tests.retain(|test| test.name.contains(text.as_str()));
+        }
+        let scripts = tests.iter().map(|test| Ok((test, maker.make(test)?)));
+        let scripts = scripts.collect::<Result<Vec<_>, String>>()?;
+        let jobs: Vec<run::Job> = scripts
+            .into_iter()
+            .map(|(test, script)| run::Job { name: test.name.clone(), script, long: test.meta.long })
+            .collect();
+        settle(name, jobs, expectations, &checkout, options, &mut verdict)?;
+    }
+    if options.update {
+        report::write_conformance()?;
+    }
+    verdict.end()
+}
+
+fn check_data(options: &Options) -> Result<(), String> {
+    let Some((jobs, date)) = data::jobs()? else {
+        util::say("SKIPPED: the data files of web-platform-tests are not there (../shared/wpt/data)");
+        return Ok(());
+    };
+    let mut verdict = Verdict::default();
+    settle(data::SUITE, jobs, Expectations::read(data::SUITE)?, &date, options, &mut verdict)?;
+    verdict.end()
+}
+
+/// What a run comes to, over all suites.
+#[derive(Default)]
+struct Verdict {
+    rows: Vec<report::Row>,
+    regressions: usize,
+    surprises: usize,
+}
+
+impl Verdict {
+    fn end(&self) -> Result<(), String> {
+        report::print(&self.rows);
+        let advice = "`cargo xtask wpt --update` writes the present state to tests/wpt";
+        match (self.regressions, self.surprises) {
+            (0, 0) => Ok(()),
+            (0, passes) => Err(format!("{passes} listed as failing passed or are gone: {advice}")),
+            (failures, 0) => Err(format!("{failures} failed that tests/wpt does not list")),
+            (failures, passes) => Err(format!(
+                "{failures} failed that tests/wpt does not list, {passes} listed as failing passed or are gone: {advice}"
+            )),
+        }
+    }
+}
+
+/// Runs a suite's files and compares them with what is expected.
+fn settle(
+    name: &str,
+    jobs: Vec<run::Job>,
+    mut expectations: Expectations,
+    checkout: &str,
+    options: &Options,
+    verdict: &mut Verdict,
+) -> Result<(), String> {
+    let begun = Instant::now();
+    let whole = options.filter.is_none();
+    let outcomes: Vec<(String, Outcome)> = run::all(&options.nano, jobs, options.jobs)?;
+    let comparison = expectations.compare(&outcomes, whole);
+    let row = report::Row::new(name, &outcomes, &comparison);
+    for failure in &comparison.regressions {
+        println!("FAIL {failure}");
+    }
+    for pass in &comparison.passes {
+        println!("PASS, though listed as failing: {pass}");
+    }
+    for gone in &comparison.gone {
+        println!("GONE, though listed as failing: {gone}");
+    }
+    if options.verbose {
+        for failure in &comparison.known {
+            println!("known {failure}");
+        }
+    }
+    util::say(&format!("{name}: {} files in {}", outcomes.len(), util::duration(begun.elapsed())));
+    if options.update {
+        expectations.update(&outcomes, checkout);
+        expectations.write()?;
+    } else {
+        verdict.regressions += comparison.regressions.len();
+        verdict.surprises += comparison.passes.len() + comparison.gone.len();
+        if whole && expectations.fewer(&outcomes, checkout) {
+            println!("FAIL {name}: fewer subtests ran than tests/wpt records for this checkout");
+            verdict.regressions += 1;
+        }
+    }
+    verdict.rows.push(row);
+    Ok(())
+}

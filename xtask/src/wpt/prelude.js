@@ -1,0 +1,61 @@
+// What a test finds around it that a page or a worker of a browser would have given: `self`, its own address, the data
+// files of the checkout that it asks for, and the means with which tests of other things read a Blob. Nothing here stands in for what the product should do itself.
+{
+  const { address, files } = JSON.parse(SETTINGS);
+  globalThis.self ??= globalThis;
+  globalThis.GLOBAL = { isWindow: () => false, isWorker: () => true, isShadowRealm: () => false };
+  const base = new URL(address);
+  if (!("location" in globalThis)) {
+    Object.defineProperty(globalThis, "location", { value: base, configurable: true, writable: true });
+  }
+
+  // A test that reads a file of the checkout gets it from here, whether or not the product can fetch.
+  if (Object.keys(files).length > 0) {
+    const fetch = globalThis.fetch;
+    globalThis.fetch = function (input, init) {
+      let path;
+      try { path = new URL(String(input), base).pathname; } catch { /* for the product to refuse */ }
+      if (path !== undefined && Object.hasOwn(files, path)) {
+        const text = files[path];
+        return Promise.resolve({ ok: true, status: 200, text: async () => text, json: async () => JSON.parse(text) });
+      }
+      if (fetch === undefined) return Promise.reject(new TypeError("there is no fetch here, and no file " + path));
+      return fetch.call(this, input, init);
+    };
+  }
+
+  // Tests of Blob read them by FileReader, which a server has not; those of FileReader are not run.
+  if (!base.pathname.includes("idlharness")) globalThis.FileReader ??= class extends EventTarget {
+    result = null;
+    #read(blob, method) {
+      blob[method]().then((result) => {
+        this.result = result;
+        const event = new Event("load");
+        this.onload?.(event);
+        this.dispatchEvent(event);
+        this.onloadend?.(event);
+      });
+    }
+    readAsText(blob) { this.#read(blob, "text"); }
+    readAsArrayBuffer(blob) { this.#read(blob, "arrayBuffer"); }
+  };
+
+  // A server has no address that relative URLs of requests could start from; the tests take theirs for granted.
+  const isRelative = (input) => {
+    if (typeof input === "object" && input !== null && !(input instanceof URL)) return false;
+    return !URL.canParse(input) && URL.canParse(input, base);
+  };
+  if (/\/fetch\/|\/xhr\//.test(base.pathname) && typeof Request === "function") {
+    globalThis.Request = new Proxy(Request, {
+      construct(target, args, newTarget) {
+        if (args.length > 0 && isRelative(args[0])) args = [new URL(args[0], base).href, ...args.slice(1)];
+        return Reflect.construct(target, args, newTarget === globalThis.Request ? target : newTarget);
+      },
+    });
+    Request.prototype.constructor = globalThis.Request;
+    const redirect = Response.redirect;
+    Response.redirect = function (url, ...rest) {
+      return redirect.call(Response, isRelative(url) ? new URL(url, base).href : url, ...rest);
+    };
+  }
+}
