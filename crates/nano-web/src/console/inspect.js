@@ -5,6 +5,7 @@
 // was never read calls Error.prepareStackTrace, if a tenant has set it.) Values of the platform are printed by
 // console/platform.js. Knows nothing of format specifiers and of where text goes.
 
+const { RangeError, hideObjectPrototype, uncurryThis } = internal.primordials;
 const {
   ArrayBufferPrototypeGetByteLength,
   ArrayIsArray,
@@ -49,6 +50,7 @@ const {
   SymbolToStringTag,
   TypedArrayPrototypeGetLength,
   TypedArrayPrototypeGetSymbolToStringTag,
+  TypedArrayPrototypeGetByteLength,
   Uint8Array,
   WeakMapPrototypeHas,
   WeakSetPrototypeHas,
@@ -191,7 +193,7 @@ class Context {
     this.currentDepth = 0;
   }
 }
-internal.primordials.hideObjectPrototype(Context);
+hideObjectPrototype(Context);
 
 function stylize(context, text, style) {
   return context.colors ? `\u001b[${styles[style]}m${text}\u001b[${style === "null" ? "22" : "39"}m` : text;
@@ -279,7 +281,7 @@ class Shape {
     this.array = false;
   }
 }
-internal.primordials.hideObjectPrototype(Shape);
+hideObjectPrototype(Shape);
 
 // "Name " or "Name(size) ", with what is unusual about the object's prototype and tag.
 function prefixOf(context, name, tag, fallback, size) {
@@ -337,7 +339,7 @@ function formatObject(context, value, depth) {
     }
   } catch (error) {
     // Too deep for the stack. (What is inside the object may then be half printed: none of it is shown.)
-    if (!(error instanceof internal.primordials.RangeError)) throw error;
+    if (!(error instanceof RangeError)) throw error;
     ArrayPrototypePop(context.seen);
     return stylize(context, `[${name ?? "Object"}: nested too deeply to print]`, "special");
   }
@@ -637,7 +639,7 @@ function formatArrayBuffer(context, value) {
   }
   const length = webidl.isArrayBuffer(value)
     ? ArrayBufferPrototypeGetByteLength(value)
-    : internal.primordials.SharedArrayBufferPrototypeGetByteLength(value);
+    : TypedArrayPrototypeGetByteLength(new Uint8Array(value));
   return [contents, `byteLength: ${formatPrimitive(context, length)}`];
 }
 
@@ -717,7 +719,7 @@ function isError(value) {
 
 // The engine may keep `stack` behind a getter of its own, which alone is called.
 const stackGetter = ReflectGetOwnPropertyDescriptor(new Error(), "stack")?.get;
-const getStack = stackGetter === undefined ? undefined : internal.primordials.uncurryThis(stackGetter);
+const getStack = stackGetter === undefined ? undefined : uncurryThis(stackGetter);
 
 function errorStack(error) {
   try {

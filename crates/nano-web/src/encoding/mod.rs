@@ -1,7 +1,8 @@
 //! Native functions of the Encoding standard, on `encoding_rs`, and of forgiving base64 (Infra standard, section 7).
 
 use crate::infra::{
-    Args, Error, Ret, Scope, buffer, fill_u32, latin1, ops, string, text, throw, uint8_array, utf16, with_bytes,
+    Args, Error, Ret, Scope, buffer, fill_u32, latin1, ops, string, text, throw, uint8_array, utf16,
+    with_bytes,
 };
 use encoding_rs::{CoderResult, Decoder, DecoderResult, Encoding};
 use std::ffi::c_void;
@@ -15,6 +16,11 @@ ops! {
     "decoderDecode" => decoder_decode,
     "base64Encode" => base64_encode,
     "base64Decode" => base64_decode,
+    "isSharedArrayBuffer" => is_shared_array_buffer,
+}
+
+fn is_shared_array_buffer(_: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    ret.set_bool(args.get(0).is_shared_array_buffer());
 }
 
 fn utf8_encode(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
@@ -105,7 +111,11 @@ struct StreamingDecoder {
 }
 
 fn fresh(encoding: &'static Encoding, ignore_bom: bool) -> Decoder {
-    if ignore_bom { encoding.new_decoder_without_bom_handling() } else { encoding.new_decoder_with_bom_removal() }
+    if ignore_bom {
+        encoding.new_decoder_without_bom_handling()
+    } else {
+        encoding.new_decoder_with_bom_removal()
+    }
 }
 
 unsafe extern "C" fn drop_decoder(data: *mut c_void, _: usize, _: *mut c_void) {
@@ -119,7 +129,8 @@ fn decoder_new(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let label = text(scope, args.get(0), &mut stack);
     let Some(encoding) = Encoding::for_label(label.as_bytes()) else { return };
     let (fatal, ignore_bom) = (args.get(1).is_true(), args.get(2).is_true());
-    let decoder = Box::new(StreamingDecoder { encoding, ignore_bom, fatal, decoder: fresh(encoding, ignore_bom) });
+    let decoder =
+        Box::new(StreamingDecoder { encoding, ignore_bom, fatal, decoder: fresh(encoding, ignore_bom) });
     // SAFETY: the pointer is valid for the struct's size until `drop_decoder` frees it.
     let store = unsafe {
         v8::ArrayBuffer::new_backing_store_from_ptr(
@@ -136,7 +147,9 @@ fn decoder_new(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
 /// error the decoder begins anew.
 fn decoder_decode(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let Ok(holder) = v8::Local::<v8::ArrayBuffer>::try_from(args.get(0)) else { return };
-    let Some(data) = holder.data().filter(|_| holder.byte_length() == size_of::<StreamingDecoder>()) else { return };
+    let Some(data) = holder.data().filter(|_| holder.byte_length() == size_of::<StreamingDecoder>()) else {
+        return;
+    };
     let flush = args.get(2).is_true();
     // SAFETY: only `decoder_new` makes the buffers that the platform's JavaScript passes here; `holder` keeps it alive, and
     // nothing else runs while it is borrowed.
@@ -148,8 +161,11 @@ fn decoder_decode(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
         let mut read = 0;
         loop {
             if this.fatal {
-                let (result, r, w) =
-                    this.decoder.decode_to_utf16_without_replacement(&bytes[read..], &mut units[written..], flush);
+                let (result, r, w) = this.decoder.decode_to_utf16_without_replacement(
+                    &bytes[read..],
+                    &mut units[written..],
+                    flush,
+                );
                 (read, written) = (read + r, written + w);
                 match result {
                     DecoderResult::InputEmpty => break,
@@ -157,7 +173,8 @@ fn decoder_decode(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
                     DecoderResult::Malformed(..) => return None,
                 }
             } else {
-                let (result, r, w, _) = this.decoder.decode_to_utf16(&bytes[read..], &mut units[written..], flush);
+                let (result, r, w, _) =
+                    this.decoder.decode_to_utf16(&bytes[read..], &mut units[written..], flush);
                 (read, written) = (read + r, written + w);
                 match result {
                     CoderResult::InputEmpty => break,

@@ -195,8 +195,7 @@ function cloneBody(body) {
     body.shared = clone.shared = true;
     return clone;
   }
-  // Without structured clone the branches share chunks, as those of ReadableStream's own tee() do.
-  const branches = internal.streams.readableStreamTee(bodyStream(body), internal.structuredClone !== undefined);
+  const branches = internal.streams.readableStreamTee(bodyStream(body));
   body.kind = STREAM;
   body.source = null;
   body.stream = branches[0];

@@ -6,6 +6,8 @@
 // called in the order in which the standard converts arguments, and throw at the moment it says.
 // Knows nothing of any particular interface.
 
+const { PromisePrototypeThen } = internal.primordials;
+const { Array, ObjectSetPrototypeOf, PromiseReject } = internal.primordials;
 const {
   ArrayBufferIsView,
   ArrayBufferPrototypeGetByteLength,
@@ -36,8 +38,6 @@ const {
   Set: SetConstructor,
   SetPrototypeAdd,
   SetPrototypeHas,
-  SharedArrayBufferPrototypeGetByteLength,
-  SharedArrayBufferPrototypeGetGrowable,
   ReflectApply,
   ReflectGetOwnPropertyDescriptor,
   ReflectOwnKeys,
@@ -52,7 +52,7 @@ const {
   TypedArrayPrototypeGetSymbolToStringTag,
 } = internal.primordials;
 
-const arrayValues = internal.primordials.Array.prototype[SymbolIterator];
+const arrayValues = Array.prototype[SymbolIterator];
 const ArrayIteratorPrototype = internal.primordials.ArrayIteratorPrototype;
 const arrayIteratorNext = ArrayIteratorPrototype.next;
 
@@ -256,14 +256,16 @@ function isArrayBuffer(V) {
   }
 }
 
+// V8 gives the global object SharedArrayBuffer only when a context is made of the snapshot: it is none of the primordials, and
+// the brand is asked for natively.
 function isSharedArrayBuffer(V) {
-  if (typeof V !== "object" || V === null || SharedArrayBufferPrototypeGetByteLength === undefined) return false;
-  try {
-    SharedArrayBufferPrototypeGetByteLength(V);
-    return true;
-  } catch {
-    return false;
-  }
+  return typeof V === "object" && V !== null && ops.isSharedArrayBuffer(V);
+}
+
+// Of a SharedArrayBuffer: whether it can grow. A tenant that patches the accessor fools nobody but itself: what reads such a
+// buffer takes its length natively.
+function isGrowable(V) {
+  return V.growable === true;
 }
 
 function isDataView(V) {
@@ -287,7 +289,7 @@ function checkBuffer(buffer, what, prefix, context, opts) {
     if (opts === undefined || !opts.allowShared) {
       throw makeException(TypeError, `${what} a SharedArrayBuffer, which is not allowed here.`, prefix, context);
     }
-    if (!opts.allowResizable && SharedArrayBufferPrototypeGetGrowable(buffer)) {
+    if (!opts.allowResizable && isGrowable(buffer)) {
       throw makeException(TypeError, `${what} a growable SharedArrayBuffer, which is not allowed here.`, prefix, context);
     }
     return;
@@ -307,7 +309,7 @@ converters.ArrayBuffer = (V, prefix, context, opts) => {
 
 converters.SharedArrayBuffer = (V, prefix, context, opts) => {
   if (!isSharedArrayBuffer(V)) throw makeException(TypeError, "is not a SharedArrayBuffer.", prefix, context);
-  if (!(opts !== undefined && opts.allowResizable) && SharedArrayBufferPrototypeGetGrowable(V)) {
+  if (!(opts !== undefined && opts.allowResizable) && isGrowable(V)) {
     throw makeException(TypeError, "is a growable SharedArrayBuffer, which is not allowed here.", prefix, context);
   }
   return V;
@@ -526,7 +528,6 @@ function createInterfaceConverter(name, isInstance) {
 // Promise<T>: a promise of the language for whatever was given.
 function createPromiseConverter(converter) {
   if (converter === undefined || converter === converters.any) return (V) => PromiseResolve(V);
-  const { PromisePrototypeThen } = internal.primordials;
   return (V, prefix, context, opts) =>
     PromisePrototypeThen(PromiseResolve(V), (value) => converter(value, prefix, context, opts));
 }
@@ -538,7 +539,7 @@ function invokeCallbackFunction(callback, args, thisArg, returnsPromise) {
   try {
     return PromiseResolve(ReflectApply(callback, thisArg, args));
   } catch (error) {
-    return internal.primordials.PromiseReject(error);
+    return PromiseReject(error);
   }
 }
 
@@ -621,7 +622,7 @@ function pairIterable(Class, name, getPairs) {
   }
   const iteratorPrototype = PairIterator.prototype;
   delete iteratorPrototype.constructor;
-  internal.primordials.ObjectSetPrototypeOf(iteratorPrototype, IteratorPrototype);
+  ObjectSetPrototypeOf(iteratorPrototype, IteratorPrototype);
   ObjectDefineProperty(iteratorPrototype, "next", { __proto__: null, enumerable: true });
   ObjectDefineProperty(iteratorPrototype, SymbolToStringTag, {
     __proto__: null, value: `${name} Iterator`, enumerable: false, configurable: true, writable: false,

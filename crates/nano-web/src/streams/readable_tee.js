@@ -1,6 +1,9 @@
 // Teeing. Streams section 4.9.1, ReadableStreamTee and its two algorithms. Branches are states; shells are the caller's.
 
 const {
+  ArrayBufferIsView,
+  DataViewPrototypeGetByteLength,
+  DataViewPrototypeGetByteOffset,
   PromisePrototypeThen,
   PromiseWithResolvers,
   Uint8Array,
@@ -11,6 +14,7 @@ const {
   ArrayBufferPrototypeSlice,
   hideObjectPrototype,
 } = internal.primordials;
+const { getViewBuffer, isArrayBuffer } = internal.webidl;
 const streams = internal.streams;
 const {
   AcquireReadableStreamBYOBReader,
@@ -32,6 +36,23 @@ const {
   createReadableStreamFromSource,
   resolved,
 } = streams;
+
+// What structured clone makes of a chunk. Bytes, which is what bodies are made of, need no serializer; of a view only what it
+// shows is copied. Other objects are shared as long as there is no structured clone.
+function cloneChunk(chunk) {
+  if (isUint8Array(chunk)) return CloneAsUint8Array(chunk);
+  if (isArrayBuffer(chunk)) return ArrayBufferPrototypeSlice(chunk, 0);
+  if (ArrayBufferIsView(chunk) && isArrayBuffer(getViewBuffer(chunk))) {
+    const name = TypedArrayPrototypeGetSymbolToStringTag(chunk);
+    const Constructor = internal.primordials[name ?? "DataView"];
+    if (Constructor !== undefined) {
+      const begin = name === undefined ? DataViewPrototypeGetByteOffset(chunk) : TypedArrayPrototypeGetByteOffset(chunk);
+      const length = name === undefined ? DataViewPrototypeGetByteLength(chunk) : TypedArrayPrototypeGetByteLength(chunk);
+      return new Constructor(ArrayBufferPrototypeSlice(getViewBuffer(chunk), begin, begin + length));
+    }
+  }
+  return internal.structuredClone === undefined ? chunk : internal.structuredClone(chunk);
+}
 
 // ReadableStreamTee: an array of two states
 function ReadableStreamTee(stream, cloneForBranch2) {
@@ -124,8 +145,7 @@ class DefaultTee extends Tee {
       let chunk2 = chunk;
       if (this.cloneForBranch2 && !this.canceled[1]) {
         try {
-          // Bytes, which is what bodies are made of, need no serializer.
-          chunk2 = isUint8Array(chunk) ? CloneAsUint8Array(chunk) : internal.structuredClone(chunk);
+          chunk2 = cloneChunk(chunk);
         } catch (e) {
           ReadableStreamDefaultControllerError(this.branches[0].controller, e);
           ReadableStreamDefaultControllerError(this.branches[1].controller, e);
