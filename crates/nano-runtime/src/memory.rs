@@ -8,16 +8,20 @@
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::ThreadId;
+use std::time::Duration;
 
 const MIB: usize = 1 << 20;
 
 /// The region that all isolates of a process share with compressed pointers.
 const CAGE_BYTES: usize = 4096 * MIB;
 
-/// What a single allocation can take beyond its isolate's limit before V8 asks again: its largest array or string.
-const LARGEST_ALLOCATION_BYTES: usize = 512 * MIB;
+/// What a single allocation can take: 2^27 numbers in an array, 2^29 characters of two bytes in a string. V8 asks once before an
+/// allocation for which there is no room, does not say for how much, and ends the process if it gets too little: so it is always
+/// given this much, for the time of that allocation.
+const LARGEST_ALLOCATION_BYTES: usize = 1024 * MIB;
 
 /// An isolate's heap may grow to this without asking. Small, so that the many small tenants of a process stay small; every
 /// step beyond asks [`HeapLimit`].
@@ -26,8 +30,8 @@ pub(crate) const HEAP_BASE_BYTES: usize = 32 * MIB;
 /// How far the limit moves when an isolate that may grow comes near it.
 const HEAP_STEP_BYTES: usize = 16 * MIB;
 
-/// Room for an isolate that is being terminated for its memory: the code that unwinds allocates a little still.
-const HEAP_UNWIND_BYTES: usize = 16 * MIB;
+/// How long a thread waits for another's grant to end before it takes one too.
+const GRANT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a new isolate is counted as until its first garbage collection.
 pub(crate) const ISOLATE_ESTIMATE_BYTES: usize = MIB;
@@ -39,9 +43,9 @@ static HEAP_LIMIT: AtomicUsize = AtomicUsize::new(default_process_limit());
 
 const fn default_process_limit() -> usize {
     if cfg!(feature = "pointer-compression") {
-        // What is left is for what happens between two collections: two of the largest allocations at once, the young
-        // generations of all isolates, and V8's own read-only and shared spaces.
-        CAGE_BYTES - 2 * LARGEST_ALLOCATION_BYTES - 512 * MIB
+        // What is left is for what happens between two collections: one of the largest allocations (`Grant` sees to it that it
+        // is one at a time), the young generations of all isolates, and V8's own read-only and shared spaces.
+        CAGE_BYTES - LARGEST_ALLOCATION_BYTES - 512 * MIB
     } else {
         usize::MAX
     }
@@ -67,12 +71,51 @@ pub(crate) fn has_room_for_isolate() -> bool {
     process_used() + ISOLATE_ESTIMATE_BYTES <= process_limit()
 }
 
+/// The right to allocate far beyond the limit, for one thread at a time: so the region of all isolates has room for it.
+struct Grants {
+    /// Who has it, and for how many of its isolates (one may be in a slice of another).
+    owner: Mutex<Option<(ThreadId, usize)>>,
+    free: Condvar,
+}
+
+static GRANTS: Grants = Grants { owner: Mutex::new(None), free: Condvar::new() };
+
+impl Grants {
+    fn take(&self) {
+        let me = std::thread::current().id();
+        let owner = self.owner.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.free.wait_timeout_while(owner, GRANT_PATIENCE, |owner| {
+            owner.is_some_and(|(thread, _)| thread != me)
+        });
+        let (mut owner, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        *owner = match *owner {
+            Some((thread, count)) if thread == me => Some((me, count + 1)),
+            // Free, or waited for in vain.
+            _ => Some((me, 1)),
+        };
+    }
+
+    fn give_back(&self) {
+        let me = std::thread::current().id();
+        let mut owner = self.owner.lock().unwrap_or_else(PoisonError::into_inner);
+        *owner = match *owner {
+            Some((thread, count)) if thread == me && count > 1 => Some((me, count - 1)),
+            Some((thread, _)) if thread == me => None,
+            // Another thread has taken it over.
+            other => other,
+        };
+        self.free.notify_one();
+    }
+}
+
 /// One isolate's part of the process's heap, and its own limit. V8's callbacks hold a pointer to it.
 pub(crate) struct HeapLimit {
     charged: Cell<usize>,
     /// The isolate's own limit, from its application.
     limit: Cell<usize>,
     terminated: Cell<bool>,
+    /// V8's limit is beyond the isolate's own until [`settle`](Self::settle).
+    granted: Cell<bool>,
     handle: v8::IsolateHandle,
 }
 
@@ -83,6 +126,7 @@ impl HeapLimit {
             charged: Cell::new(0),
             limit: Cell::new(HEAP_BASE_BYTES),
             terminated: Cell::new(false),
+            granted: Cell::new(false),
             handle: isolate.thread_safe_handle(),
         });
         this.charge(ISOLATE_ESTIMATE_BYTES);
@@ -121,17 +165,37 @@ impl HeapLimit {
         self.terminated.set(true);
         self.handle.terminate_execution();
     }
+
+    /// After V8 was granted room: the isolate is counted; it ends if it is beyond its limit, else the room is taken back.
+    pub(crate) fn settle(&self, isolate: &mut v8::Isolate) {
+        if !self.granted.get() {
+            return;
+        }
+        let bytes = isolate.get_heap_statistics().total_heap_size();
+        self.charge(bytes);
+        if self.terminated.get() || bytes > self.limit.get() || process_used() > process_limit() {
+            // The room stays: the code that unwinds allocates still.
+            return self.terminate();
+        }
+        self.granted.set(false);
+        GRANTS.give_back();
+        isolate.remove_near_heap_limit_callback(near_heap_limit, bytes + HEAP_STEP_BYTES);
+        isolate.add_near_heap_limit_callback(near_heap_limit, std::ptr::from_ref(self).cast_mut().cast::<c_void>());
+    }
 }
 
 impl Drop for HeapLimit {
     fn drop(&mut self) {
+        if self.granted.get() {
+            GRANTS.give_back();
+        }
         self.charge(0);
     }
 }
 
 unsafe extern "C" fn after_collection(
     isolate: v8::UnsafeRawIsolatePtr,
-    _: v8::GCType,
+    kind: v8::GCType,
     _: v8::GCCallbackFlags,
     data: *mut c_void,
 ) {
@@ -140,10 +204,16 @@ unsafe extern "C" fn after_collection(
     let this = unsafe { &*data.cast::<HeapLimit>() };
     // SAFETY: V8 hands over the isolate that it collects, which is alive for this call.
     let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr_unchecked(isolate) };
-    let bytes = isolate.get_heap_statistics().total_heap_size();
+    let statistics = isolate.get_heap_statistics();
+    let bytes = statistics.total_heap_size();
     this.charge(bytes);
     // Beyond the process's limit the isolate that has just grown gives way, unless it is one of the small ones.
     if bytes > HEAP_BASE_BYTES && process_used() > process_limit() {
+        this.terminate();
+    }
+    // WebAssembly's memories and resizable buffers do not come from `BufferMemory`. What is dead but not yet freed counts here,
+    // hence the factor.
+    if kind == v8::GCType::kGCTypeMarkSweepCompact && statistics.external_memory() > 2 * this.limit.get() {
         this.terminate();
     }
 }
@@ -151,12 +221,20 @@ unsafe extern "C" fn after_collection(
 unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, _: usize) -> usize {
     // SAFETY: as in `after_collection`.
     let this = unsafe { &*data.cast::<HeapLimit>() };
-    let next = current + HEAP_STEP_BYTES;
-    if !this.terminated.get() && next <= this.limit.get() && process_used() + HEAP_STEP_BYTES <= process_limit() {
-        return next;
+    if !this.granted.replace(true) {
+        GRANTS.take();
     }
-    this.terminate();
-    current + HEAP_UNWIND_BYTES
+    // Whether what is being allocated is within the limit is seen when it is there.
+    this.handle.request_interrupt(granted, data);
+    current + LARGEST_ALLOCATION_BYTES + HEAP_STEP_BYTES
+}
+
+unsafe extern "C" fn granted(isolate: v8::UnsafeRawIsolatePtr, data: *mut c_void) {
+    // SAFETY: as in `after_collection`.
+    let this = unsafe { &*data.cast::<HeapLimit>() };
+    // SAFETY: V8 hands over the isolate that it interrupts, which is alive for this call.
+    let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr_unchecked(isolate) };
+    this.settle(&mut isolate);
 }
 
 /// Counts the memory of an isolate's ArrayBuffers and bounds it. Shared by all buffers, which may outlive the isolate and be

@@ -348,6 +348,7 @@ impl Runtime {
             self.within(scope, realm, instance, work);
             // What came while JavaScript was on the stack.
             loop {
+                realm.heap.settle(scope);
                 if realm.heap.is_terminated() {
                     break;
                 }
