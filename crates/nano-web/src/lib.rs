@@ -82,4 +82,5 @@ files![
     "performance/observer.js",
     "crypto/crypto.js",
     "worker/dispatch.js",
+    "infra/seal.js",
 ];

@@ -154,7 +154,7 @@ impl State {
 }
 
 /// The state of the isolate that runs. `None` while the startup snapshot is made: there is none then.
-pub(crate) fn try_state<'a>(isolate: &'a v8::Isolate) -> Option<&'a State> {
+pub(crate) fn try_state(isolate: &v8::Isolate) -> Option<&State> {
     let pointer = isolate.get_data(STATE_SLOT).cast::<State>().cast_const();
     // SAFETY: the slot is written by `State::attach` alone, whose caller keeps the state alive while JavaScript runs in the
     // isolate; native functions run only then.

@@ -3,6 +3,7 @@
 // Methods are functions of their own, without a receiver, so `const { log } = console` works. Text goes to `ops.print`
 // with a level: 0 debug, 1 info, 2 warn, 3 error.
 
+const { Object } = internal.primordials;
 const {
   ArrayPrototypeJoin,
   ArrayPrototypePush,
@@ -428,7 +429,7 @@ const methods = {
 };
 
 // A namespace object's prototype is an empty object, for history's sake. section 1
-const console = ObjectCreate(ObjectCreate(internal.primordials.Object.prototype));
+const console = ObjectCreate(ObjectCreate(Object.prototype));
 const names = ReflectOwnKeys(methods);
 for (let i = 0; i < names.length; i++) {
   ObjectDefineProperty(console, names[i], {

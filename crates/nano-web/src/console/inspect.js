@@ -30,6 +30,7 @@ const {
   NumberPrototypeToString,
   NumberPrototypeValueOf,
   ObjectGetPrototypeOf,
+  ObjectHasOwn,
   ObjectIs,
   ObjectPrototypePropertyIsEnumerable,
   ObjectPrototypeToString,
@@ -659,7 +660,8 @@ function formatDataView(context, value, depth) {
 // Properties
 
 function formatDescriptor(context, descriptor, depth) {
-  if (descriptor.get === undefined && descriptor.set === undefined) return nested(context, descriptor.value, depth);
+  // Not by what is undefined: a descriptor inherits what a tenant has made of Object.prototype.
+  if (ObjectHasOwn(descriptor, "value")) return nested(context, descriptor.value, depth);
   const label = descriptor.get === undefined ? "[Setter]" : descriptor.set === undefined ? "[Getter]" : "[Getter/Setter]";
   return stylize(context, label, "special");
 }

@@ -1,5 +1,6 @@
 // Text layout for inspect(): quoting, columns, and whether an object fits on one line. Knows only strings.
 
+const { ReflectGetOwnPropertyDescriptor } = internal.primordials;
 const {
   ArrayPrototypeJoin,
   ArrayPrototypePush,
@@ -143,7 +144,6 @@ function groupEntries(output, context, value) {
 
 // Whether all items are numbers.
 function isNumeric(value) {
-  const { ReflectGetOwnPropertyDescriptor } = internal.primordials;
   const length = MathMin(value.length, 100);
   for (let i = 0; i < length; i++) {
     const item = ReflectGetOwnPropertyDescriptor(value, `${i}`)?.value;

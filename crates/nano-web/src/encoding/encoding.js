@@ -3,8 +3,12 @@
 // The codecs themselves are native; this file holds the interfaces and the state that a decoder keeps between calls.
 // Knows nothing of streams.
 
+const { ArrayBufferIsView, TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteOffset, TypedArrayPrototypeGetSymbolToStringTag } = internal.primordials;
 const {
   ArrayBufferPrototypeSlice,
+  DataViewPrototypeGetBuffer,
+  DataViewPrototypeGetByteLength,
+  DataViewPrototypeGetByteOffset,
   RangeError,
   TypeError,
   TypedArrayPrototypeGetByteLength,
@@ -14,23 +18,22 @@ const {
 const webidl = internal.webidl;
 const { converters } = webidl;
 
-const isTypedArray = (view) => internal.primordials.TypedArrayPrototypeGetSymbolToStringTag(view) !== undefined;
+const isTypedArray = (view) => TypedArrayPrototypeGetSymbolToStringTag(view) !== undefined;
 
 // The bytes that a BufferSource holds now, as a Uint8Array on the same memory.
 function viewBytes(source) {
-  if (!internal.primordials.ArrayBufferIsView(source)) return new Uint8Array(source);
-  const { primordials } = internal;
+  if (!ArrayBufferIsView(source)) return new Uint8Array(source);
   if (isTypedArray(source)) {
     return new Uint8Array(
-      primordials.TypedArrayPrototypeGetBuffer(source),
-      primordials.TypedArrayPrototypeGetByteOffset(source),
+      TypedArrayPrototypeGetBuffer(source),
+      TypedArrayPrototypeGetByteOffset(source),
       TypedArrayPrototypeGetByteLength(source),
     );
   }
   return new Uint8Array(
-    primordials.DataViewPrototypeGetBuffer(source),
-    primordials.DataViewPrototypeGetByteOffset(source),
-    primordials.DataViewPrototypeGetByteLength(source),
+    DataViewPrototypeGetBuffer(source),
+    DataViewPrototypeGetByteOffset(source),
+    DataViewPrototypeGetByteLength(source),
   );
 }
 
@@ -39,9 +42,9 @@ function copyBytes(source) {
   const view = viewBytes(source);
   return new Uint8Array(
     ArrayBufferPrototypeSlice(
-      internal.primordials.TypedArrayPrototypeGetBuffer(view),
-      internal.primordials.TypedArrayPrototypeGetByteOffset(view),
-      internal.primordials.TypedArrayPrototypeGetByteOffset(view) + TypedArrayPrototypeGetByteLength(view),
+      TypedArrayPrototypeGetBuffer(view),
+      TypedArrayPrototypeGetByteOffset(view),
+      TypedArrayPrototypeGetByteOffset(view) + TypedArrayPrototypeGetByteLength(view),
     ),
   );
 }

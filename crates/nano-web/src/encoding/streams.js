@@ -1,5 +1,6 @@
 // TextEncoderStream and TextDecoderStream (Encoding Standard section 7.5-section 7.6): the codecs as transform streams.
 
+const { ObjectGetOwnPropertyDescriptors, Uint8Array, uncurryThis } = internal.primordials;
 const {
   StringPrototypeCharCodeAt,
   StringPrototypeSlice,
@@ -13,10 +14,10 @@ const TransformStream = internal.streams.TransformStream;
 const {
   readable: { get: getReadable },
   writable: { get: getWritable },
-} = internal.primordials.ObjectGetOwnPropertyDescriptors(TransformStream.prototype);
-const transformReadable = internal.primordials.uncurryThis(getReadable);
-const transformWritable = internal.primordials.uncurryThis(getWritable);
-const enqueue = internal.primordials.uncurryThis(internal.streams.TransformStreamDefaultController.prototype.enqueue);
+} = ObjectGetOwnPropertyDescriptors(TransformStream.prototype);
+const transformReadable = uncurryThis(getReadable);
+const transformWritable = uncurryThis(getWritable);
+const enqueue = uncurryThis(internal.streams.TransformStreamDefaultController.prototype.enqueue);
 
 const isHighSurrogate = (unit) => (unit & 0xfc00) === 0xd800;
 
@@ -49,7 +50,7 @@ class TextDecoderStream {
         decode(viewBytes(source), false, controller);
       },
       flush(controller) {
-        decode(new internal.primordials.Uint8Array(0), true, controller);
+        decode(new Uint8Array(0), true, controller);
         decoder = null;
       },
     });

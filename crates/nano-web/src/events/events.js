@@ -5,6 +5,7 @@
 // Knows nothing of abort signals beyond two functions that events/abort.js provides, and nothing of consoles or processes:
 // what becomes of an exception nobody handled is up to `internal.events.hooks`.
 
+const { ReflectGetOwnPropertyDescriptor, StringPrototypeSlice, uncurryThis } = internal.primordials;
 const {
   ArrayPrototypePush,
   FunctionPrototypeCall,
@@ -183,7 +184,7 @@ class Event {
     };
     isTrustedDescriptor = {
       __proto__: null,
-      get: internal.primordials.ReflectGetOwnPropertyDescriptor(holder, "isTrusted").get,
+      get: ReflectGetOwnPropertyDescriptor(holder, "isTrusted").get,
       set: undefined,
       enumerable: true,
       configurable: false,
@@ -222,7 +223,7 @@ class CustomEvent extends Event {
     this.#detail = detail;
   }
 }
-const initEvent = internal.primordials.uncurryThis(Event.prototype.initEvent);
+const initEvent = uncurryThis(Event.prototype.initEvent);
 const convertCustomEventInit = webidl.createDictionaryConverter("CustomEventInit", eventInitMembers, [
   { key: "detail", converter: converters.any, defaultValue: null },
 ]);
@@ -579,7 +580,7 @@ function invokeHandler(listener, event, currentTarget) {
     cancel(event);
   }
 }
-const cancel = internal.primordials.uncurryThis(Event.prototype.preventDefault);
+const cancel = uncurryThis(Event.prototype.preventDefault);
 const isErrorEvent = (event) => ObjectPrototypeIsPrototypeOf(ErrorEvent.prototype, event);
 
 function getHandler(target, name) {
@@ -613,7 +614,7 @@ function setHandler(target, name, type, value, kind) {
 // Defines an event handler IDL attribute such as "onabort" on `proto` (a prototype whose objects are EventTargets, or the
 // global object). `kind` is "error" for the global's onerror, which is called with five arguments.
 function defineEventHandler(proto, name, kind = "") {
-  const type = internal.primordials.StringPrototypeSlice(name, 2);
+  const type = StringPrototypeSlice(name, 2);
   const accessor = {
     get [name]() {
       return getHandler(thisTarget(this), name);
@@ -623,7 +624,7 @@ function defineEventHandler(proto, name, kind = "") {
       setHandler(target, name, type, isObject(value) ? value : null, kind);
     },
   };
-  const descriptor = internal.primordials.ReflectGetOwnPropertyDescriptor(accessor, name);
+  const descriptor = ReflectGetOwnPropertyDescriptor(accessor, name);
   ObjectDefineProperty(proto, name, {
     __proto__: null, get: descriptor.get, set: descriptor.set, enumerable: true, configurable: true,
   });

@@ -19,6 +19,12 @@ function trim(string) {
   return StringPrototypeSlice(string, start, end);
 }
 
+function trimEnd(string) {
+  let end = string.length;
+  while (end > 0 && isWhitespace(StringPrototypeCharCodeAt(string, end - 1))) end--;
+  return StringPrototypeSlice(string, 0, end);
+}
+
 // Whether each code unit is an HTTP quoted-string token code point.
 function isQuotedStringToken(string) {
   for (let i = 0; i < string.length; i++) {
@@ -57,7 +63,7 @@ function parseMimeType(input) {
   if (slash === -1) return null;
   const type = StringPrototypeSlice(input, 0, slash);
   let at = indexOrEnd(input, ";", slash);
-  const subtype = trim(StringPrototypeSlice(input, slash + 1, at));
+  const subtype = trimEnd(StringPrototypeSlice(input, slash + 1, at));
   if (!isToken(type) || !isToken(subtype)) return null;
   const parameters = [];
   while (at < input.length) {
@@ -78,7 +84,7 @@ function parseMimeType(input) {
       at = indexOrEnd(input, ";", quoted.at);
     } else {
       at = semicolon;
-      value = trim(StringPrototypeSlice(input, equals + 1, semicolon));
+      value = trimEnd(StringPrototypeSlice(input, equals + 1, semicolon));
       if (value === "") continue;
     }
     if (isToken(name) && isQuotedStringToken(value) && getParameter(parameters, name) === undefined) {

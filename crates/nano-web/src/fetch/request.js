@@ -4,6 +4,7 @@
 // signal are made when they are first read. What only matters to a browser (mode, credentials, cache, referrer, integrity,
 // keepalive) is validated and kept as data. Knows nothing of the network.
 
+const { StringPrototypeIndexOf } = internal.primordials;
 const {
   ObjectFreeze,
   StringPrototypeToUpperCase,
@@ -417,7 +418,7 @@ webidl.configureInterface(Request);
 
 // Whether a serialized URL can have credentials: a cheap test that few others pass.
 function mayHaveCredentials(url) {
-  return internal.primordials.StringPrototypeIndexOf(url, "@") !== -1;
+  return StringPrototypeIndexOf(url, "@") !== -1;
 }
 
 // The request that the native side received: `id` names it to `ops`, `head` is as incoming.js says.

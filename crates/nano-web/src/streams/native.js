@@ -7,6 +7,7 @@
 // of its own, which are then copied. Bytes returned belong to the stream.
 // An untouched stream can be taken apart again, so that the runtime moves the bytes without JavaScript.
 
+const { PromiseReject, TypedArrayPrototypeSet } = internal.primordials;
 const {
   MathMin,
   PromisePrototypeThen,
@@ -200,7 +201,7 @@ const NativeController = hideObjectPrototype(class NativeController {
       const result = this.source.pull(target);
       return result === null || isUint8Array(result) ? result : PromiseResolve(result);
     } catch (e) {
-      return internal.primordials.PromiseReject(e);
+      return PromiseReject(e);
     }
   }
 
@@ -283,8 +284,8 @@ function isUint8Array(value) {
 function concatenate(a, b) {
   const aLength = TypedArrayPrototypeGetByteLength(a);
   const joined = new Uint8Array(aLength + TypedArrayPrototypeGetByteLength(b));
-  internal.primordials.TypedArrayPrototypeSet(joined, a, 0);
-  internal.primordials.TypedArrayPrototypeSet(joined, b, aLength);
+  TypedArrayPrototypeSet(joined, a, 0);
+  TypedArrayPrototypeSet(joined, b, aLength);
   return joined;
 }
 

@@ -2,6 +2,7 @@
 
 const {
   ArrayBufferIsView,
+  DataView,
   DataViewPrototypeGetByteLength,
   DataViewPrototypeGetByteOffset,
   PromisePrototypeThen,
@@ -37,6 +38,17 @@ const {
   resolved,
 } = streams;
 
+// The classes of views by their tags; a DataView has none.
+const viewClasses = { __proto__: null };
+{
+  const { TypedArray, ReflectGetPrototypeOf, ReflectOwnKeys } = internal.primordials;
+  const names = ReflectOwnKeys(internal.primordials);
+  for (let i = 0; i < names.length; i++) {
+    const Class = internal.primordials[names[i]];
+    if (typeof Class === "function" && ReflectGetPrototypeOf(Class) === TypedArray) viewClasses[Class.name] = Class;
+  }
+}
+
 // What structured clone makes of a chunk. Bytes, which is what bodies are made of, need no serializer; of a view only what it
 // shows is copied. Other objects are shared as long as there is no structured clone.
 function cloneChunk(chunk) {
@@ -44,7 +56,7 @@ function cloneChunk(chunk) {
   if (isArrayBuffer(chunk)) return ArrayBufferPrototypeSlice(chunk, 0);
   if (ArrayBufferIsView(chunk) && isArrayBuffer(getViewBuffer(chunk))) {
     const name = TypedArrayPrototypeGetSymbolToStringTag(chunk);
-    const Constructor = internal.primordials[name ?? "DataView"];
+    const Constructor = name === undefined ? DataView : viewClasses[name];
     if (Constructor !== undefined) {
       const begin = name === undefined ? DataViewPrototypeGetByteOffset(chunk) : TypedArrayPrototypeGetByteOffset(chunk);
       const length = name === undefined ? DataViewPrototypeGetByteLength(chunk) : TypedArrayPrototypeGetByteLength(chunk);

@@ -1,8 +1,10 @@
 //! Native functions of the URL standard, on the `url` crate: parsing, setters, origins, and
 //! application/x-www-form-urlencoded.
 
+mod quirk;
+
 use crate::infra::{Args, Ret, Scope, buffer, fill_u32, ops, string, text};
-use url::{Url, quirks};
+use url::quirks;
 
 ops! {
     "urlParse" => parse,
@@ -19,15 +21,10 @@ const NONE: u32 = u32::MAX;
 fn parse(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let (mut input_stack, mut base_stack) = (buffer::<512>(), buffer::<512>());
     let input = text(scope, args.get(0), &mut input_stack);
-    let parsed = if args.get(1).is_string() {
-        let base = text(scope, args.get(1), &mut base_stack);
-        Url::parse(&base).and_then(|base| base.join(&input))
-    } else {
-        Url::parse(&input)
-    };
-    match parsed {
-        Ok(url) => give(scope, &url, args.get(2), &mut ret),
-        Err(_) => ret.set_null(),
+    let base = args.get(1).is_string().then(|| text(scope, args.get(1), &mut base_stack));
+    match quirk::parse(&input, base.as_deref()) {
+        Some(parsed) => give(scope, &parsed, args.get(2), &mut ret),
+        None => ret.set_null(),
     }
 }
 
@@ -37,39 +34,14 @@ fn set(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let href = text(scope, args.get(0), &mut href_stack);
     let which = args.get(1).uint32_value(scope).unwrap_or(0);
     let value = text(scope, args.get(2), &mut value_stack);
-    let Ok(mut url) = Url::parse(&href) else {
-        ret.set_null();
-        return;
-    };
-    let changed = match which {
-        0 => quirks::set_href(&mut url, &value).is_ok(),
-        1 => quirks::set_protocol(&mut url, &value).is_ok(),
-        2 => quirks::set_username(&mut url, &value).is_ok(),
-        3 => quirks::set_password(&mut url, &value).is_ok(),
-        4 => quirks::set_host(&mut url, &value).is_ok(),
-        5 => quirks::set_hostname(&mut url, &value).is_ok(),
-        6 => quirks::set_port(&mut url, &value).is_ok(),
-        7 => {
-            quirks::set_pathname(&mut url, &value);
-            true
-        }
-        8 => {
-            quirks::set_search(&mut url, &value);
-            true
-        }
-        _ => {
-            quirks::set_hash(&mut url, &value);
-            true
-        }
-    };
-    if changed {
-        give(scope, &url, args.get(3), &mut ret);
-    } else {
-        ret.set_null();
+    match quirk::set(&href, which, &value) {
+        Some(parsed) => give(scope, &parsed, args.get(3), &mut ret),
+        None => ret.set_null(),
     }
 }
 
-fn give(scope: &mut Scope<'_, '_>, url: &Url, out: v8::Local<'_, v8::Value>, ret: &mut Ret<'_>) {
+fn give(scope: &mut Scope<'_, '_>, parsed: &quirk::Parsed, out: v8::Local<'_, v8::Value>, ret: &mut Ret<'_>) {
+    let url = &parsed.url;
     let parts = quirks::internal_components(url);
     let authority = url.as_str()[parts.scheme_end as usize + 1..].starts_with("//") && url.has_authority();
     fill_u32(
@@ -86,7 +58,7 @@ fn give(scope: &mut Scope<'_, '_>, url: &Url, out: v8::Local<'_, v8::Value>, ret
             u32::from(authority),
         ],
     );
-    if let Some(href) = string(scope, url.as_str()) {
+    if let Some(href) = string(scope, &parsed.show(url.as_str())) {
         ret.set(href.into());
     }
 }
@@ -94,8 +66,7 @@ fn give(scope: &mut Scope<'_, '_>, url: &Url, out: v8::Local<'_, v8::Value>, ret
 fn origin(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let mut stack = buffer::<512>();
     let href = text(scope, args.get(0), &mut stack);
-    let origin = Url::parse(&href).map_or_else(|_| "null".into(), |url| quirks::origin(&url));
-    if let Some(origin) = string(scope, &origin) {
+    if let Some(origin) = string(scope, &quirk::origin(&href)) {
         ret.set(origin.into());
     }
 }
@@ -119,7 +90,8 @@ fn form_encode(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let mut serializer = url::form_urlencoded::Serializer::new(String::new());
     let (mut name_stack, mut value_stack) = (buffer::<256>(), buffer::<256>());
     for index in (0..flat.length() / 2).map(|pair| pair * 2) {
-        let (Some(name), Some(value)) = (flat.get_index(scope, index), flat.get_index(scope, index + 1)) else {
+        let (Some(name), Some(value)) = (flat.get_index(scope, index), flat.get_index(scope, index + 1))
+        else {
             return;
         };
         let name = text(scope, name, &mut name_stack);

@@ -3,6 +3,7 @@
 // Parsing and serializing are here, in JavaScript: most queries need no decoding, and those never leave the engine. Knows of
 // URL only a function that it calls with the new query after a change.
 
+const { TypedArrayPrototypeGetLength } = internal.primordials;
 const {
   Array,
   ArrayPrototypePush,
@@ -80,7 +81,7 @@ function hexValue(unit) {
 // For components whose escapes are not all well-formed UTF-8: percent-decode, then UTF-8 decode without BOM.
 function decodeMalformed(string) {
   const bytes = ops.utf8Encode(string);
-  const length = internal.primordials.TypedArrayPrototypeGetLength(bytes);
+  const length = TypedArrayPrototypeGetLength(bytes);
   const output = new Uint8Array(length);
   let written = 0;
   for (let i = 0; i < length; i++) {

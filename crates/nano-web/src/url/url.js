@@ -4,6 +4,7 @@
 // state-override parsing are native. `ops.urlSet(href, which, value, out)` takes `which` from the list below.
 // Knows of URLSearchParams only how to make one and how to replace its list; of blobs nothing (file/blob.js keeps their URLs).
 
+const { StringPrototypeIndexOf } = internal.primordials;
 const {
   StringPrototypeSlice,
   TypeError,
@@ -330,7 +331,7 @@ function includesCredentials(href) {
 
 // A serialized URL without its fragment.
 function withoutFragment(href) {
-  const at = internal.primordials.StringPrototypeIndexOf(href, "#");
+  const at = StringPrototypeIndexOf(href, "#");
   return at === -1 ? href : StringPrototypeSlice(href, 0, at);
 }
 

@@ -3,6 +3,7 @@
 // The native side calls what `internal.entry` holds (see ../entry.rs for when); responses go back through
 // `ops.respond...`. Knows nothing of sockets, and nothing of how a Request or Response keeps its parts.
 
+const { TypedArrayPrototypeGetSymbolToStringTag } = internal.primordials;
 const {
   Map, MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, JSONParse,
   PromisePrototypeThen, PromiseResolve, TypeError,
@@ -176,7 +177,7 @@ function send(id, response) {
 }
 
 function isBytes(body) {
-  return internal.primordials.TypedArrayPrototypeGetSymbolToStringTag(body) === "Uint8Array";
+  return TypedArrayPrototypeGetSymbolToStringTag(body) === "Uint8Array";
 }
 
 // Sends a body that is a stream: natively where the stream is a request's own body, else chunk by chunk.
