@@ -1,0 +1,639 @@
+//! The platform's JavaScript in V8, from a snapshot made here: each standard's tests (`js/*.js`) as they are and in an isolate
+//! whose tenant has replaced the language's built-ins, and the path of a request through [`entry`].
+//!
+//! The clock is the test's own: timers are due in their order as soon as nothing else is left to do.
+
+use nano_web::entry::{self, Entries};
+use nano_web::{
+    BodyLength, BodyRead, Exchange, ExchangeId, FailureCause, Host, Level, ResponseHead, State, Written,
+    snapshot,
+};
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::OnceLock;
+
+type Scope<'s, 'i> = v8::PinScope<'s, 'i>;
+
+#[derive(Default)]
+struct TestHost {
+    now: Cell<f64>,
+    timers: RefCell<Vec<(f64, u32, Option<f64>)>>,
+    last_timer: Cell<u32>,
+    printed: RefCell<Vec<String>>,
+}
+
+impl Host for TestHost {
+    fn performance_now(&self) -> f64 {
+        self.now.get()
+    }
+    fn time_origin(&self) -> f64 {
+        1_700_000_000_000.0
+    }
+    fn timer_start(&self, delay_ms: f64, repeat: bool) -> u32 {
+        let id = self.last_timer.get() + 1;
+        self.last_timer.set(id);
+        self.timers.borrow_mut().push((self.now.get() + delay_ms, id, repeat.then_some(delay_ms)));
+        id
+    }
+    fn timer_cancel(&self, id: u32) {
+        self.timers.borrow_mut().retain(|timer| timer.1 != id);
+    }
+    fn print(&self, level: Level, text: &str) {
+        self.printed.borrow_mut().push(format!("{level:?} {text}"));
+    }
+    fn colors(&self) -> bool {
+        false
+    }
+}
+
+impl TestHost {
+    /// The next timer that is due, if any; the clock goes on to it.
+    fn next_timer(&self) -> Option<u32> {
+        let mut timers = self.timers.borrow_mut();
+        let first =
+            timers.iter().enumerate().min_by(|(_, a), (_, b)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)))?.0;
+        let (at, id, every) = timers.remove(first);
+        self.now.set(self.now.get().max(at));
+        if let Some(every) = every {
+            timers.push((at + every, id, Some(every)));
+        }
+        Some(id)
+    }
+}
+
+thread_local! {
+    static HOST: RefCell<Rc<TestHost>> = RefCell::default();
+}
+
+/// What the isolate of a test is made of.
+struct World<'a> {
+    host: &'a TestHost,
+    state: &'a State,
+    entries: &'a Entries,
+}
+
+/// Calls `with` in a new isolate on a thread of its own.
+fn in_isolate<R: Send + 'static>(
+    with: impl FnOnce(&mut Scope<'_, '_>, &World<'_>) -> R + Send + 'static,
+) -> R {
+    static SNAPSHOT: OnceLock<Vec<u8>> = OnceLock::new();
+    let blob: &'static [u8] = SNAPSHOT.get_or_init(|| {
+        v8::V8::set_flags_from_string(snapshot::V8_FLAGS);
+        v8::V8::initialize_platform(v8::new_default_platform(1, false).make_shared());
+        v8::V8::initialize();
+        // As every isolate: on a thread that began after V8 was initialized.
+        let made = std::thread::Builder::new().stack_size(8 << 20).spawn(snapshot::create).expect("a thread");
+        made.join().expect("the platform does not panic").unwrap_or_else(|error| panic!("{error}"))
+    });
+    let body = move || {
+        let params = v8::CreateParams::default()
+            .snapshot_blob(v8::StartupData::from(blob))
+            .external_references(snapshot::external_references());
+        let mut isolate = v8::Isolate::new(params);
+        isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
+        isolate.set_promise_reject_callback(entry::promise_rejected);
+        let host = Rc::new(TestHost::default());
+        HOST.set(Rc::clone(&host));
+        let state = Box::new(State::new(Rc::clone(&host) as Rc<dyn Host>));
+        // SAFETY: the box outlives the isolate's JavaScript, all of which runs in this function.
+        unsafe { state.attach(&mut isolate) };
+        let result = {
+            v8::scope!(let scope, &mut isolate);
+            let context = v8::Context::new(scope, Default::default());
+            let scope = &mut v8::ContextScope::new(scope, context);
+            let entries = snapshot::entries(scope).expect("the snapshot's entry functions");
+            expose_printed(scope);
+            with(scope, &World { host: &host, state: &state, entries: &entries })
+        };
+        drop(isolate);
+        result
+    };
+    let thread = std::thread::Builder::new().stack_size(8 << 20).spawn(body).expect("a thread");
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// `printed()`: what was printed since the last call, as one text.
+fn expose_printed(scope: &mut Scope<'_, '_>) {
+    let function = v8::Function::new(
+        scope,
+        |scope: &mut Scope<'_, '_>, _: v8::FunctionCallbackArguments<'_>, mut ret: v8::ReturnValue<'_>| {
+            let text = HOST.with_borrow(|host| host.printed.take().join("\n"));
+            ret.set(v8::String::new(scope, &text).expect("a short text").into());
+        },
+    );
+    let name = v8::String::new(scope, "printed").expect("a short text");
+    let global = scope.get_current_context().global(scope);
+    global.set(scope, name.into(), function.expect("a function").into());
+}
+
+fn evaluate<'s>(
+    scope: &mut Scope<'s, '_>,
+    world: &World<'_>,
+    name: &str,
+    code: &str,
+) -> v8::Local<'s, v8::Value> {
+    v8::tc_scope!(let scope, scope);
+    let source = v8::String::new(scope, code).expect("a short text");
+    let resource = v8::String::new(scope, name).expect("a short text");
+    let origin =
+        v8::ScriptOrigin::new(scope, resource.into(), 0, 0, false, 0, None, false, false, false, None);
+    let value = v8::Script::compile(scope, source, Some(&origin)).and_then(|script| script.run(scope));
+    value.unwrap_or_else(|| {
+        let exception = scope.exception().expect("an exception");
+        scope.reset();
+        panic!("{name}: {}", world.entries.describe(scope, exception).unwrap_or_default())
+    })
+}
+
+/// Drains microtasks and fires timers until there are none, or `done` says so.
+fn turn(scope: &mut Scope<'_, '_>, world: &World<'_>, mut done: impl FnMut(&mut Scope<'_, '_>) -> bool) {
+    loop {
+        scope.perform_microtask_checkpoint();
+        world.entries.report_rejections(scope);
+        if done(scope) {
+            return;
+        }
+        let Some(timer) = world.host.next_timer() else { return };
+        v8::tc_scope!(let scope, scope);
+        world.entries.fire_timer(scope, timer);
+        if let Some(exception) = scope.exception() {
+            scope.reset();
+            world.entries.report(scope, exception);
+        }
+    }
+}
+
+const HARNESS: &str = include_str!("js/harness.js");
+const HOSTILE: &str = include_str!("js/hostile.js");
+
+/// Runs a file's tests, in an isolate where built-ins were replaced if `hostile`.
+fn run_file(name: &'static str, code: &'static str, hostile: bool) {
+    let report = in_isolate(move |scope, world| {
+        evaluate(scope, world, "harness.js", HARNESS);
+        if hostile {
+            evaluate(scope, world, "hostile.js", HOSTILE);
+        }
+        evaluate(scope, world, name, code);
+        let promise = evaluate(scope, world, "run", "run()");
+        let promise = v8::Local::<v8::Promise>::try_from(promise).expect("run() gives a promise");
+        turn(scope, world, |_| promise.state() != v8::PromiseState::Pending);
+        match promise.state() {
+            v8::PromiseState::Fulfilled => Ok(promise.result(scope).to_rust_string_lossy(scope)),
+            v8::PromiseState::Rejected => {
+                let reason = promise.result(scope);
+                Err(world.entries.describe(scope, reason).unwrap_or_default())
+            }
+            v8::PromiseState::Pending => Err("a test waits for what never comes".into()),
+        }
+    });
+    let report = report.unwrap_or_else(|error| panic!("{name}: {error}"));
+    let (count, failures) = report.split_once(",\"failures\":").expect("a report");
+    assert_eq!(failures, "[]}", "{name}:\n{}", failures.replace("\\n", "\n"));
+    assert_ne!(count, "{\"count\":0", "{name} has no tests");
+}
+
+macro_rules! files {
+    ($($name:ident),* $(,)?) => {
+        mod plain {
+            $(#[test]
+            fn $name() {
+                super::run_file(concat!(stringify!($name), ".js"), include_str!(concat!("js/", stringify!($name), ".js")), false);
+            })*
+        }
+        mod hostile {
+            $(#[test]
+            fn $name() {
+                super::run_file(concat!(stringify!($name), ".js"), include_str!(concat!("js/", stringify!($name), ".js")), true);
+            })*
+        }
+    };
+}
+files![infra, events, streams, encoding, url, file, fetch, console, timers, performance, crypto, worker];
+
+#[test]
+fn hostile_notices_what_the_platform_calls() {
+    let seen = in_isolate(|scope, world| {
+        evaluate(scope, world, "harness.js", HARNESS);
+        evaluate(scope, world, "hostile.js", HOSTILE);
+        evaluate(scope, world, "app.js", "[].push(1); [...[1]]; ({}).get;");
+        evaluate(
+            scope,
+            world,
+            "nano:mine.js",
+            "[2].map(String); Reflect.ownKeys({}.get ?? {}); for (const x of [1]) x;",
+        );
+        evaluate(scope, world, "trespasses", "trespasses().map((line) => line.split(' ')[0]).join()")
+            .to_rust_string_lossy(scope)
+    });
+    for name in [
+        "Array.prototype.map",
+        "Reflect.ownKeys",
+        "Object.prototype.get",
+        "ArrayIterator.prototype.next",
+    ] {
+        assert!(seen.split(',').any(|part| part == name), "{name} is not in {seen}");
+    }
+    assert!(!seen.contains("push"), "{seen}");
+}
+
+// ---- Requests ----
+
+/// A request, and what became of it.
+#[derive(Default)]
+struct TestExchange {
+    length: Option<u64>,
+    has_body: bool,
+    body: RefCell<VecDeque<Option<Vec<u8>>>>,
+    canceled: Cell<bool>,
+    /// Bytes that are taken before the client's window is full; each `writable` gives one more piece.
+    room: Cell<usize>,
+    gone: Cell<bool>,
+    answer: RefCell<Answer>,
+    waits: Cell<i32>,
+}
+
+#[derive(Default, Clone, Debug, PartialEq)]
+struct Answer {
+    status: u16,
+    reason: String,
+    headers: String,
+    body: Vec<u8>,
+    over: bool,
+    piped: bool,
+    failure: Option<String>,
+}
+
+impl TestExchange {
+    fn start(&self, head: &ResponseHead<'_>) {
+        let mut answer = self.answer.borrow_mut();
+        assert_eq!(answer.status, 0, "one response to a request");
+        answer.status = head.status;
+        answer.reason = head.status_text.into();
+        answer.headers = String::from_utf8_lossy(head.headers).into_owned();
+    }
+}
+
+impl Exchange for TestExchange {
+    fn body_length(&self) -> BodyLength {
+        match (self.has_body, self.length) {
+            (false, _) => BodyLength::None,
+            (true, None) => BodyLength::Unknown,
+            (true, Some(length)) => BodyLength::Known(length),
+        }
+    }
+    fn read_body(&self) -> BodyRead {
+        match self.body.borrow_mut().pop_front() {
+            None => BodyRead::End,
+            Some(None) => BodyRead::Pending,
+            Some(Some(bytes)) if bytes == b"broken" => BodyRead::Failed("it broke off".into()),
+            Some(Some(bytes)) => BodyRead::Bytes(bytes),
+        }
+    }
+    fn cancel_body(&self) {
+        self.canceled.set(true);
+    }
+    fn respond(&self, head: &ResponseHead<'_>, body: Option<&[u8]>) {
+        self.start(head);
+        let mut answer = self.answer.borrow_mut();
+        answer.body.extend_from_slice(body.unwrap_or_default());
+        answer.over = true;
+    }
+    fn respond_stream(&self, head: &ResponseHead<'_>) {
+        self.start(head);
+    }
+    fn respond_pipe(&self, head: &ResponseHead<'_>) {
+        self.start(head);
+        let mut answer = self.answer.borrow_mut();
+        answer.piped = true;
+        answer.over = true;
+    }
+    fn write(&self, bytes: &[u8]) -> Written {
+        if self.gone.get() {
+            return Written::Gone;
+        }
+        self.answer.borrow_mut().body.extend_from_slice(bytes);
+        self.room.set(self.room.get().saturating_sub(bytes.len()));
+        if self.room.get() == 0 { Written::Full } else { Written::Ready }
+    }
+    fn finish(&self) {
+        self.answer.borrow_mut().over = true;
+    }
+    fn fail(&self, cause: FailureCause, reason: &str) {
+        assert_eq!(cause, FailureCause::Exception);
+        let mut answer = self.answer.borrow_mut();
+        answer.failure = Some(reason.lines().next().unwrap_or_default().into());
+        answer.over = true;
+    }
+    fn wait_until(&self, change: i32) {
+        self.waits.set(self.waits.get() + change);
+    }
+    fn is_over(&self) -> bool {
+        self.answer.borrow().over && self.waits.get() == 0
+    }
+}
+
+/// As the runtime does it: calls the handler, drains microtasks, and sends what is there by then.
+fn request(
+    scope: &mut Scope<'_, '_>,
+    world: &World<'_>,
+    head: &str,
+    exchange: &Rc<TestExchange>,
+) -> ExchangeId {
+    let id = world.state.add_exchange(Rc::clone(exchange) as Rc<dyn Exchange>).expect("room for a request");
+    v8::tc_scope!(let scope, scope);
+    let bytes: Vec<u8> = head.chars().map(|c| c as u8).collect();
+    let head = v8::String::new_from_one_byte(scope, &bytes, v8::NewStringType::Normal).expect("a short text");
+    let Some(value) = world.entries.dispatch(scope, head, id) else {
+        let exception = scope.exception().expect("an exception");
+        scope.reset();
+        world.entries.fail(scope, id, exception);
+        return id;
+    };
+    scope.perform_microtask_checkpoint();
+    match v8::Local::<v8::Promise>::try_from(value) {
+        Err(_) => world.entries.complete(scope, id, value),
+        Ok(promise) => match promise.state() {
+            v8::PromiseState::Pending => world.entries.attach(scope, id, promise),
+            v8::PromiseState::Fulfilled => {
+                let response = promise.result(scope);
+                world.entries.complete(scope, id, response);
+            }
+            v8::PromiseState::Rejected => {
+                entry::handle_rejection(scope, promise);
+                let reason = promise.result(scope);
+                world.entries.fail(scope, id, reason);
+            }
+        },
+    }
+    id
+}
+
+fn start(scope: &mut Scope<'_, '_>, world: &World<'_>, handler: &str) {
+    let default = evaluate(scope, world, "app.js", &format!("({{ fetch: {handler} }})"));
+    let env = v8::String::new(scope, "{\"NAME\":\"value\"}").expect("a short text");
+    world.entries.start(scope, default, Some(env)).expect("it has a handler");
+}
+
+const HEAD: &str = "GET\nhttp://app.test/path?q=1\nhost:app.test\nx-a:1";
+
+/// Serves one request with an application of one function; nothing of it may be left afterwards.
+fn serve(handler: &'static str, exchange: fn() -> TestExchange) -> Answer {
+    let answer = |hostile: bool| {
+        in_isolate(move |scope, world| {
+            evaluate(scope, world, "harness.js", HARNESS);
+            if hostile {
+                evaluate(scope, world, "hostile.js", HOSTILE);
+            }
+            start(scope, world, handler);
+            let exchange = Rc::new(exchange());
+            if exchange.room.get() == 0 {
+                exchange.room.set(usize::MAX);
+            }
+            let head = if exchange.has_body { HEAD.replace("GET", "POST") } else { HEAD.to_string() };
+            let id = request(scope, world, &head, &exchange);
+            // Whatever waits for the client gets on whenever nothing else is left to do.
+            for _ in 0..100 {
+                turn(scope, world, |_| false);
+                if exchange.answer.borrow().piped {
+                    // It is over when the embedder has piped it to the end.
+                    world.state.remove_exchange(id);
+                }
+                if world.state.exchanges() == 0 {
+                    break;
+                }
+                entry::body_ready(scope, id);
+                entry::writable(scope, id, exchange.gone.get());
+            }
+            assert_eq!(
+                world.state.exchanges(),
+                0,
+                "the request is over and forgotten: {:?}",
+                exchange.answer.borrow()
+            );
+            let answer = exchange.answer.borrow().clone();
+            if hostile {
+                let seen = evaluate(scope, world, "trespasses", "trespasses().join('\\n')");
+                assert_eq!(seen.to_rust_string_lossy(scope), "", "called what a tenant may have replaced");
+            }
+            answer
+        })
+    };
+    let plain = answer(false);
+    assert_eq!(plain, answer(true), "the same where built-ins were replaced");
+    plain
+}
+
+fn text(answer: &Answer) -> String {
+    String::from_utf8_lossy(&answer.body).into_owned()
+}
+
+fn with_body(parts: &[Option<&str>]) -> TestExchange {
+    let body = parts.iter().map(|part| part.map(|text| text.as_bytes().to_vec())).collect();
+    TestExchange { has_body: true, body: RefCell::new(body), ..TestExchange::default() }
+}
+
+#[test]
+fn a_handler_answers() {
+    let answer = serve(
+        "(request, env, ctx) => new Response([request.method, request.url, request.headers.get('X-A'), env.NAME, \
+         typeof ctx.waitUntil, request.body].join(), { status: 201, statusText: 'Made', headers: { 'x-b': 'é' } })",
+        TestExchange::default,
+    );
+    assert_eq!(text(&answer), "GET,http://app.test/path?q=1,1,value,function,");
+    assert_eq!((answer.status, answer.reason.as_str()), (201, "Made"));
+    let mut headers: Vec<_> = answer.headers.split_terminator("\r\n").collect();
+    headers.sort_unstable();
+    assert_eq!(headers, ["content-type: text/plain;charset=UTF-8", "x-b: \u{fffd}"], "values are Latin-1");
+}
+
+#[test]
+fn promises_and_thenables_of_a_response_are_answers() {
+    for handler in [
+        "async () => new Response('yes')",
+        "async () => { await scheduler.wait(5); return new Response('yes'); }",
+        "() => ({ then(resolve) { resolve(new Response('yes')); } })",
+        "() => new Promise((resolve) => setTimeout(() => resolve(new Response('yes')), 1))",
+    ] {
+        let answer = serve(handler, TestExchange::default);
+        assert_eq!((answer.status, text(&answer).as_str()), (200, "yes"), "{handler}: {answer:?}");
+    }
+}
+
+#[test]
+fn what_goes_wrong_in_a_handler_fails_its_request() {
+    for (handler, reason) in [
+        ("() => { throw new Error('on purpose'); }", "Error: on purpose"),
+        ("async () => { throw new Error('on purpose'); }", "Error: on purpose"),
+        ("async () => { await scheduler.wait(1); throw new Error('on purpose'); }", "Error: on purpose"),
+        ("() => undefined", "TypeError: the handler returned no Response"),
+        ("() => ({ status: 200 })", "TypeError: the handler returned no Response"),
+        ("async () => 42", "TypeError: the handler returned no Response"),
+        ("() => ({ get then() { throw new Error('on purpose'); } })", "Error: on purpose"),
+        ("() => ({ then() { throw new Error('on purpose'); } })", "Error: on purpose"),
+        ("() => { throw undefined; }", "undefined"),
+        ("() => { throw { get stack() { throw 1; } }; }", "{ stack: [Getter] }"),
+    ] {
+        let answer = serve(handler, TestExchange::default);
+        assert_eq!(answer.failure.as_deref(), Some(reason), "{handler}");
+        assert_eq!(answer.status, 0, "{handler}");
+    }
+}
+
+#[test]
+fn bodies_are_read_as_they_come() {
+    let body = || with_body(&[Some("one "), None, Some("two "), None, None, Some("three")]);
+    for (handler, expected) in [
+        ("async (request) => new Response((await request.text()).toUpperCase())", "ONE TWO THREE"),
+        ("async (request) => new Response(String((await request.bytes()).length))", "13"),
+        (
+            "async (request) => { let n = 0; for await (const chunk of request.body) n += chunk.length; \
+             return new Response(String(n)); }",
+            "13",
+        ),
+        ("(request) => new Response(request.body.pipeThrough(new TransformStream()))", "one two three"),
+        (
+            "(request) => { const [a, b] = request.body.tee(); b.cancel(); return new Response(a); }",
+            "one two three",
+        ),
+        (
+            "async (request) => new Response(await request.clone().text() + await request.text())",
+            "one two threeone two three",
+        ),
+    ] {
+        let answer = serve(handler, body);
+        assert_eq!(text(&answer), expected, "{handler}: {answer:?}");
+    }
+    let empty = || TestExchange { has_body: true, length: Some(0), ..TestExchange::default() };
+    let answer =
+        serve("async (request) => new Response((request.body !== null) + await request.text() + '.')", empty);
+    assert_eq!(text(&answer), "true.");
+}
+
+#[test]
+fn a_body_that_is_passed_on_untouched_goes_past_javascript() {
+    let answer = serve("(request) => new Response(request.body)", || with_body(&[Some("one")]));
+    assert!(answer.piped, "{answer:?}");
+}
+
+#[test]
+fn a_body_that_breaks_off_is_an_error() {
+    let answer = serve(
+        "(request) => request.text().then(() => new Response('read'), (error) => new Response(`${error}`))",
+        || with_body(&[Some("one"), None, Some("broken")]),
+    );
+    assert_eq!(text(&answer), "TypeError: it broke off");
+}
+
+#[test]
+fn streams_are_sent_chunk_by_chunk() {
+    let stream = "() => { let n = 0; return new Response(new ReadableStream({ async pull(c) { \
+                  await scheduler.wait(1); n += 1; if (n > 3) c.close(); else c.enqueue(new TextEncoder().encode(`${n},`)); } })); }";
+    for room in [usize::MAX, 1] {
+        let exchange: fn() -> TestExchange = if room == 1 {
+            || TestExchange { room: Cell::new(1), ..TestExchange::default() }
+        } else {
+            TestExchange::default
+        };
+        assert_eq!(text(&serve(stream, exchange)), "1,2,3,");
+    }
+    let answer = serve(
+        "() => new Response(new ReadableStream({ pull(c) { c.error(new Error('on purpose')); } }))",
+        TestExchange::default,
+    );
+    assert_eq!(answer.failure.as_deref(), Some("Error: on purpose"));
+    let answer = serve(
+        "() => new Response(new ReadableStream({ start(c) { c.enqueue('a text'); } }))",
+        TestExchange::default,
+    );
+    assert_eq!(
+        answer.failure.as_deref(),
+        Some("TypeError: a response's body stream must yield Uint8Array chunks")
+    );
+}
+
+#[test]
+fn promises_keep_a_request_alive_after_its_answer() {
+    let answer = serve(
+        "(request, env, ctx) => { ctx.waitUntil(scheduler.wait(5)); ctx.waitUntil(Promise.reject(new Error('x'))); \
+         ctx.waitUntil(1); return new Response('now'); }",
+        TestExchange::default,
+    );
+    assert_eq!(text(&answer), "now");
+}
+
+#[test]
+fn a_client_that_goes_away_aborts_its_request_and_cancels_the_stream() {
+    let text = in_isolate(|scope, world| {
+        start(
+            scope,
+            world,
+            "(request) => { globalThis.seen = []; request.signal.onabort = () => seen.push(request.signal.reason.name); \
+             return new Response(new ReadableStream({ async pull(c) { await scheduler.wait(1); c.enqueue(new Uint8Array(1)); }, \
+             cancel(reason) { seen.push(`cancel ${reason.name}`); } })); }",
+        );
+        let exchange = Rc::new(TestExchange { room: Cell::new(2), ..TestExchange::default() });
+        let id = request(scope, world, HEAD, &exchange);
+        turn(scope, world, |_| false);
+        assert_eq!(exchange.answer.borrow().body.len(), 2, "the producer waits for room");
+        exchange.gone.set(true);
+        world.entries.abort(scope, id);
+        entry::writable(scope, id, true);
+        turn(scope, world, |_| false);
+        assert_eq!(world.state.exchanges(), 0);
+        evaluate(scope, world, "seen", "seen.join()").to_rust_string_lossy(scope)
+    });
+    assert_eq!(text, "AbortError,cancel AbortError");
+}
+
+#[test]
+fn applications_without_a_handler_say_so() {
+    let errors = in_isolate(|scope, world| {
+        ["undefined", "null", "42", "({})", "({ fetch: 1 })"].map(|default| {
+            let value = evaluate(scope, world, "app.js", default);
+            v8::tc_scope!(let scope, scope);
+            assert!(world.entries.start(scope, value, None).is_none(), "{default}");
+            let error = scope.exception().expect("an exception");
+            error.to_rust_string_lossy(scope)
+        })
+    });
+    for error in errors {
+        assert!(error.starts_with("TypeError: the application"), "{error}");
+    }
+}
+
+#[test]
+fn listeners_of_the_fetch_event_answer() {
+    let text = in_isolate(|scope, world| {
+        evaluate(
+            scope,
+            world,
+            "app.js",
+            "addEventListener('fetch', (event) => event.respondWith(new Response(event.type)));",
+        );
+        let none = v8::undefined(scope).into();
+        world.entries.start(scope, none, None).expect("it has a listener");
+        let exchange = Rc::new(TestExchange::default());
+        request(scope, world, HEAD, &exchange);
+        turn(scope, world, |_| false);
+        text(&exchange.answer.borrow())
+    });
+    assert_eq!(text, "fetch");
+}
+
+#[test]
+fn more_requests_than_fit_are_refused() {
+    in_isolate(|_, world| {
+        let exchange = Rc::new(TestExchange::default());
+        let add = || world.state.add_exchange(Rc::clone(&exchange) as Rc<dyn Exchange>);
+        let first = add().expect("room");
+        for _ in 1..nano_web::MAX_EXCHANGES {
+            assert!(add().is_some());
+        }
+        assert!(add().is_none());
+        assert!(world.state.remove_exchange(first).is_some());
+        let again = add().expect("room again");
+        assert_ne!(again, first, "ids are never used twice");
+        assert!(world.state.exchange(first).is_none());
+    });
+}

@@ -1,0 +1,112 @@
+// Encoding: TextEncoder, TextDecoder, their streams, and base64.
+
+const encode = (text) => [...new TextEncoder().encode(text)];
+const BOM = [0xef, 0xbb, 0xbf];
+
+for (const [text, expected] of [
+  ["", []],
+  ["a\0z", [97, 0, 122]],
+  ["é", [0xc3, 0xa9]],
+  ["€", [0xe2, 0x82, 0xac]],
+  ["😀", [0xf0, 0x9f, 0x98, 0x80]],
+  ["\ud83d", [0xef, 0xbf, 0xbd]],
+  ["\ude00\ud83d", [0xef, 0xbf, 0xbd, 0xef, 0xbf, 0xbd]],
+  ["\ufeff", BOM],
+]) test(`encode ${JSON.stringify(text)}`, () => assert.same(encode(text), expected));
+
+for (const [text, room, read, written] of [
+  ["abc", 2, 2, 2],
+  ["é", 1, 0, 0],
+  ["aé", 3, 2, 3],
+  ["😀", 3, 0, 0],
+  ["😀", 4, 2, 4],
+  ["\ud83d", 3, 1, 3],
+  ["a€", 3, 1, 1],
+  ["", 5, 0, 0],
+]) {
+  test(`encodeInto ${JSON.stringify(text)} into ${room}`, () => {
+    const buffer = new Uint8Array(room + 2).fill(1);
+    const result = new TextEncoder().encodeInto(text, buffer.subarray(1, room + 1));
+    assert.same(result, { read, written });
+    assert.is(buffer[0], 1);
+    assert.is(buffer[written + 1], 1, "nothing is written beyond");
+  });
+}
+
+for (const [given, expected] of [
+  [[], ""],
+  [[97, 98], "ab"],
+  [[...BOM, 97], "a"],
+  [[...BOM, ...BOM, 97], "\ufeffa"],
+  [[0xc3, 0xa9], "é"],
+  [[0xff], "\ufffd"],
+  [[0xe2, 0x82], "\ufffd"],
+  [[0xe2, 0x82, 97], "\ufffda"],
+  [[0xed, 0xa0, 0x80], "\ufffd\ufffd\ufffd"],
+  [[0xf0, 0x9f, 0x98, 0x80], "😀"],
+]) {
+  test(`decode ${given}`, () => {
+    const data = new Uint8Array(given);
+    assert.is(new TextDecoder().decode(data), expected);
+    assert.is(new TextDecoder().decode(data.buffer), expected);
+    assert.is(new TextDecoder().decode(new DataView(data.buffer)), expected);
+    // One byte at a time.
+    const decoder = new TextDecoder();
+    let text = "";
+    for (const byte of given) text += decoder.decode(bytes(byte), { stream: true });
+    assert.is(text + decoder.decode(), expected);
+  });
+}
+
+test("ignoreBOM keeps it", () => {
+  assert.is(new TextDecoder("utf-8", { ignoreBOM: true }).decode(new Uint8Array([...BOM, 97])), "\ufeffa");
+});
+
+test("fatal", () => {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  assert.throws(() => decoder.decode(bytes(0xff)), TypeError);
+  assert.throws(() => decoder.decode(bytes(0xe2, 0x82)), TypeError);
+  assert.is(decoder.decode(bytes(0xe2, 0x82), { stream: true }), "");
+  assert.is(decoder.decode(bytes(0xac)), "€");
+  assert.is(decoder.decode(bytes(97)), "a");
+  assert(decoder.fatal);
+});
+
+for (const [label, name, given, expected] of [
+  ["latin1", "windows-1252", [0xe9, 0x80], "é€"],
+  [" UTF8\n", "utf-8", [97], "a"],
+  ["utf-16le", "utf-16le", [0x3d, 0xd8, 0x00, 0xde], "😀"],
+  ["utf-16be", "utf-16be", [0x20, 0xac], "€"],
+  ["shift_jis", "shift_jis", [0x82, 0xa0], "あ"],
+  ["gbk", "gbk", [0xc4, 0xe3], "你"],
+]) {
+  test(`label ${label}`, () => {
+    const decoder = new TextDecoder(label);
+    assert.is(decoder.encoding, name);
+    assert.is(decoder.decode(new Uint8Array(given)), expected);
+  });
+}
+
+test("labels that are none", () => {
+  for (const label of ["", "utf-7", "replacement", "utf-8\0"]) assert.throws(() => new TextDecoder(label), RangeError);
+});
+
+test("streams of text", async () => {
+  const [first, second] = [bytes(0xe2, 0x82), bytes(0xac, 97)];
+  assert.is((await collect(streamOf(first, second).pipeThrough(new TextDecoderStream()))).join(""), "€a");
+  const encoded = await collect(streamOf("\ud83d", "\ude00").pipeThrough(new TextEncoderStream()));
+  assert.same(encoded.flatMap((chunk) => [...chunk]), [0xf0, 0x9f, 0x98, 0x80]);
+});
+
+for (const [text, encoded] of [["", ""], ["a", "YQ=="], ["ab", "YWI="], ["abc", "YWJj"], ["\xff\0", "/wA="]]) {
+  test(`base64 ${encoded}`, () => {
+    assert.is(btoa(text), encoded);
+    assert.is(atob(encoded), text);
+  });
+}
+test("base64 is forgiving, to a point", () => {
+  assert.is(atob(" Y\tQ\n"), "a");
+  assert.is(atob("YR=="), "a");
+  for (const text of ["Y", "YQ=", "YQ==="," =", "Y_Q=", "ü"]) assert.throws(() => atob(text), "InvalidCharacterError");
+  assert.throws(() => btoa("\u0100"), "InvalidCharacterError");
+});

@@ -1,0 +1,165 @@
+// Events, event targets, abort.
+
+test("listeners are called in order, once each", () => {
+  const target = new EventTarget();
+  const seen = [];
+  const listener = (event) => seen.push(`a${event.type}`);
+  target.addEventListener("x", listener);
+  target.addEventListener("x", listener);
+  target.addEventListener("x", { handleEvent: () => seen.push("object") });
+  target.addEventListener("x", () => seen.push("once"), { once: true });
+  target.addEventListener("x", () => seen.push("capture"), true);
+  target.dispatchEvent(new Event("x"));
+  target.removeEventListener("x", listener);
+  target.dispatchEvent(new Event("x"));
+  assert.same(seen, ["capture", "ax", "object", "once", "capture", "object"]);
+});
+
+test("what a listener adds waits, what it removes is skipped", () => {
+  const target = new EventTarget();
+  const seen = [];
+  const removed = () => seen.push("removed");
+  target.addEventListener("x", () => {
+    seen.push("first");
+    target.removeEventListener("x", removed);
+    target.addEventListener("x", () => seen.push("added"));
+  });
+  target.addEventListener("x", removed);
+  target.dispatchEvent(new Event("x"));
+  assert.same(seen, ["first"]);
+});
+
+test("canceling", () => {
+  const target = new EventTarget();
+  target.addEventListener("x", (event) => event.preventDefault());
+  assert.is(target.dispatchEvent(new Event("x", { cancelable: true })), false);
+  assert.is(target.dispatchEvent(new Event("x")), true);
+  target.addEventListener("y", (event) => event.preventDefault(), { passive: true });
+  assert.is(target.dispatchEvent(new Event("y", { cancelable: true })), true);
+});
+
+test("propagation stops at once", () => {
+  const target = new EventTarget();
+  const seen = [];
+  target.addEventListener("x", (event) => {
+    seen.push(1);
+    event.stopImmediatePropagation();
+  });
+  target.addEventListener("x", () => seen.push(2));
+  target.dispatchEvent(new Event("x"));
+  assert.same(seen, [1]);
+});
+
+test("an event is dispatched once at a time", () => {
+  const target = new EventTarget();
+  const event = new Event("x");
+  let error;
+  target.addEventListener("x", () => {
+    try {
+      target.dispatchEvent(event);
+    } catch (thrown) {
+      error = thrown;
+    }
+  });
+  target.dispatchEvent(event);
+  assert.is(error.name, "InvalidStateError");
+  assert.is(event.eventPhase, Event.NONE);
+  assert.is(event.target, target);
+  assert.is(event.currentTarget, null);
+});
+
+test("a listener that throws is reported and stops nobody", () => {
+  printed();
+  const target = new EventTarget();
+  let called = false;
+  target.addEventListener("x", () => {
+    throw new Error("on purpose");
+  });
+  target.addEventListener("x", () => (called = true));
+  target.dispatchEvent(new Event("x"));
+  assert(called);
+  assert(printed().startsWith("Error Uncaught Error: on purpose"));
+});
+
+test("the global's error listeners see what nobody caught", () => {
+  let seen;
+  addEventListener("error", (event) => {
+    seen = event.error.message;
+    event.preventDefault();
+  }, { once: true });
+  reportError(new Error("reported"));
+  assert.is(seen, "reported");
+  assert.is(printed(), "");
+});
+
+test("rejections that nobody handles", async () => {
+  let seen;
+  addEventListener("unhandledrejection", (event) => {
+    seen = [event.reason, event.promise instanceof Promise];
+    event.preventDefault();
+  }, { once: true });
+  Promise.reject("why");
+  await scheduler.wait(1);
+  assert.same(seen, ["why", true]);
+  assert.is(printed(), "");
+  Promise.reject(new Error("printed"));
+  await scheduler.wait(1);
+  assert(printed().startsWith("Error Uncaught (in promise) Error: printed"));
+});
+
+test("subclasses and custom events", () => {
+  class Mine extends EventTarget {
+    #secret = 7;
+    get secret() {
+      return this.#secret;
+    }
+  }
+  const mine = new Mine();
+  let detail;
+  mine.addEventListener("x", (event) => (detail = event.detail + event.target.secret));
+  mine.dispatchEvent(new CustomEvent("x", { detail: 1 }));
+  assert.is(detail, 8);
+});
+
+test("AbortController", () => {
+  const controller = new AbortController();
+  const seen = [];
+  controller.signal.onabort = (event) => seen.push(event.type, event.isTrusted);
+  assert.is(controller.signal.aborted, false);
+  controller.signal.throwIfAborted();
+  controller.abort("why");
+  controller.abort("again");
+  assert.same(seen, ["abort", true]);
+  assert.is(controller.signal.reason, "why");
+  try {
+    controller.signal.throwIfAborted();
+  } catch (error) {
+    seen.push(error);
+  }
+  assert.is(seen[2], "why");
+  assert.is(AbortSignal.abort().reason.name, "AbortError");
+});
+
+test("AbortSignal.any and timeout", async () => {
+  const controller = new AbortController();
+  const any = AbortSignal.any([controller.signal, AbortSignal.timeout(10)]);
+  await scheduler.wait(5);
+  assert.is(any.aborted, false);
+  await scheduler.wait(10);
+  assert.is(any.aborted, true);
+  assert.is(any.reason.name, "TimeoutError");
+  const other = AbortSignal.any([controller.signal]);
+  controller.abort();
+  assert.is(other.reason, controller.signal.reason);
+});
+
+test("a signal removes listeners", () => {
+  const controller = new AbortController();
+  const target = new EventTarget();
+  let calls = 0;
+  target.addEventListener("x", () => (calls += 1), { signal: controller.signal });
+  target.dispatchEvent(new Event("x"));
+  controller.abort();
+  target.dispatchEvent(new Event("x"));
+  assert.is(calls, 1);
+});

@@ -1,0 +1,132 @@
+// Headers, Request, Response and their bodies.
+
+test("Headers", () => {
+  const headers = new Headers([["B", "2"], ["a", " 1\t"], ["b", "3"], ["Set-Cookie", "x=1"], ["set-cookie", "y=2"]]);
+  assert.same([...headers], [["a", "1"], ["b", "2, 3"], ["set-cookie", "x=1"], ["set-cookie", "y=2"]]);
+  assert.same([headers.get("B"), headers.get("none"), headers.has("A")], ["2, 3", null, true]);
+  assert.same(headers.getSetCookie(), ["x=1", "y=2"]);
+  headers.set("b", "4");
+  headers.delete("a");
+  headers.append("c", "");
+  assert.same([...headers.keys()], ["b", "c", "set-cookie", "set-cookie"]);
+  assert.is(new Headers(headers).get("b"), "4");
+});
+
+for (const [name, value] of [["", "x"], ["a b", "x"], ["a:", "x"], ["ü", "x"], ["a", "x\ny"], ["a", "x\0"], ["a", "x\ry"]]) {
+  test(`refused header ${JSON.stringify([name, value])}`, () => {
+    assert.throws(() => new Headers([[name, value]]), TypeError);
+    assert.throws(() => new Headers().append(name, value), TypeError);
+    assert.throws(() => new Headers().set(name, value), TypeError);
+  });
+}
+
+test("Response", async () => {
+  const response = new Response("text", { status: 201, statusText: "Made", headers: { "X-A": "1" } });
+  assert.same(
+    [response.status, response.statusText, response.ok, response.type, response.url, response.redirected, response.bodyUsed],
+    [201, "Made", true, "default", "", false, false],
+  );
+  assert.same([...response.headers], [["content-type", "text/plain;charset=UTF-8"], ["x-a", "1"]]);
+  assert.is(await response.text(), "text");
+  assert(response.bodyUsed);
+  await assert.rejects(response.text(), TypeError);
+  assert.throws(() => response.clone(), TypeError);
+});
+
+for (const [run, error] of [
+  [() => new Response("", { status: 199 }), RangeError],
+  [() => new Response("", { status: 600 }), RangeError],
+  [() => new Response("x", { status: 204 }), TypeError],
+  [() => new Response("", { statusText: "a\nb" }), TypeError],
+  [() => Response.redirect("http://a/", 200), RangeError],
+  [() => Response.redirect("no url"), TypeError],
+  [() => Response.json(undefined), TypeError],
+  [() => Response.error().headers.set("a", "b"), TypeError],
+  [() => new Request("relative"), TypeError],
+  [() => new Request("http://user@h/"), TypeError],
+  [() => new Request("http://h/", { method: "bad method" }), TypeError],
+  [() => new Request("http://h/", { method: "TRACE" }), TypeError],
+  [() => new Request("http://h/", { body: "x" }), TypeError],
+  [() => new Request("http://h/", { method: "POST", body: new ReadableStream() }), TypeError],
+]) test(`refused: ${run}`, () => assert.throws(run, error));
+
+test("Response.json and redirect", async () => {
+  const json = Response.json({ a: [1] }, { status: 202 });
+  assert.same([json.status, json.headers.get("content-type"), await json.json()], [202, "application/json", { a: [1] }]);
+  const redirect = Response.redirect("http://h/a b");
+  assert.same([redirect.status, redirect.headers.get("location")], [302, "http://h/a%20b"]);
+});
+
+for (const [name, body, type, text] of [
+  ["text", () => "ü", "text/plain;charset=UTF-8", "ü"],
+  ["parameters", () => new URLSearchParams({ a: "ü" }), "application/x-www-form-urlencoded;charset=UTF-8", "a=%C3%BC"],
+  ["bytes", () => bytes(97, 98), null, "ab"],
+  ["a buffer", () => bytes(97).buffer, null, "a"],
+  ["a view", () => new DataView(bytes(97, 98).buffer, 1), null, "b"],
+  ["a Blob", () => new Blob(["x"], { type: "a/b" }), "a/b", "x"],
+  ["a stream", () => streamOf(bytes(97), bytes(98)), null, "ab"],
+  ["a number", () => 12, "text/plain;charset=UTF-8", "12"],
+  ["nothing", () => null, null, ""],
+]) {
+  test(`body of ${name}`, async () => {
+    const response = new Response(body());
+    assert.is(response.headers.get("content-type"), type);
+    assert.is(await response.clone().text(), text);
+    assert.is(new TextDecoder().decode(await new Response(body()).arrayBuffer()), text);
+    assert.is(new TextDecoder().decode(await new Response(body()).bytes()), text);
+    assert.is(await (await new Response(body()).blob()).text(), text);
+    assert.is(await response.text(), text);
+  });
+}
+
+test("a body is a stream of bytes", async () => {
+  const response = new Response("text");
+  const { body } = response;
+  assert.is(body, response.body);
+  const reader = body.getReader({ mode: "byob" });
+  await assert.rejects(response.text(), TypeError);
+  assert.is((await reader.read(new Uint8Array(2))).value.length, 2);
+  assert(response.bodyUsed);
+});
+
+test("a clone of a stream of views has views of its own", async () => {
+  for (const view of [new Float32Array([1.5, 2]).subarray(1), new DataView(bytes(1, 2, 3).buffer, 1, 1), new BigInt64Array(1)]) {
+    const [first, second] = [new Response(streamOf(view))].flatMap((response) => [response.clone(), response]);
+    const [[copy], [original]] = [await collect(first.body), await collect(second.body)];
+    assert.is(copy.constructor, original.constructor);
+    assert.is(copy.byteLength, view.byteLength);
+    assert(copy.buffer !== original.buffer);
+  }
+});
+
+test("JSON with a byte order mark, and JSON that is none", async () => {
+  assert.same(await new Response("\ufeff[1]").json(), [1]);
+  await assert.rejects(new Response("{").json(), SyntaxError);
+});
+
+test("bodies break where their stream breaks", async () => {
+  const failing = () => new ReadableStream({ pull: (controller) => controller.error(new RangeError("on purpose")) });
+  await assert.rejects(new Response(failing()).text(), RangeError);
+  await assert.rejects(new Response(streamOf("no bytes")).text(), TypeError);
+});
+
+test("Request", async () => {
+  const request = new Request("http://H/a/../b#f", { method: "post", body: "x", headers: { "X-A": "1" }, signal: AbortSignal.abort("why") });
+  assert.same([request.method, request.url, request.headers.get("content-type"), request.signal.aborted, request.signal.reason], [
+    "POST", "http://h/b#f", "text/plain;charset=UTF-8", true, "why",
+  ]);
+  const copy = new Request(request, { headers: { "x-b": "2" } });
+  assert.same([copy.method, copy.headers.get("x-a"), copy.headers.get("x-b"), await copy.text(), request.bodyUsed], ["POST", null, "2", "x", true]);
+  assert.throws(() => new Request(request), TypeError);
+  assert.is(new Request("http://h/", { method: "patch" }).method, "patch");
+  assert.same([request.redirect, request.mode, request.credentials, request.cache, request.destination], ["follow", "cors", "same-origin", "default", ""]);
+});
+
+test("clones follow the original's signal and have the same body", async () => {
+  const controller = new AbortController();
+  const request = new Request("http://h/", { method: "PUT", body: streamOf(bytes(97)), duplex: "half", signal: controller.signal });
+  const copy = request.clone();
+  controller.abort();
+  assert(copy.signal.aborted);
+  assert.same([await copy.text(), await request.text()], ["a", "a"]);
+});

@@ -1,0 +1,58 @@
+// Blob, File and FormData.
+
+test("Blob", async () => {
+  const blob = new Blob(["one", bytes(32), new Blob(["two"]), bytes(33).buffer], { type: "Text/Plain" });
+  assert.same([blob.size, blob.type, await blob.text()], [8, "text/plain", "one two!"]);
+  assert.is(await blob.slice(4, -1).text(), "two");
+  assert.is(blob.slice(0, 1, "a/b").type, "a/b");
+  assert.is((await blob.arrayBuffer()).byteLength, 8);
+  assert.is((await blob.bytes())[0], 111);
+  assert.is((await collect(blob.stream())).map((chunk) => new TextDecoder().decode(chunk)).join(""), "one two!");
+  assert.is(new Blob([], { type: "\u00ff" }).type, "");
+  assert.is(await new Blob(["a\r\nb\n"], { endings: "native" }).text(), "a\nb\n");
+});
+
+test("a Blob keeps the bytes it was given", async () => {
+  const data = bytes(97, 98);
+  const blob = new Blob([data]);
+  data[0] = 120;
+  assert.is(await blob.text(), "ab");
+});
+
+test("File", async () => {
+  const file = new File(["x"], "name.txt", { type: "text/x", lastModified: 5 });
+  assert.same([file.name, file.type, file.size, file.lastModified, file instanceof Blob], ["name.txt", "text/x", 1, 5, true]);
+  assert.throws(() => new File(["x"]), TypeError);
+});
+
+test("FormData", () => {
+  const form = new FormData();
+  form.append("a", "1");
+  form.append("a", "2");
+  form.append("f", new Blob(["x"], { type: "text/x" }), "file.txt");
+  assert.same(form.getAll("a"), ["1", "2"]);
+  assert.same([form.get("f").name, form.get("f") instanceof File, form.has("z"), form.get("z")], ["file.txt", true, false, null]);
+  form.set("a", "3");
+  form.delete("f");
+  assert.same([...form], [["a", "3"]]);
+});
+
+test("multipart there and back", async () => {
+  const form = new FormData();
+  form.append('na"me', "ü\r\n");
+  form.append("file", new File([bytes(0, 255, 13, 10)], "ü.bin", { type: "a/b" }));
+  const response = new Response(form);
+  assert(response.headers.get("content-type").startsWith("multipart/form-data; boundary="));
+  const back = await response.formData();
+  assert.is(back.get('na"me'), "ü\r\n");
+  const file = back.get("file");
+  assert.same([file.name, file.type, [...(await file.bytes())]], ["ü.bin", "a/b", [0, 255, 13, 10]]);
+});
+
+test("form bodies that are none", async () => {
+  const body = (text, type) => new Response(text, { headers: { "content-type": type } }).formData();
+  assert.same([...(await body("a=1&b=%C3%BC", "application/x-www-form-urlencoded"))], [["a", "1"], ["b", "ü"]]);
+  await assert.rejects(body("x", "text/plain"), TypeError);
+  await assert.rejects(body("--b\r\n", "multipart/form-data; boundary=b"), TypeError);
+  await assert.rejects(body("", "multipart/form-data"), TypeError);
+});
