@@ -37,9 +37,9 @@ fn all_ops() -> Vec<Op> {
 /// What a snapshot refers to: the native functions, and the texts of the platform's JavaScript. Both who makes a snapshot and who reads it passes these to V8.
 pub fn external_references() -> Cow<'static, [v8::ExternalReference]> {
     let functions = all_ops().into_iter().map(|op| v8::ExternalReference { function: op.callback });
-    let texts = FILES
-        .iter()
-        .map(|(_, text)| v8::ExternalReference { pointer: std::ptr::from_ref(text).cast_mut().cast::<c_void>() });
+    let texts = FILES.iter().map(|(_, text)| v8::ExternalReference {
+        pointer: std::ptr::from_ref(text).cast_mut().cast::<c_void>(),
+    });
     functions.chain(texts).collect::<Vec<_>>().into()
 }
 
@@ -79,7 +79,8 @@ fn install<'s>(scope: &mut v8::PinScope<'s, '_>) -> Result<v8::Local<'s, v8::Arr
             let stack = scope.stack_trace().or_else(|| scope.exception());
             let text = stack.map(|stack| stack.to_rust_string_lossy(scope));
             let at = scope.message().map(|message| {
-                let file = message.get_script_resource_name(scope).map(|name| name.to_rust_string_lossy(scope));
+                let file =
+                    message.get_script_resource_name(scope).map(|name| name.to_rust_string_lossy(scope));
                 format!("{}:{}", file.unwrap_or_default(), message.get_line_number(scope).unwrap_or(0))
             });
             Err(format!("{}: {}", at.unwrap_or_default(), text.unwrap_or_default()))
@@ -105,19 +106,8 @@ fn run<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Array>>
     for (name, text) in FILES {
         let resource = v8::String::new(scope, &format!("nano:{name}"))?;
         let source = v8::String::new_from_onebyte_const(scope, text)?;
-        let origin = v8::ScriptOrigin::new(
-            scope,
-            resource.into(),
-            0,
-            0,
-            false,
-            0,
-            None,
-            false,
-            false,
-            false,
-            None,
-        );
+        let origin =
+            v8::ScriptOrigin::new(scope, resource.into(), 0, 0, false, 0, None, false, false, false, None);
         let mut source = v8::script_compiler::Source::new(source, Some(&origin));
         let parameters = [v8::String::new(scope, "internal")?, v8::String::new(scope, "ops")?];
         let function = v8::script_compiler::compile_function(

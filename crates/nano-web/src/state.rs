@@ -96,12 +96,8 @@ impl State {
         let sequence = self.sequence.get();
         self.sequence.set(sequence + 1);
         let id = (sequence << 16) | index as u64;
-        slots[index] = Some(Rc::new(Slot {
-            id,
-            exchange,
-            reading: RefCell::new(None),
-            writing: RefCell::new(None),
-        }));
+        slots[index] =
+            Some(Rc::new(Slot { id, exchange, reading: RefCell::new(None), writing: RefCell::new(None) }));
         self.live.set(self.live.get() + 1);
         Some(ExchangeId(id))
     }

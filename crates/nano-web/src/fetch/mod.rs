@@ -38,7 +38,10 @@ fn body_read_all(scope: &mut Scope<'_, '_>, args: Args<'_>, ret: Ret<'_>) {
 
 fn read(scope: &mut Scope<'_, '_>, args: &Args<'_>, mut ret: Ret<'_>, mut all: Option<Vec<u8>>) {
     let Some(slot) = slot(scope, args) else {
-        return crate::infra::throw(scope, Error::Type("the request is over: its body can no longer be read"));
+        return crate::infra::throw(
+            scope,
+            Error::Type("the request is over: its body can no longer be read"),
+        );
     };
     match step(scope, &slot, &mut all) {
         Step::Value(value) => ret.set(value),

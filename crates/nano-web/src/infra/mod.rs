@@ -85,7 +85,6 @@ fn checked<'s, 'i>(
     made
 }
 
-
 /// The text of a value that is a string; lone surrogates become U+FFFD. Not a string: empty.
 pub(crate) fn text<'a, const N: usize>(
     scope: &mut Scope<'_, '_>,
@@ -115,9 +114,9 @@ pub(crate) fn with_bytes<R>(value: v8::Local<'_, v8::Value>, with: impl FnOnce(&
         return match buffer.data() {
             // SAFETY: the buffer is alive and not detached (its data is there); nothing runs that could change that
             // while `with` does.
-            Some(data) => with(unsafe {
-                std::slice::from_raw_parts(data.as_ptr().cast::<u8>(), buffer.byte_length())
-            }),
+            Some(data) => {
+                with(unsafe { std::slice::from_raw_parts(data.as_ptr().cast::<u8>(), buffer.byte_length()) })
+            }
             None => with(&[]),
         };
     }
@@ -131,7 +130,10 @@ pub(crate) fn with_bytes<R>(value: v8::Local<'_, v8::Value>, with: impl FnOnce(&
 }
 
 /// A new `Uint8Array` that owns `bytes`.
-pub(crate) fn uint8_array<'s>(scope: &mut Scope<'s, '_>, bytes: Vec<u8>) -> Option<v8::Local<'s, v8::Uint8Array>> {
+pub(crate) fn uint8_array<'s>(
+    scope: &mut Scope<'s, '_>,
+    bytes: Vec<u8>,
+) -> Option<v8::Local<'s, v8::Uint8Array>> {
     let length = bytes.len();
     let store = v8::ArrayBuffer::new_backing_store_from_vec(bytes).make_shared();
     let buffer = v8::ArrayBuffer::with_backing_store(scope, &store);

@@ -32,7 +32,11 @@ fn settle(scope: &mut Scope<'_, '_>, args: &Args<'_>, slot: &Slot) {
 }
 
 /// Reads `(id, status, statusText, headerBlock, contentLength)` and calls `with` with the head.
-fn with_head(scope: &mut Scope<'_, '_>, args: &Args<'_>, with: impl FnOnce(&mut Scope<'_, '_>, &ResponseHead<'_>)) {
+fn with_head(
+    scope: &mut Scope<'_, '_>,
+    args: &Args<'_>,
+    with: impl FnOnce(&mut Scope<'_, '_>, &ResponseHead<'_>),
+) {
     let status = args.get(1).uint32_value(scope).unwrap_or(500) as u16;
     let mut reason_stack = buffer::<64>();
     let status_text = text(scope, args.get(2), &mut reason_stack);
@@ -54,7 +58,8 @@ fn with_head(scope: &mut Scope<'_, '_>, args: &Args<'_>, with: impl FnOnce(&mut 
             &headers_heap
         }
     };
-    let head = ResponseHead { status, status_text: &status_text, headers, content_length: length.map(|l| l as u64) };
+    let head =
+        ResponseHead { status, status_text: &status_text, headers, content_length: length.map(|l| l as u64) };
     with(scope, &head);
 }
 
