@@ -48,10 +48,10 @@ fn parse_with(input: &str, base: Option<&str>) -> Option<Url> {
         None => Url::parse(input).ok(),
         Some(base) => {
             let base = Url::parse(base).ok()?;
-            let input = if quirks::protocol(&base) != "file:" && is_special(&base) {
-                few_slashes(input)
-            } else {
-                input.into()
+            let input = match base.scheme() {
+                "file" => Cow::Borrowed(input),
+                _ if is_special(&base) => few_slashes(input),
+                _ => no_backslash(input),
             };
             base.join(&input).ok()
         }
@@ -65,6 +65,13 @@ fn few_slashes(input: &str) -> Cow<'_, str> {
     let rest = start.trim_start_matches(['/', '\\', '\t', '\n', '\r']);
     let slashes = start[..start.len() - rest.len()].bytes().filter(|byte| b"/\\".contains(byte)).count();
     if slashes > 2 { Cow::Owned(format!("//{rest}")) } else { Cow::Borrowed(input) }
+}
+
+/// Against a base that is not special, a backslash is a character of a path; the crate takes one at the beginning for a
+/// slash.
+fn no_backslash(input: &str) -> Cow<'_, str> {
+    let start = input.trim_start_matches(|c: char| c <= ' ');
+    if start.starts_with('\\') { Cow::Owned(format!("./{start}")) } else { Cow::Borrowed(input) }
 }
 
 fn is_special(url: &Url) -> bool {
@@ -116,8 +123,11 @@ fn set_component(mut url: Url, which: u32, value: &str) -> Option<Url> {
         2 => quirks::set_username(&mut url, value).is_ok(),
         3 => quirks::set_password(&mut url, value).is_ok(),
         4 | 5 => return set_host(url, which == 4, value),
-        // The basic URL parser removes them, and the crate looks at the first character before it does.
-        6 => quirks::set_port(&mut url, value.trim_start_matches(['\t', '\n', '\r'])).is_ok(),
+        6 => {
+            // The basic URL parser removes tabs and newlines; the crate looks at the first character before it does.
+            let digits = value.replace(['\t', '\n', '\r'], "");
+            (!digits.is_empty() || value.is_empty()) && quirks::set_port(&mut url, &digits).is_ok()
+        }
         7 => return Some(set_pathname(url, value)),
         8 => {
             quirks::set_search(&mut url, value);
@@ -137,8 +147,11 @@ fn set_host(mut url: Url, with_port: bool, value: &str) -> Option<Url> {
     if with_port { quirks::set_host(&mut url, value) } else { quirks::set_hostname(&mut url, value) }.ok()?;
     let start = quirks::internal_components(&url).path_start as usize;
     let href = url.as_str();
-    if dotted && url.has_authority() && href[start..].starts_with("/./") {
-        return Url::parse(&format!("{}{}", &href[..start], &href[start + 2..])).ok();
+    if dotted && url.has_authority() {
+        let head = href[..start].strip_suffix("/.").unwrap_or(&href[..start]);
+        let path =
+            href[start..].strip_prefix("/.").filter(|rest| rest.starts_with('/')).unwrap_or(&href[start..]);
+        return Url::parse(&format!("{head}{path}")).ok();
     }
     Some(url)
 }
@@ -151,7 +164,15 @@ fn set_pathname(mut url: Url, value: &str) -> Url {
     let parts = quirks::internal_components(&url);
     let href = url.as_str();
     let tail = parts.query_start.or(parts.fragment_start).map_or("", |at| &href[at as usize..]);
-    let path = value.replace('?', "%3F").replace('#', "%23");
+    // What would end the path, and what the parser would take from the end of its input.
+    let mut path = String::with_capacity(value.len());
+    for c in value.chars() {
+        match c {
+            '\t' | '\n' | '\r' => {}
+            '?' | '#' | '\0'..=' ' => path.push_str(&format!("%{:02X}", u32::from(c))),
+            _ => path.push(c),
+        }
+    }
     let anew = if url.has_authority() {
         let head = &href[..parts.path_start as usize];
         let slash = if path.is_empty() || path.starts_with('/') { "" } else { "/" };
