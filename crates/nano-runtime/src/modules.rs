@@ -444,7 +444,15 @@ fn import_dynamically<'s, 'i>(
     let resolver = v8::PromiseResolver::new(scope)?;
     let promise = resolver.get_promise(scope);
     v8::tc_scope!(let scope, scope);
-    match import(scope, referrer, specifier, attributes) {
+    // Resolving reads what tenants wrote, and V8's frames are above: no panic may unwind through them.
+    let imported = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        import(scope, referrer, specifier, attributes)
+    }));
+    let imported = imported.unwrap_or_else(|_| {
+        let message = "a fault of the runtime, in import()".into();
+        Err(Failure::Load(LoadError { message, file: None, position: None }))
+    });
+    match imported {
         Ok((module, evaluation)) => {
             // The namespace, once the graph (which may await at its top level) is evaluated.
             let namespace = module.get_module_namespace();
