@@ -48,6 +48,7 @@ fn all(steps: &mut Steps, dirty: bool) -> Result<(), String> {
         run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     })?;
     steps.step("tests", || crate::test::tests(&["--workspace"], &[]))?;
+    steps.step("data of web-platform-tests", crate::wpt::quick)?;
     steps.step("documentation", || {
         let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--quiet"]);
         run(doc.env("RUSTDOCFLAGS", "-D warnings"))

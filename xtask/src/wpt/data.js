@@ -59,6 +59,8 @@ function setters() {
 
 function hosts() {
   for (const entry of cases) {
+    // A URL of this kind cannot have an empty host: what follows would be it.
+    if (entry.input === "") continue;
     check(`${entry.input}${entry.comment ? ` (${entry.comment})` : ""}`, () => {
       if (entry.output === null) {
         fails(() => new URL(`https://${entry.input}/x`));

@@ -6,7 +6,9 @@
   globalThis.GLOBAL = { isWindow: () => false, isWorker: () => true, isShadowRealm: () => false };
   const base = new URL(address);
   if (!("location" in globalThis)) {
-    Object.defineProperty(globalThis, "location", { value: base, configurable: true, writable: true });
+    const { href, origin, protocol, host, hostname, port, pathname, search, hash } = base;
+    const location = { href, origin, protocol, host, hostname, port, pathname, search, hash, toString: () => href };
+    Object.defineProperty(globalThis, "location", { value: location, configurable: true, writable: true });
   }
 
   // A test that reads a file of the checkout gets it from here, whether or not the product can fetch.
