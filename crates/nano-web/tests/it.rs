@@ -226,12 +226,9 @@ fn hostile_notices_what_the_platform_calls() {
         evaluate(scope, world, "trespasses", "trespasses().map((line) => line.split(' ')[0]).join()")
             .to_rust_string_lossy(scope)
     });
-    for name in [
-        "Array.prototype.map",
-        "Reflect.ownKeys",
-        "Object.prototype.get",
-        "ArrayIterator.prototype.next",
-    ] {
+    for name in
+        ["Array.prototype.map", "Reflect.ownKeys", "Object.prototype.get", "ArrayIterator.prototype.next"]
+    {
         assert!(seen.split(',').any(|part| part == name), "{name} is not in {seen}");
     }
     assert!(!seen.contains("push"), "{seen}");

@@ -112,10 +112,12 @@ pub(crate) fn with_bytes<R>(value: v8::Local<'_, v8::Value>, with: impl FnOnce(&
     }
     if let Ok(buffer) = v8::Local::<v8::ArrayBuffer>::try_from(value) {
         return match buffer.data() {
-            // SAFETY: the buffer is alive and not detached (its data is there); nothing runs that could change that
-            // while `with` does.
             Some(data) => {
-                with(unsafe { std::slice::from_raw_parts(data.as_ptr().cast::<u8>(), buffer.byte_length()) })
+                // SAFETY: the buffer is alive and not detached (its data is there); nothing runs that could change that
+                // while `with` does.
+                let bytes =
+                    unsafe { std::slice::from_raw_parts(data.as_ptr().cast::<u8>(), buffer.byte_length()) };
+                with(bytes)
             }
             None => with(&[]),
         };
