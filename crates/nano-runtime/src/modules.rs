@@ -43,7 +43,7 @@ impl ModuleMap {
         self.by_hash.borrow_mut().clear();
     }
 
-    fn of<'a>(isolate: &'a v8::Isolate) -> Option<&'a Self> {
+    fn of(isolate: &v8::Isolate) -> Option<&Self> {
         // SAFETY: written by `attach` alone, whose caller keeps the map alive while JavaScript runs in the isolate.
         unsafe { isolate.get_data(MODULES_SLOT).cast::<Self>().cast_const().as_ref() }
     }
@@ -118,7 +118,10 @@ pub(crate) fn link_and_evaluate<'s>(
     module.evaluate(scope)?.try_into().ok()
 }
 
-fn compile<'s>(scope: &mut Scope<'s, '_>, source: &Arc<Source>) -> Result<v8::Local<'s, v8::Module>, Failure> {
+fn compile<'s>(
+    scope: &mut Scope<'s, '_>,
+    source: &Arc<Source>,
+) -> Result<v8::Local<'s, v8::Module>, Failure> {
     match &source.content {
         Content::Code(text) => compile_code(scope, source, text).ok_or(Failure::Exception),
         _ => {
@@ -134,7 +137,11 @@ fn origin<'s>(scope: &mut Scope<'s, '_>, name: &str, module: bool) -> Option<v8:
     Some(v8::ScriptOrigin::new(scope, name.into(), 0, 0, false, 0, None, false, false, module, None))
 }
 
-fn compile_code<'s>(scope: &mut Scope<'s, '_>, source: &Source, text: &Text) -> Option<v8::Local<'s, v8::Module>> {
+fn compile_code<'s>(
+    scope: &mut Scope<'s, '_>,
+    source: &Source,
+    text: &Text,
+) -> Option<v8::Local<'s, v8::Module>> {
     use v8::script_compiler::{CachedData, CompileOptions, NoCacheReason, Source as Code, compile_module2};
     let origin = origin(scope, &source.name, true)?;
     let string = shared_string(scope, text)?;
@@ -149,7 +156,10 @@ fn compile_code<'s>(scope: &mut Scope<'s, '_>, source: &Source, text: &Text) -> 
 }
 
 /// Runs a classic script. `None`: an exception is pending.
-pub(crate) fn run_classic<'s>(scope: &mut Scope<'s, '_>, source: &Source) -> Option<v8::Local<'s, v8::Value>> {
+pub(crate) fn run_classic<'s>(
+    scope: &mut Scope<'s, '_>,
+    source: &Source,
+) -> Option<v8::Local<'s, v8::Value>> {
     let Content::Code(text) = &source.content else { return None };
     let code = shared_string(scope, text)?;
     let origin = origin(scope, &source.name, false)?;
@@ -158,10 +168,7 @@ pub(crate) fn run_classic<'s>(scope: &mut Scope<'s, '_>, source: &Source) -> Opt
 
 /// Evaluates code as a person types it: a script, or with `await` the body of an async function. Its value, or the promise
 /// of it. `None`: an exception is pending.
-pub(crate) fn evaluate_code<'s>(
-    scope: &mut Scope<'s, '_>,
-    text: &Text,
-) -> Option<v8::Local<'s, v8::Value>> {
+pub(crate) fn evaluate_code<'s>(scope: &mut Scope<'s, '_>, text: &Text) -> Option<v8::Local<'s, v8::Value>> {
     let code = shared_string(scope, text)?.to_rust_string_lossy(scope);
     // An object literal is an expression here, as in a browser's console.
     let expression = format!("({code}\n)");
@@ -193,13 +200,17 @@ pub(crate) fn evaluate_code<'s>(
     v8::Local::new(scope, script).run(scope)
 }
 
+/// Makes an error of an exception and, where there is one, V8's message about it.
+pub(crate) type Describe<'f> = dyn FnMut(&mut Scope<'_, '_>, v8::Local<'_, v8::Value>, Option<v8::Local<'_, v8::Message>>) -> LoadError
+    + 'f;
+
 /// Compiles a module and all that it imports, and links them, without evaluating anything; every problem that is found on
 /// the way.
 pub(crate) fn check_graph(
     scope: &mut Scope<'_, '_>,
     map: &ModuleMap,
     root: usize,
-    describe: &mut dyn FnMut(&mut Scope<'_, '_>, v8::Local<'_, v8::Value>, Option<v8::Local<'_, v8::Message>>) -> LoadError,
+    describe: &mut Describe<'_>,
 ) -> Vec<LoadError> {
     let mut problems = Vec::new();
     let mut waiting = vec![root];
@@ -307,13 +318,18 @@ fn requests(
     let requests = module.get_module_requests();
     let mut found = Vec::with_capacity(requests.length());
     for index in 0..requests.length() {
-        let Some(Ok(request)) = requests.get(scope, index).map(v8::Local::<v8::ModuleRequest>::try_from) else {
+        let Some(Ok(request)) = requests.get(scope, index).map(v8::Local::<v8::ModuleRequest>::try_from)
+        else {
             continue;
         };
         let specifier = request.get_specifier().to_rust_string_lossy(scope);
         let attribute = type_attribute(scope, request.get_import_attributes(), 3);
         let at = module.source_offset_to_location(request.get_source_offset());
-        found.push((specifier, attribute, (at.get_line_number() as u32 + 1, at.get_column_number() as u32 + 1)));
+        found.push((
+            specifier,
+            attribute,
+            (at.get_line_number() as u32 + 1, at.get_column_number() as u32 + 1),
+        ));
     }
     found
 }
@@ -335,7 +351,11 @@ fn resolve_import(
 }
 
 /// The `type` of `with { type: … }`. Attributes come as (key, value, …) groups of `stride`.
-fn type_attribute(scope: &mut Scope<'_, '_>, attributes: v8::Local<'_, v8::FixedArray>, stride: usize) -> Option<String> {
+fn type_attribute(
+    scope: &mut Scope<'_, '_>,
+    attributes: v8::Local<'_, v8::FixedArray>,
+    stride: usize,
+) -> Option<String> {
     for index in (0..attributes.length()).step_by(stride) {
         let key = v8::Local::<v8::String>::try_from(attributes.get(scope, index)?).ok()?;
         if key.to_rust_string_lossy(scope) == "type" {
@@ -456,9 +476,13 @@ fn import_dynamically<'s, 'i>(
         Ok((module, evaluation)) => {
             // The namespace, once the graph (which may await at its top level) is evaluated.
             let namespace = module.get_module_namespace();
-            let fulfilled = v8::Function::builder(|_: &mut Scope<'_, '_>, args: v8::FunctionCallbackArguments<'_>, mut ret: v8::ReturnValue<'_>| {
-                ret.set(args.data());
-            })
+            let fulfilled = v8::Function::builder(
+                |_: &mut Scope<'_, '_>,
+                 args: v8::FunctionCallbackArguments<'_>,
+                 mut ret: v8::ReturnValue<'_>| {
+                    ret.set(args.data());
+                },
+            )
             .data(namespace)
             .build(scope)?;
             let chained = evaluation.then(scope, fulfilled)?;
@@ -470,7 +494,7 @@ fn import_dynamically<'s, 'i>(
             resolver.reject(scope, error);
         }
         Err(Failure::Exception) => {
-            let Some(exception) = scope.exception() else { return None };
+            let exception = scope.exception()?;
             scope.reset();
             resolver.reject(scope, exception);
         }
