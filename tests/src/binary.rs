@@ -1,0 +1,72 @@
+//! Finding the binary under test, and running it to its end.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// The binary under test: what `NANO_BINARY` names, else the one of this workspace, in the profile of the tests themselves. It
+/// is built first, once, so that no test judges an old one.
+///
+/// # Panics
+///
+/// If it cannot be built.
+pub fn nano() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| match std::env::var_os("NANO_BINARY") {
+        Some(path) => PathBuf::from(path),
+        None => build(),
+    })
+}
+
+fn build() -> PathBuf {
+    // TARGET/PROFILE/deps/it-HASH
+    let me = std::env::current_exe().expect("the tests' own path");
+    let folder = me.parent().and_then(Path::parent).expect("tests lie in TARGET/PROFILE/deps");
+    let target = folder.parent().expect("a target directory");
+    let profile = match folder.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(name) => name,
+    };
+    let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--quiet", "--package", "nano", "--profile", profile])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .env("CARGO_TARGET_DIR", target)
+        .status()
+        .expect("cargo can be started");
+    assert!(built.success(), "cargo build --package nano has failed: see above");
+    let binary = folder.join("nano");
+    assert!(binary.exists(), "cargo built no {}", binary.display());
+    binary
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Output {
+    /// The exit code; `None` after a signal.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// Runs the binary with these arguments in a directory, until it ends.
+///
+/// # Panics
+///
+/// If it cannot be started.
+pub fn run(folder: &Path, args: &[&str]) -> Output {
+    let output = Command::new(nano())
+        .args(args)
+        .current_dir(folder)
+        .env_remove("NANO_PORT")
+        .env_remove("NANO_LOG_FORMAT")
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary can be started");
+    Output {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}

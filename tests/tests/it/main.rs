@@ -1,0 +1,10 @@
+//! Black-box tests of the `nano` binary: over its sockets and its command line.
+
+mod answers;
+mod bodies;
+mod commands;
+mod hostile;
+mod isolation;
+mod memory;
+mod modules;
+mod slices;

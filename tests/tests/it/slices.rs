@@ -1,0 +1,103 @@
+//! A tenant that computes for long gives way to its neighbours on the thread.
+
+use nano_tests::{Dir, Nano, Options, request};
+use std::time::Instant;
+
+const HOG: &str = r#"
+const until = (work) => { const end = performance.now() + 2000; let n = 0; while (performance.now() < end) n += work(); return n; };
+const numbers = Array.from({ length: 20000 }, (_, i) => (i * 7919) % 20011);
+const text = JSON.stringify(Array.from({ length: 5000 }, (_, i) => ({ i, name: "name " + i, list: [1, 2, 3] })));
+const ways = {
+  loop: () => until(() => { let x = 0; for (let i = 0; i < 1e6; i++) x = (x * 31 + i) | 0; return 1; }),
+  sort: () => until(() => { numbers.slice().sort((a, b) => a - b); return 1; }),
+  regexp: () => until(() => { /^(a+)+$/.test("a".repeat(20) + "b"); return 1; }),
+  json: () => until(() => JSON.stringify(JSON.parse(text)).length > 0 ? 1 : 0),
+  arrays: () => until(() => { let a; for (let i = 0; i < 2000; i++) a = new Array(1000).fill(1.5); return a.length; }),
+  strings: () => until(() => { let s = ""; for (let i = 0; i < 1e5; i++) s += i; return s.length; }),
+  promises: async () => { const end = performance.now() + 2000; let n = 0; while (performance.now() < end) { await null; n++; } return n; },
+};
+export default {
+  async fetch(request) {
+    console.log("begin");
+    const n = await ways[new URL(request.url).pathname.slice(1)]();
+    return new Response(String(n));
+  },
+};
+"#;
+
+/// While the hog computes for two seconds, this many answers of the neighbour must come at least. Without slices there is none;
+/// with them, a slice of 2 ms in every 4 has room for several.
+const LEAST_ANSWERS: usize = 100;
+
+fn neighbour_answers_while(way: &str) {
+    let config = r#"{ "apps": [{ "name": "hog", "path": "hog.js" }, { "name": "neighbour", "path": "neighbour.js" }] }"#;
+    let neighbour = "let n = 0; export default { fetch() { return new Response(String(++n)); } };";
+    let dir = Dir::new(&[("hog.js", HOG), ("neighbour.js", neighbour), ("nano.jsonc", config)]);
+    let server = Nano::config(dir, Options::args(&["--threads", "1", "--no-request-log"]));
+    let mut client = server.connect();
+    let ask = request("GET", "/", "neighbour", &[], b"");
+    client.send(&ask).response();
+    let port = server.port();
+    let mut hog = nano_tests::Client::connect(port);
+    hog.send(request("GET", &format!("/{way}"), "hog", &[], b""));
+    server.log.wait_for("begin");
+    hog.stream().set_nonblocking(true).unwrap();
+    let mut times = Vec::new();
+    let done = loop {
+        let start = Instant::now();
+        client.send(&ask).response();
+        times.push(start.elapsed());
+        match hog.try_response() {
+            Ok(response) => break response,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert_eq!(done.status, 200, "{}", done.text());
+    times.sort();
+    let at = |part: usize| times[(times.len() - 1) * part / 1000];
+    println!(
+        "{way}: {} answers meanwhile, p50 {:?}, p99 {:?}, longest {:?}",
+        times.len(),
+        at(500),
+        at(990),
+        at(1000)
+    );
+    assert!(times.len() >= LEAST_ANSWERS, "{way}: {} answers while the neighbour computed", times.len());
+    server.stop();
+}
+
+#[test]
+fn a_loop_gives_way() {
+    neighbour_answers_while("loop");
+}
+
+#[test]
+fn sorting_gives_way() {
+    neighbour_answers_while("sort");
+}
+
+#[test]
+fn a_regular_expression_gives_way() {
+    neighbour_answers_while("regexp");
+}
+
+#[test]
+fn json_gives_way() {
+    neighbour_answers_while("json");
+}
+
+#[test]
+fn making_arrays_gives_way() {
+    neighbour_answers_while("arrays");
+}
+
+#[test]
+fn making_strings_gives_way() {
+    neighbour_answers_while("strings");
+}
+
+#[test]
+fn microtasks_give_way() {
+    neighbour_answers_while("promises");
+}
