@@ -1,14 +1,48 @@
 //! What an isolate costs: time to make one, time to put an application into it, memory. `cargo run --release --example density`.
 
 use nano_loop::{Config, Loop};
-use nano_runtime::{Application, Console, Level, Limits, Runtime, RuntimeOptions, THREAD_STACK_BYTES};
+use nano_runtime::{
+    Application, BodyLength, BodyRead, Console, Exchange, FailureCause, Level, Limits, ResponseHead, Runtime,
+    RuntimeOptions, THREAD_STACK_BYTES, Written,
+};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 struct Quiet;
 impl Console for Quiet {
     fn print(&self, _: &str, _: Level, text: &str) {
         eprintln!("{text}");
+    }
+}
+
+/// A request that nobody sent.
+#[derive(Default)]
+struct Visit(std::cell::Cell<bool>);
+impl Exchange for Visit {
+    fn body_length(&self) -> BodyLength {
+        BodyLength::None
+    }
+    fn read_body(&self) -> BodyRead {
+        BodyRead::End
+    }
+    fn cancel_body(&self) {}
+    fn respond(&self, _: &ResponseHead<'_>, _: Option<&[u8]>) {
+        self.0.set(true);
+    }
+    fn respond_stream(&self, _: &ResponseHead<'_>) -> bool {
+        false
+    }
+    fn respond_pipe(&self, _: &ResponseHead<'_>) {}
+    fn write(&self, _: &[u8]) -> Written {
+        Written::Gone
+    }
+    fn finish(&self) {}
+    fn fail(&self, _: FailureCause, reason: &str) {
+        eprintln!("{reason}");
+    }
+    fn wait_until(&self, _: i32) {}
+    fn is_over(&self) -> bool {
+        self.0.get()
     }
 }
 
@@ -19,7 +53,7 @@ fn resident_bytes() -> usize {
 
 fn measure(count: usize) -> Result<(), Box<dyn std::error::Error>> {
     let path = std::env::temp_dir().join(format!("density-{}.js", std::process::id()));
-    std::fs::write(&path, "export default { async fetch(request) { return new Response(request.url); } };")?;
+    std::fs::write(&path, "export default { async fetch(request) { const url = new URL(request.url); return new Response(url.pathname, { headers: { \"x-a\": \"b\" } }); } };")?;
     let runtime =
         Runtime::new(Rc::new(Loop::new(Config::default())?), RuntimeOptions { spares: count, console: Rc::new(Quiet) })?;
     let mut made = Vec::new();
@@ -29,6 +63,7 @@ fn measure(count: usize) -> Result<(), Box<dyn std::error::Error>> {
         runtime.idle();
         made.push(start.elapsed());
     }
+    runtime.set_spares(0);
     let bare = (resident_bytes() - before) / count;
     let mut loaded = Vec::new();
     let mut instances = Vec::new();
@@ -47,12 +82,24 @@ fn measure(count: usize) -> Result<(), Box<dyn std::error::Error>> {
     println!("making one: p50 {:?}, p99 {:?}", made[count / 2], made[count * 99 / 100]);
     println!("loading an application: p50 {:?}, p99 {:?}", loaded[count / 2], loaded[count * 99 / 100]);
     println!("memory each: {} KB bare, {} KB with the application; heap as counted {} KB", bare >> 10, with_app >> 10, heap >> 10);
+    let mut visited = Vec::new();
+    for instance in &instances {
+        let start = Instant::now();
+        runtime.request(instance, Rc::new(Visit::default()), b"GET\nhttp://example.com/path?query\nhost:example.com");
+        visited.push(start.elapsed());
+    }
+    visited.sort();
+    println!("first request: p50 {:?}, p99 {:?}", visited[count / 2], visited[count * 99 / 100]);
+    println!("visited: {} KB", (resident_bytes() - before) / count >> 10);
+    while runtime.has_idle_work() && runtime.idle() {}
+    println!("with code caches made: {} KB", (resident_bytes() - before) / count >> 10);
+    let start = Instant::now();
     runtime.collect_garbage();
+    println!("collecting garbage: {:?} each", start.elapsed() / count as u32);
     println!("after a collection: {} KB", (resident_bytes() - before) / count >> 10);
     if std::env::var_os("SMAPS").is_some() {
         maps();
     }
-    std::thread::sleep(Duration::ZERO);
     Ok(())
 }
 

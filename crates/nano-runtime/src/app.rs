@@ -77,6 +77,14 @@ pub(crate) enum Text {
 }
 
 impl Text {
+    /// Characters.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Latin1(bytes) => bytes.len(),
+            Self::Wide(units) => units.len(),
+        }
+    }
+
     fn new(text: &str) -> Self {
         if text.is_ascii() {
             Self::Latin1(text.as_bytes().into())

@@ -50,6 +50,8 @@ pub(crate) enum Task {
 
 /// How far an application has come.
 pub(crate) enum Phase {
+    /// Nothing of it was evaluated yet.
+    New,
     /// Its modules are being evaluated: the promise of that.
     Loading(v8::Global<v8::Promise>, v8::Global<v8::Module>),
     /// Its handler can be called.
@@ -72,6 +74,8 @@ pub struct Instance {
     pub(crate) closing: Cell<bool>,
     pub(crate) last_used: Cell<Moment>,
     pub(crate) requests: Cell<u64>,
+    /// How often it was entered.
+    pub(crate) runs: Cell<u32>,
     /// The value of the code that was evaluated, where that is all the application is.
     pub(crate) completion: RefCell<Option<v8::Global<v8::Value>>>,
 }
@@ -93,6 +97,21 @@ impl Instance {
             Phase::Failed(error) => Some(error.clone()),
             _ => None,
         }
+    }
+
+    /// Whether V8 works for it on threads of its own.
+    pub(crate) fn has_background_work(&self) -> bool {
+        self.realm().is_some_and(|realm| {
+            !realm.is_entered() && realm.enter(|scope, _| scope.has_pending_background_tasks())
+        })
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        matches!(*self.phase.borrow(), Phase::Failed(_))
+    }
+
+    pub(crate) fn is_loading(&self) -> bool {
+        matches!(*self.phase.borrow(), Phase::Loading(..))
     }
 
     /// Whether its handler can be called.

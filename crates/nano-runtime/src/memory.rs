@@ -33,6 +33,9 @@ const HEAP_STEP_BYTES: usize = 16 * MIB;
 /// How long a thread waits for another's grant to end before it takes one too.
 const GRANT_PATIENCE: Duration = Duration::from_secs(5);
 
+/// An isolate that holds less is never ended for the process's sake: ending it would hardly help.
+const SMALL_HEAP_BYTES: usize = 4 * MIB;
+
 /// What a new isolate is counted as until its first garbage collection.
 pub(crate) const ISOLATE_ESTIMATE_BYTES: usize = MIB;
 
@@ -64,6 +67,11 @@ pub fn set_process_limit(bytes: usize) {
 /// JavaScript heap, in bytes, that all isolates of the process use: as of each one's last garbage collection.
 pub fn process_used() -> usize {
     HEAP_USED.load(Ordering::Relaxed)
+}
+
+/// Whether the isolates use more than they may.
+pub(crate) fn is_over_limit() -> bool {
+    process_used() > process_limit()
 }
 
 /// Whether another isolate fits.
@@ -166,6 +174,19 @@ impl HeapLimit {
         self.handle.terminate_execution();
     }
 
+    /// Counts the isolate's heap as it is now.
+    pub(crate) fn count(&self, isolate: &mut v8::Isolate) {
+        self.charge(isolate.get_heap_statistics().total_heap_size());
+    }
+
+    /// The process is beyond its limit and nobody idle is left to close: this isolate, which has just run, ends if it is one
+    /// of those that fill the heap.
+    pub(crate) fn give_up(&self) {
+        if self.charged.get() > SMALL_HEAP_BYTES {
+            self.terminated.set(true);
+        }
+    }
+
     /// After V8 was granted room: the isolate is counted; it ends if it is beyond its limit, else the room is taken back.
     pub(crate) fn settle(&self, isolate: &mut v8::Isolate) {
         if !self.granted.get() {
@@ -208,7 +229,7 @@ unsafe extern "C" fn after_collection(
     let bytes = statistics.total_heap_size();
     this.charge(bytes);
     // Beyond the process's limit the isolate that has just grown gives way, unless it is one of the small ones.
-    if bytes > HEAP_BASE_BYTES && process_used() > process_limit() {
+    if bytes > SMALL_HEAP_BYTES && is_over_limit() {
         this.terminate();
     }
     // WebAssembly's memories and resizable buffers do not come from `BufferMemory`. What is dead but not yet freed counts here,
@@ -267,6 +288,7 @@ impl BufferMemory {
         unsafe { v8::new_rust_allocator(Arc::into_raw(Arc::clone(self)), &VTABLE) }
     }
 
+    /// Counts `bytes` that a buffer is going to hold, if there is room.
     fn take(&self, bytes: usize) -> bool {
         let limit = self.limit.load(Ordering::Relaxed);
         self.used
@@ -274,6 +296,16 @@ impl BufferMemory {
                 used.checked_add(bytes).filter(|total| *total <= limit)
             })
             .is_ok()
+    }
+}
+
+impl nano_web::Accountant for BufferMemory {
+    fn take(&self, bytes: usize) -> bool {
+        self.take(bytes)
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 

@@ -65,6 +65,9 @@ impl ModuleMap {
     }
 }
 
+/// Smaller sources are compiled faster than a cache of theirs is read, and need no memory for it.
+const CACHED_SOURCE_BYTES: usize = 4096;
+
 /// Sets the isolate's callbacks that concern modules.
 pub(crate) fn install(isolate: &mut v8::Isolate) {
     isolate.set_host_initialize_import_meta_object_callback(import_meta);
@@ -528,7 +531,8 @@ pub(crate) fn produce_caches(scope: &mut Scope<'_, '_>, map: &ModuleMap) {
     let records: Vec<usize> = map.records.borrow().keys().copied().collect();
     for index in records {
         let source = map.app.module(index);
-        if source.cache.get().is_some() || !matches!(source.content, Content::Code(_)) {
+        let Content::Code(text) = &source.content else { continue };
+        if source.cache.get().is_some() || text.len() < CACHED_SOURCE_BYTES {
             continue;
         }
         let Some(module) = map.record(scope, index) else { continue };

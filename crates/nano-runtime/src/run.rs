@@ -13,6 +13,9 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
+/// How often to look whether V8's threads have finished.
+const BACKGROUND_LOOK: std::time::Duration = std::time::Duration::from_millis(10);
+
 /// Why a script did not come to a good end.
 #[derive(Debug)]
 pub enum RunError {
@@ -119,6 +122,14 @@ fn turn_until_done(runtime: &Rc<Runtime>, instance: &Rc<Instance>) -> Result<(),
             return Err(RunError::Uncaught);
         }
         if instance.timers() == 0 && !runtime.has_foreground_work() {
+            if instance.has_background_work() {
+                // A compilation on V8's own threads; its end is posted, and looked for in case it is not.
+                lp.poll(Wait::AtMost(BACKGROUND_LOOK))?;
+                while let Some(event) = lp.next() {
+                    runtime.handle(&event);
+                }
+                continue;
+            }
             return if instance.is_ready() { Ok(()) } else { Err(RunError::Stalled) };
         }
         lp.poll(Wait::UntilNext)?;

@@ -35,6 +35,12 @@ const KEY_BITS: u32 = 28;
 /// A hog met in a slice may be sliced too, so many deep; deeper, it runs until its limit.
 const MAX_SLICE_DEPTH: u32 = 4;
 
+/// An isolate's heap is counted after each of its first runs, in which it grows to what it needs.
+const COUNTED_RUNS: u32 = 4;
+
+/// Later it is counted after one run in so many, and after each that was long. Counting takes about two microseconds.
+const COUNT_EVERY: u32 = 64;
+
 /// Tasks of V8's that may wait for one thread. V8 posts a handful at a time for each isolate.
 const FOREGROUND_CAPACITY: usize = 1 << 16;
 
@@ -139,6 +145,18 @@ impl Runtime {
     ///
     /// If the process's heap budget has no room, even after idle instances of this thread were closed.
     pub fn instance(&self, app: &Arc<Application>) -> Result<Rc<Instance>, NoIsolate> {
+        let instance = self.create(app)?;
+        self.load(&instance);
+        Ok(instance)
+    }
+
+    /// The first half of [`instance`](Self::instance): the application has an isolate, in which nothing was evaluated. Whoever
+    /// keeps instances by application remembers it now: while it loads, a time slice may bring the next request for it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`instance`](Self::instance).
+    pub fn create(&self, app: &Arc<Application>) -> Result<Rc<Instance>, NoIsolate> {
         let spare = self.spares.borrow_mut().pop();
         let (realm, host) = match spare {
             Some(spare) => spare,
@@ -150,11 +168,10 @@ impl Runtime {
         realm.buffers.set_limit(app.limits().memory_bytes);
         self.pulse.add(key, realm.handle());
         self.by_isolate.borrow_mut().insert(realm.address(), key);
-        let unloaded = LoadError { message: "the application is not loaded".into(), file: None, position: None };
         let instance = Rc::new(Instance {
             key,
             app: Arc::clone(app),
-            phase: RefCell::new(Phase::Failed(unloaded)),
+            phase: RefCell::new(Phase::New),
             modules: ModuleMap::new(Arc::clone(app)),
             realm: RefCell::new(Some(Rc::new(realm))),
             host,
@@ -162,10 +179,10 @@ impl Runtime {
             closing: Cell::new(false),
             last_used: Cell::new(self.lp.now()),
             requests: Cell::new(0),
+            runs: Cell::new(0),
             completion: RefCell::new(None),
         });
         self.instances.borrow_mut().insert(key, Rc::clone(&instance));
-        self.load(&instance);
         Ok(instance)
     }
 
@@ -200,9 +217,9 @@ impl Runtime {
         }
     }
 
-    /// Compiles, links and evaluates the application's modules.
-    fn load(&self, instance: &Rc<Instance>) {
-        let entered = self.enter(instance, |scope, realm| {
+    /// The second half of [`instance`](Self::instance): compiles, links and evaluates the application's modules.
+    pub fn load(&self, instance: &Rc<Instance>) {
+        self.enter(instance, |scope, realm| {
             // SAFETY: the map is the instance's, which is alive while its realm is: closing drops the realm first.
             unsafe { instance.modules.attach(scope) };
             let phase = match Self::evaluate(scope, realm, instance) {
@@ -211,9 +228,6 @@ impl Runtime {
             };
             *instance.phase.borrow_mut() = phase;
         });
-        if entered && instance.is_ready() {
-            self.cacheable.borrow_mut().push_back(Rc::clone(instance));
-        }
         self.settle_failed(instance);
     }
 
@@ -344,6 +358,7 @@ impl Runtime {
     fn enter(&self, instance: &Rc<Instance>, work: impl FnOnce(&mut v8::PinScope<'_, '_>, &Realm)) -> bool {
         let Some(realm) = instance.realm() else { return false };
         let before = self.pulse.begin(instance.key);
+        let was_ready = instance.is_ready();
         realm.enter(|scope, realm| {
             self.within(scope, realm, instance, work);
             // What came while JavaScript was on the stack.
@@ -362,13 +377,37 @@ impl Runtime {
                 self.within(scope, realm, instance, |scope, realm| perform(scope, realm, instance, task));
             }
         });
-        self.pulse.end(before);
+        let long = self.pulse.end(before);
+        if !was_ready && instance.is_ready() {
+            self.cacheable.borrow_mut().push_back(Rc::clone(instance));
+        } else if instance.has_failed() {
+            self.settle_failed(instance);
+        }
+        self.count_heap(instance, &realm, long);
         if realm.heap.is_terminated() {
             self.terminate(instance, FailureCause::Memory, "the application has exceeded its memory limit");
         } else if instance.closing.get() {
             self.close(instance);
         }
         true
+    }
+
+    /// Counts what the isolate holds after it has run, where it may have grown unseen: V8 tells of collections only. In most
+    /// runs nothing is counted. Beyond the process's limit, idle isolates of this thread are closed, the oldest first.
+    fn count_heap(&self, instance: &Instance, realm: &Realm, long: bool) {
+        let runs = instance.runs.get().wrapping_add(1);
+        instance.runs.set(runs);
+        if !long && runs > COUNTED_RUNS && runs % COUNT_EVERY != 0 {
+            return;
+        }
+        if !realm.is_entered() {
+            realm.enter(|scope, realm| realm.heap.count(scope));
+        }
+        while memory::is_over_limit() {
+            if !self.evict_one() {
+                return realm.heap.give_up();
+            }
+        }
     }
 
     fn within(
@@ -390,7 +429,7 @@ impl Runtime {
         if rejected > 0 {
             scope.perform_microtask_checkpoint();
         }
-        if matches!(*instance.phase.borrow(), Phase::Loading(..)) {
+        if instance.is_loading() {
             self.continue_loading(scope, realm, instance);
         }
     }
@@ -482,6 +521,11 @@ impl Runtime {
     /// Whether any request is under way, on its connection or kept by `waitUntil`.
     pub fn is_busy(&self) -> bool {
         self.instances.borrow().values().any(|instance| instance.exchanges() > 0)
+    }
+
+    /// Keeps so many isolates ready from now on; those that are ready stay.
+    pub fn set_spares(&self, count: usize) {
+        self.spare_target.set(count);
     }
 
     /// Isolates that are ready for applications that were never visited.
@@ -597,7 +641,10 @@ impl Runtime {
         if realm::stack_used(self.stack_base) <= realm::SLICED_STACK_BYTES {
             self.depth.set(self.depth.get() + 1);
             self.slices.set(self.slices.get() + 1);
-            turn(slice::SLICE);
+            // A fault in what is served meanwhile ends here; nothing may unwind through V8's frames.
+            if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| turn(slice::SLICE))).is_err() {
+                eprintln!("nano: a fault while serving others in a time slice; it was contained");
+            }
             self.depth.set(self.depth.get() - 1);
         }
         self.pulse.end(hog);
@@ -633,10 +680,7 @@ pub(crate) unsafe extern "C" fn interrupted(_: v8::UnsafeRawIsolatePtr, runtime:
     if !runtime.pulse.is_due() {
         return;
     }
-    // Nothing may unwind through V8's frames.
-    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runtime.give_way())).is_err() {
-        eprintln!("nano: a fault while serving others in a time slice; it was contained");
-    }
+    runtime.give_way();
 }
 
 /// The next task that does not need the application's handler.

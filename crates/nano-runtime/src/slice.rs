@@ -24,6 +24,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(1);
 /// With nothing run for so long, the watchdog sleeps until something runs.
 const SLEEP_AFTER: Duration = Duration::from_millis(200);
 
+/// The longest sleep.
+const SLEEP_AT_MOST: Duration = Duration::from_millis(100);
+
 /// What a worker thread shows the watchdog.
 #[derive(Default)]
 pub(crate) struct Pulse {
@@ -31,6 +34,8 @@ pub(crate) struct Pulse {
     running: AtomicU32,
     /// Changes whenever `running` is written.
     sequence: AtomicU64,
+    /// The watchdog has seen one run in two looks: it may have allocated a lot.
+    long: AtomicBool,
     /// The sequence for which the latest interrupt was asked.
     asked: AtomicU64,
     /// The isolates that can be interrupted, by key.
@@ -49,10 +54,12 @@ impl Pulse {
         before
     }
 
-    /// It no longer runs; what ran before it goes on.
+    /// It no longer runs; what ran before it goes on. Whether the run was a long one, as far as the watchdog has seen.
     #[inline]
-    pub(crate) fn end(&self, before: u32) {
+    pub(crate) fn end(&self, before: u32) -> bool {
         self.write(before);
+        // Written only for long runs, so the load is cheap.
+        self.long.load(Ordering::Relaxed) && self.long.swap(false, Ordering::Relaxed)
     }
 
     /// Nothing runs for a while: the tenant on the stack gives way. [`end`](Self::end) with the result lets it go on.
@@ -145,11 +152,11 @@ fn watchdog() {
         }
         if now - active > SLEEP_AFTER {
             ASLEEP.store(true, Ordering::Release);
-            // What began between the look and the store is seen by the next look: so no run goes unwatched for ever.
+            // A run that begins just now may not see that the watchdog sleeps: so it never sleeps for long.
             if look(Instant::now()) {
                 ASLEEP.store(false, Ordering::Release);
             } else {
-                std::thread::park();
+                std::thread::park_timeout(SLEEP_AT_MOST);
                 ASLEEP.store(false, Ordering::Release);
             }
             active = Instant::now();
@@ -176,6 +183,7 @@ fn look(now: Instant) -> bool {
             continue;
         }
         any = true;
+        worker.pulse.long.store(true, Ordering::Relaxed);
         // Seen at the look after it began, so up to LOOK_EVERY late.
         if now - worker.since + LOOK_EVERY < SLICE
             || worker.pulse.asked.load(Ordering::Relaxed) == sequence

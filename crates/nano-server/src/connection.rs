@@ -24,7 +24,8 @@ pub(crate) struct Conn {
     me: Weak<Conn>,
     worker: Weak<Worker>,
     peer: IpAddr,
-    stream: RefCell<TcpStream>,
+    /// None: closed. What holds on to the connection (an exchange that `waitUntil` keeps) does not keep the socket.
+    stream: RefCell<Option<TcpStream>>,
     source: Cell<Option<SourceId>>,
     http: RefCell<Http>,
     exchange: RefCell<Option<Rc<HttpExchange>>>,
@@ -52,7 +53,7 @@ impl Conn {
             me: me.clone(),
             worker: Rc::downgrade(worker),
             peer,
-            stream: RefCell::new(stream),
+            stream: RefCell::new(Some(stream)),
             source: Cell::new(None),
             http: RefCell::new(http),
             exchange: RefCell::new(None),
@@ -74,8 +75,9 @@ impl Conn {
     /// Registers the socket with the loop.
     pub(crate) fn register(&self, worker: &Worker) -> io::Result<()> {
         let interest = nano_loop::Interest::READABLE | nano_loop::Interest::WRITABLE;
-        let mut stream = self.stream.borrow_mut();
-        self.source.set(Some(worker.event_loop().register(&mut *stream, interest, u64::from(self.key))?));
+        if let Some(stream) = &mut *self.stream.borrow_mut() {
+            self.source.set(Some(worker.event_loop().register(stream, interest, u64::from(self.key))?));
+        }
         Ok(())
     }
 
@@ -170,7 +172,7 @@ impl Conn {
         }
         if http.closing() == Closing::Linger && http.pending_output() == 0 && !self.lingering.replace(true) {
             drop(http);
-            return self.stream.borrow().shutdown(Shutdown::Write).is_ok();
+            return self.stream.borrow().as_ref().is_some_and(|stream| stream.shutdown(Shutdown::Write).is_ok());
         }
         true
     }
@@ -185,6 +187,7 @@ impl Conn {
         }
         http.take_buffers(&mut worker.buffers());
         let mut stream = self.stream.borrow_mut();
+        let Some(stream) = &mut *stream else { return Ok(()) };
         let mut filled = false;
         let read = http.fill(|room| {
             let count = stream.read(room)?;
@@ -218,6 +221,7 @@ impl Conn {
     fn write(&self) -> io::Result<()> {
         let mut http = self.http.borrow_mut();
         let mut stream = self.stream.borrow_mut();
+        let Some(stream) = &mut *stream else { return Ok(()) };
         while self.writable.get() && http.pending_output() > 0 {
             match stream.write(http.output()) {
                 Ok(count) => {
@@ -355,6 +359,8 @@ impl Conn {
             (exchange, slot, written)
         };
         *self.exchange.borrow_mut() = Some(Rc::clone(&exchange));
+        // The next head has a deadline of its own.
+        self.awaiting.set(Awaiting::Nothing);
         match slot {
             _ if worker.is_draining() => {
                 self.http.borrow_mut().drain();
@@ -423,16 +429,16 @@ impl Conn {
         if let Some(timer) = self.timer.take() {
             worker.event_loop().cancel(timer);
         }
-        let mut stream = self.stream.borrow_mut();
+        let stream = self.stream.borrow_mut().take();
         if let Some(source) = self.source.take() {
-            // Errors would say that it is not registered.
-            let _ = worker.event_loop().deregister(&mut *stream, source);
+            // Closing the socket, below, ends its registration with the system.
+            worker.event_loop().forget(source);
         }
-        if self.http.borrow().closing() == Closing::Reset {
-            let socket = socket2::SockRef::from(&*stream);
-            let _ = socket.set_linger(Some(std::time::Duration::ZERO));
+        if let Some(stream) = stream
+            && self.http.borrow().closing() == Closing::Reset
+        {
+            let _ = socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO));
         }
-        drop(stream);
         worker.forget(self.key);
         let current = self.exchange.borrow_mut().take();
         if let Some(exchange) = current {

@@ -216,13 +216,7 @@ impl HttpExchange {
             return false;
         }
         let date = self.conn.worker().date();
-        let has_date = nano_http_has_date(head.headers);
-        let wire = HttpHead {
-            status: head.status,
-            reason: (!head.status_text.is_empty()).then_some(head.status_text.as_bytes()),
-            header_block: head.headers,
-            date: (!has_date).then_some(&date),
-        };
+        let wire = wire_head(head, &date);
         if let Err(misuse) = self.conn.http().respond(wire, length) {
             self.fail(FailureCause::Exception, &format!("the response cannot be sent: {misuse}"));
             return false;
@@ -234,9 +228,15 @@ impl HttpExchange {
     }
 }
 
-/// Whether the application has set Date itself.
-fn nano_http_has_date(headers: &[u8]) -> bool {
-    headers.starts_with(b"date:") || memchr::memmem::find(headers, b"\r\ndate:").is_some()
+/// The head as it goes onto the wire, with a Date unless the application has set one.
+fn wire_head<'a>(head: &ResponseHead<'a>, date: &'a [u8; 29]) -> HttpHead<'a> {
+    let has_date = head.headers.starts_with(b"date:") || memchr::memmem::find(head.headers, b"\r\ndate:").is_some();
+    HttpHead {
+        status: head.status,
+        reason: (!head.status_text.is_empty()).then_some(head.status_text.as_bytes()),
+        header_block: head.headers,
+        date: (!has_date).then_some(date),
+    }
 }
 
 impl Exchange for HttpExchange {
@@ -296,13 +296,7 @@ impl Exchange for HttpExchange {
             return;
         }
         let date = self.conn.worker().date();
-        let has_date = nano_http_has_date(head.headers);
-        let wire = HttpHead {
-            status: head.status,
-            reason: (!head.status_text.is_empty()).then_some(head.status_text.as_bytes()),
-            header_block: head.headers,
-            date: (!has_date).then_some(&date),
-        };
+        let wire = wire_head(head, &date);
         let mut http = self.conn.http();
         let sent = match (body, head.content_length) {
             // A length without a body means a HEAD request's: the body's size as GET would send it.
@@ -322,8 +316,10 @@ impl Exchange for HttpExchange {
         }
     }
 
-    fn respond_stream(&self, head: &ResponseHead<'_>) {
-        self.send_head(head, head.content_length.map_or(HttpLength::Unknown, HttpLength::Known));
+    fn respond_stream(&self, head: &ResponseHead<'_>) -> bool {
+        let bodiless = matches!(head.status, 204 | 205 | 304)
+            || self.attached.get() && self.conn.http().head().method() == b"HEAD";
+        self.send_head(head, head.content_length.map_or(HttpLength::Unknown, HttpLength::Known)) && !bodiless
     }
 
     fn respond_pipe(&self, head: &ResponseHead<'_>) {

@@ -16,7 +16,6 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Isolates that each thread keeps ready for applications that were never visited. Two: while one is taken, the other is
@@ -137,14 +136,18 @@ pub fn serve(config: &Config, options: ServeOptions, listening: impl FnOnce(Sock
     nano_runtime::initialize();
     let shared = Arc::new(Shared { config: config.clone(), apps, options, writer: writer.clone() });
     let (reports, ready) = mpsc::channel();
+    // Before anybody can be told that the server is there: a signal that comes then is an orderly end already.
+    let signals = watch_signals(reports.clone())?;
     let mut workers = Vec::with_capacity(threads);
     for (index, listener) in listeners.into_iter().enumerate() {
         workers.push(Thread::start(index, listener, Arc::clone(&shared), reports.clone())?);
     }
     drop(reports);
-    for _ in 0..threads {
+    let mut waiting = threads;
+    while waiting > 0 {
         match ready.recv() {
-            Ok(Report::Ready) => {}
+            Ok(Report::Ready) => waiting -= 1,
+            Ok(Report::Signal) => leave(),
             Ok(Report::Failed(error)) => {
                 stop_all(&workers, Command::Stop);
                 return Err(error);
@@ -154,6 +157,7 @@ pub fn serve(config: &Config, options: ServeOptions, listening: impl FnOnce(Sock
     }
     listening(address);
     let ended = wait_for_the_end(config.drain_timeout, &workers, &ready);
+    signals.close();
     writer.close(Duration::from_secs(1));
     if matches!(ended, Ok(false)) {
         leave();
@@ -180,11 +184,12 @@ enum Report {
     Ready,
     Failed(ServeError),
     Ended,
+    /// SIGTERM or SIGINT has come.
+    Signal,
 }
 
 struct Thread {
     commands: Sender<Command>,
-    handle: JoinHandle<()>,
 }
 
 impl Thread {
@@ -195,11 +200,14 @@ impl Thread {
         reports: mpsc::Sender<Report>,
     ) -> Result<Self, ServeError> {
         let (sender, receiver) = mpsc::channel();
-        let handle = std::thread::Builder::new()
+        std::thread::Builder::new()
             .name(format!("nano-worker-{index}"))
             .stack_size(THREAD_STACK_BYTES)
             .spawn(move || {
-                let ended = work(listener, &shared, &sender, &reports);
+                let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                    work(listener, &shared, &sender, &reports)
+                }));
+                let ended = worked.unwrap_or(Err(ServeError::Worker));
                 // The receiver is gone only when the process ends anyway.
                 let _ = reports.send(match ended {
                     Ok(()) => Report::Ended,
@@ -208,7 +216,7 @@ impl Thread {
             })
             .map_err(|error| ServeError::System("start a worker thread", error))?;
         let commands = receiver.recv().map_err(|_| ServeError::Worker)?;
-        Ok(Self { commands, handle })
+        Ok(Self { commands })
     }
 }
 
@@ -253,10 +261,15 @@ fn work(
 
 /// A listening socket for each thread; the system deals connections out among them.
 fn listen(address: SocketAddr, threads: usize) -> Result<Vec<Socket>, ServeError> {
+    if address.port() != 0 {
+        // The sockets below share their port with each other, and would with another server's: whether there is one is
+        // found out first, by a socket that shares with nobody.
+        bind(address, false).map_err(|error| ServeError::Listen(address, error))?;
+    }
     let mut address = address;
     let mut sockets = Vec::with_capacity(threads);
     for _ in 0..threads {
-        let socket = bind(address).map_err(|error| ServeError::Listen(address, error))?;
+        let socket = bind(address, true).and_then(|socket| socket.listen(BACKLOG).map(|()| socket)).map_err(|error| ServeError::Listen(address, error))?;
         if let Some(bound) = socket.local_addr().ok().and_then(|bound| bound.as_socket()) {
             // A port that was picked is everybody's.
             address = bound;
@@ -266,16 +279,14 @@ fn listen(address: SocketAddr, threads: usize) -> Result<Vec<Socket>, ServeError
     Ok(sockets)
 }
 
-fn bind(address: SocketAddr) -> io::Result<Socket> {
+fn bind(address: SocketAddr, share: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
-    // Another process that listens there is found out first: sharing a port between processes is never meant.
     #[cfg(target_os = "linux")]
-    socket.set_reuse_port(true)?;
+    socket.set_reuse_port(share)?;
     // Inherited by what is accepted: no call for each connection.
     socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
     Ok(socket)
 }
 
@@ -286,57 +297,48 @@ fn stop_all(workers: &[Thread], command: Command) {
     }
 }
 
+/// Reports SIGTERM and SIGINT from now on.
+fn watch_signals(reports: mpsc::Sender<Report>) -> Result<signal_hook::iterator::Handle, ServeError> {
+    let failed = |error| ServeError::System("watch for signals", error);
+    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT]).map_err(failed)?;
+    let handle = signals.handle();
+    std::thread::Builder::new()
+        .name("nano-signals".into())
+        .spawn(move || {
+            for _ in signals.forever() {
+                if reports.send(Report::Signal).is_err() {
+                    return;
+                }
+            }
+        })
+        .map_err(failed)?;
+    Ok(handle)
+}
+
 /// Waits for a signal, then for the workers to drain. False: some have not, in their time or before a second signal.
 fn wait_for_the_end(
     drain_timeout: Duration,
     workers: &[Thread],
     reports: &mpsc::Receiver<Report>,
 ) -> Result<bool, ServeError> {
-    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT])
-        .map_err(|error| ServeError::System("watch for signals", error))?;
-    let handle = signals.handle();
-    let (sent, received) = mpsc::channel();
-    std::thread::Builder::new()
-        .name("nano-signals".into())
-        .spawn(move || {
-            for signal in signals.forever() {
-                if sent.send(signal).is_err() {
-                    return;
-                }
-            }
-        })
-        .map_err(|error| ServeError::System("watch for signals", error))?;
-    // Until a signal comes; a worker that ends before is a fault.
-    loop {
-        match received.recv_timeout(Duration::from_millis(500)) {
-            Ok(_) => break,
-            Err(mpsc::RecvTimeoutError::Disconnected) => break,
-            Err(mpsc::RecvTimeoutError::Timeout) => match reports.try_recv() {
-                Ok(Report::Failed(error)) => return Err(error),
-                Ok(Report::Ended) => return Err(ServeError::Worker),
-                Ok(Report::Ready) | Err(_) => {}
-            },
-        }
-        if workers.iter().any(|worker| worker.handle.is_finished()) {
-            return Err(ServeError::Worker);
-        }
+    // A worker that ends before the signal is a fault.
+    match reports.recv() {
+        Ok(Report::Signal) => {}
+        Ok(Report::Failed(error)) => return Err(error),
+        Ok(Report::Ended | Report::Ready) | Err(_) => return Err(ServeError::Worker),
     }
     stop_all(workers, Command::Drain);
     let deadline = Instant::now() + drain_timeout;
     let mut left = workers.len();
     while left > 0 {
-        // A second signal ends at once.
-        if received.try_recv().is_ok() || Instant::now() >= deadline {
-            break;
-        }
-        match reports.recv_timeout(Duration::from_millis(20)) {
+        match reports.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(Report::Ended) => left -= 1,
             Ok(Report::Failed(error)) => return Err(error),
-            Ok(Report::Ready) | Err(mpsc::RecvTimeoutError::Timeout) => {}
-            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            Ok(Report::Ready) => {}
+            // A second signal ends at once.
+            Ok(Report::Signal) | Err(_) => break,
         }
     }
-    handle.close();
     Ok(left == 0)
 }
 

@@ -173,13 +173,15 @@ impl Worker {
     /// One turn of the loop: waits for events, handles them all.
     fn turn(&self) -> io::Result<()> {
         // Work for idle time is done only when there is nothing else: look without waiting first.
-        let wait = match (self.runtime.has_idle_work() || self.accept_again.get(), self.log_pending.get()) {
+        let more = self.accept_again.get() || !self.marked.borrow().is_empty();
+        let wait = match (more || self.runtime.has_idle_work(), self.log_pending.get()) {
             (true, _) => Wait::Now,
             (false, true) => Wait::AtMost(LOG_RETRY),
             (false, false) => Wait::UntilNext,
         };
         self.lp.poll(wait)?;
-        let mut handled = false;
+        let mut handled = more;
+        self.drive_marked();
         while let Some(event) = self.lp.next() {
             handled = true;
             self.handle(event);
@@ -256,8 +258,10 @@ impl Worker {
         }
     }
 
+    /// Drives each marked connection once. One that marks itself again waits for the next event: others come first.
     fn drive_marked(&self) {
-        loop {
+        let marked = self.marked.borrow().len();
+        for _ in 0..marked {
             let next = self.marked.borrow_mut().pop_front();
             let Some(conn) = next else { return };
             conn.unmark();
@@ -349,15 +353,16 @@ impl Worker {
     pub(crate) fn dispatch(&self, slot: &AppSlot, exchange: &Rc<HttpExchange>, head: &[u8]) {
         let cached = slot.instance.borrow().clone().filter(|instance| !instance.is_closed());
         let instance = match cached {
-            // One that could not be loaded is tried again: its files may be there now.
+            // One that could not be loaded is tried again: what it met may have passed.
             Some(instance) if instance.failure().is_none() => instance,
             stale => {
                 if let Some(failed) = stale {
                     self.runtime.close(&failed);
                 }
-                match self.runtime.instance(&slot.app) {
+                match self.runtime.create(&slot.app) {
                     Ok(instance) => {
                         *slot.instance.borrow_mut() = Some(Rc::clone(&instance));
+                        self.runtime.load(&instance);
                         instance
                     }
                     Err(error) => return exchange.fail(FailureCause::Memory, &error.to_string()),

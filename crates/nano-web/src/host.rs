@@ -37,6 +37,29 @@ pub trait Host {
     fn uncaught(&self) {}
 }
 
+/// Counts the memory of buffers that native code makes for an isolate: bodies, encoded text, random bytes. Buffers that
+/// JavaScript makes come from the isolate's own allocator and are not counted here.
+///
+/// Buffers may outlive the isolate and be freed on other threads.
+pub trait Accountant: Send + Sync {
+    /// Counts `bytes` more; false, and nothing is counted, if that is too much.
+    fn take(&self, bytes: usize) -> bool;
+    /// Counts `bytes` less.
+    fn give_back(&self, bytes: usize);
+}
+
+/// An [`Accountant`] that allows everything: for programs whose scripts are their own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unaccounted;
+
+impl Accountant for Unaccounted {
+    fn take(&self, _: usize) -> bool {
+        true
+    }
+
+    fn give_back(&self, _: usize) {}
+}
+
 /// What is known of a request body's length before it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyLength {
@@ -109,7 +132,8 @@ pub trait Exchange {
     /// Sends a whole response. `None` is no body at all.
     fn respond(&self, head: &ResponseHead<'_>, body: Option<&[u8]>);
     /// Sends a response's head; the body follows by [`write`](Exchange::write) and [`finish`](Exchange::finish).
-    fn respond_stream(&self, head: &ResponseHead<'_>);
+    /// False: there will be no body (the request is a HEAD, or the status has none), so none should be produced.
+    fn respond_stream(&self, head: &ResponseHead<'_>) -> bool;
     /// Sends a response's head, and as its body what is left of the request's own, without passing through JavaScript.
     fn respond_pipe(&self, head: &ResponseHead<'_>);
     /// Sends bytes of the body.

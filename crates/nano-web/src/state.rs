@@ -2,10 +2,11 @@
 //!
 //! Reachable from every native function through the isolate's data slot [`STATE_SLOT`]. Knows nothing of how requests arrive.
 
-use crate::host::{Exchange, Host};
+use crate::host::{Accountant, Exchange, Host};
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// The isolate's data slot that holds a `*const State`.
 pub const STATE_SLOT: u32 = 0;
@@ -45,12 +46,50 @@ pub(crate) struct Slot {
 pub(crate) struct Reading {
     pub(crate) resolver: v8::Global<v8::PromiseResolver>,
     /// The bytes so far, where the whole body is wanted.
-    pub(crate) all: Option<Vec<u8>>,
+    pub(crate) all: Option<Gathered>,
+}
+
+/// A body that is being gathered into one buffer; its bytes count against the isolate's memory meanwhile.
+#[derive(Default)]
+pub(crate) struct Gathered {
+    bytes: Vec<u8>,
+    accountant: Option<Arc<dyn Accountant>>,
+}
+
+impl Gathered {
+    /// Appends; false if there is no room.
+    pub(crate) fn push(&mut self, piece: &[u8], accountant: Arc<dyn Accountant>) -> bool {
+        if !accountant.take(piece.len()) {
+            return false;
+        }
+        self.accountant = Some(accountant);
+        self.bytes.extend_from_slice(piece);
+        true
+    }
+
+    /// The bytes; they no longer count.
+    pub(crate) fn into_bytes(mut self) -> Vec<u8> {
+        self.give_back();
+        std::mem::take(&mut self.bytes)
+    }
+
+    fn give_back(&mut self) {
+        if let Some(accountant) = self.accountant.take() {
+            accountant.give_back(self.bytes.len());
+        }
+    }
+}
+
+impl Drop for Gathered {
+    fn drop(&mut self) {
+        self.give_back();
+    }
 }
 
 /// The state of one isolate; see the module.
 pub struct State {
     host: Rc<dyn Host>,
+    accountant: Arc<dyn Accountant>,
     slots: RefCell<Vec<Option<Rc<Slot>>>>,
     free: RefCell<Vec<u16>>,
     sequence: Cell<u64>,
@@ -66,9 +105,10 @@ pub(crate) struct Rejection {
 
 impl State {
     /// A state with no requests.
-    pub fn new(host: Rc<dyn Host>) -> Self {
+    pub fn new(host: Rc<dyn Host>, accountant: Arc<dyn Accountant>) -> Self {
         Self {
             host,
+            accountant,
             slots: RefCell::default(),
             free: RefCell::default(),
             sequence: Cell::new(1),
@@ -80,6 +120,10 @@ impl State {
     /// The embedder.
     pub fn host(&self) -> &dyn Host {
         &*self.host
+    }
+
+    pub(crate) fn accountant(&self) -> &Arc<dyn Accountant> {
+        &self.accountant
     }
 
     /// Takes a request in. `None` if [`MAX_EXCHANGES`] are under way.

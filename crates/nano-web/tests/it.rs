@@ -5,13 +5,14 @@
 
 use nano_web::entry::{self, Entries};
 use nano_web::{
-    BodyLength, BodyRead, Exchange, ExchangeId, FailureCause, Host, Level, ResponseHead, State, Written,
-    snapshot,
+    Accountant, BodyLength, BodyRead, Exchange, ExchangeId, FailureCause, Host, Level, ResponseHead, State,
+    Written, snapshot,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 type Scope<'s, 'i> = v8::PinScope<'s, 'i>;
 
@@ -62,6 +63,20 @@ impl TestHost {
     }
 }
 
+/// What native buffers of an isolate may take.
+const PURSE_BYTES: usize = 10 << 20;
+
+struct Purse(AtomicUsize);
+
+impl Accountant for Purse {
+    fn take(&self, bytes: usize) -> bool {
+        self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(bytes)).is_ok()
+    }
+    fn give_back(&self, bytes: usize) {
+        self.0.fetch_add(bytes, Ordering::SeqCst);
+    }
+}
+
 thread_local! {
     static HOST: RefCell<Rc<TestHost>> = RefCell::default();
 }
@@ -95,7 +110,9 @@ fn in_isolate<R: Send + 'static>(
         isolate.set_promise_reject_callback(entry::promise_rejected);
         let host = Rc::new(TestHost::default());
         HOST.set(Rc::clone(&host));
-        let state = Box::new(State::new(Rc::clone(&host) as Rc<dyn Host>));
+        let purse = Arc::new(Purse(AtomicUsize::new(PURSE_BYTES)));
+        let state =
+            Box::new(State::new(Rc::clone(&host) as Rc<dyn Host>, Arc::clone(&purse) as Arc<dyn Accountant>));
         // SAFETY: the box outlives the isolate's JavaScript, all of which runs in this function.
         unsafe { state.attach(&mut isolate) };
         let result = {
@@ -107,6 +124,12 @@ fn in_isolate<R: Send + 'static>(
             with(scope, &World { host: &host, state: &state, entries: &entries })
         };
         drop(isolate);
+        drop(state);
+        assert_eq!(
+            purse.0.load(Ordering::SeqCst),
+            PURSE_BYTES,
+            "every buffer's bytes are given back, with the isolate at the latest"
+        );
         result
     };
     let thread = std::thread::Builder::new().stack_size(8 << 20).spawn(body).expect("a thread");
@@ -241,6 +264,7 @@ fn hostile_notices_what_the_platform_calls() {
 struct TestExchange {
     length: Option<u64>,
     has_body: bool,
+    is_head: bool,
     body: RefCell<VecDeque<Option<Vec<u8>>>>,
     canceled: Cell<bool>,
     /// Bytes that are taken before the client's window is full; each `writable` gives one more piece.
@@ -296,8 +320,10 @@ impl Exchange for TestExchange {
         answer.body.extend_from_slice(body.unwrap_or_default());
         answer.over = true;
     }
-    fn respond_stream(&self, head: &ResponseHead<'_>) {
+    fn respond_stream(&self, head: &ResponseHead<'_>) -> bool {
         self.start(head);
+        self.answer.borrow_mut().over = self.is_head;
+        !self.is_head
     }
     fn respond_pipe(&self, head: &ResponseHead<'_>) {
         self.start(head);
@@ -547,6 +573,25 @@ fn streams_are_sent_chunk_by_chunk() {
         answer.failure.as_deref(),
         Some("TypeError: a response's body stream must yield Uint8Array chunks")
     );
+}
+
+#[test]
+fn a_body_that_will_not_be_sent_is_not_produced() {
+    let answer = serve(
+        "() => new Response(new ReadableStream({ pull() { throw new Error('asked'); } }, { highWaterMark: 0 }))",
+        || TestExchange { is_head: true, ..TestExchange::default() },
+    );
+    assert_eq!((answer.status, answer.failure), (200, None));
+}
+
+#[test]
+fn buffers_beyond_the_memory_limit_are_refused() {
+    let answer = serve(
+        "() => { const kept = []; try { for (;;) kept.push(new TextEncoder().encode('x'.repeat(1 << 20))); } \
+         catch (error) { return new Response(`${error.name} ${kept.length}`); } }",
+        TestExchange::default,
+    );
+    assert_eq!(text(&answer), "RangeError 10");
 }
 
 #[test]

@@ -16,7 +16,7 @@ Examples:
   nano serve                        serve the application in this directory on http://127.0.0.1:3000
   nano serve ./app.js --port 8080   serve one file
   nano serve --config nano.jsonc    serve many applications, by host name
-  nano run script.ts one two        run a script with arguments
+  nano run script.js one two        run a script with arguments
   nano eval '6 * 7'                 print the value of an expression
 
 An application is a module with `export default { async fetch(request, env, ctx) { … } }`.";
@@ -33,7 +33,7 @@ An application is a directory or a file. Of a directory, the entry is what packa
 
 const RUN_EXAMPLES: &str = "\
 Examples:
-  nano run build.ts
+  nano run build.js
   nano run report.js --month 7     options after the file are the script's
 
 Files that end in .js, .mjs and .ts are modules, those in .cjs classic scripts. The program ends when nothing is
@@ -42,7 +42,7 @@ pending.";
 const EVAL_EXAMPLES: &str = "\
 Examples:
   nano eval '6 * 7'
-  nano eval 'await (await fetch(\"https://example.com\")).text()'";
+  nano eval 'await Promise.resolve(new URL(\"https://example.com/a?b\").search)'";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:

@@ -174,12 +174,14 @@ pub struct LogSink {
     format: Format,
     clock: Clock,
     buffer: Vec<u8>,
+    /// Some of what was handed over waits for the output.
+    behind: bool,
 }
 
 impl LogSink {
     fn new(writer: LogWriter, format: Format, clock: Clock) -> Self {
         // Room for the line that reaches the limit.
-        LogSink { writer, format, clock, buffer: Vec::with_capacity(SINK_BYTES_MAX + 4096) }
+        LogSink { writer, format, clock, buffer: Vec::with_capacity(SINK_BYTES_MAX + 4096), behind: false }
     }
 
     /// The format of the lines.
@@ -226,6 +228,9 @@ impl LogSink {
     /// False if some wait because the output is full: call again within a tenth of a second or so, even if nothing
     /// more is logged meanwhile.
     pub fn flush(&mut self) -> bool {
+        if self.buffer.is_empty() && !self.behind {
+            return true;
+        }
         let dropped = self.writer.take_dropped();
         if dropped > 0 {
             let text = "log lines were dropped because the reader of the log is too slow";
@@ -235,12 +240,13 @@ impl LogSink {
         self.buffer.clear();
         // One huge line must not keep its memory for ever.
         self.buffer.shrink_to(SINK_BYTES_MAX * 2);
+        self.behind = !written;
         written
     }
 
     fn line_is_complete(&mut self) {
         if self.buffer.len() >= SINK_BYTES_MAX {
-            self.writer.write(&self.buffer);
+            self.behind = !self.writer.write(&self.buffer);
             self.buffer.clear();
         }
     }

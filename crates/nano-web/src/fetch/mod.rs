@@ -1,8 +1,8 @@
 //! Native functions behind a server's request: reading its body. Fetch, section 2.2.4 "Bodies".
 
 use crate::host::{BodyLength, BodyRead};
-use crate::infra::{Args, Error, Ret, Scope, new_error, ops, state, uint8_array};
-use crate::state::{ExchangeId, Reading, Slot};
+use crate::infra::{Args, Error, NO_ROOM, Ret, Scope, new_error, ops, state, try_uint8_array};
+use crate::state::{ExchangeId, Gathered, Reading, Slot};
 
 ops! {
     "requestBodyLength" => request_body_length,
@@ -33,10 +33,10 @@ fn body_read(scope: &mut Scope<'_, '_>, args: Args<'_>, ret: Ret<'_>) {
 
 /// `bodyReadAll(id)`: what is left of the body as one Uint8Array, or a promise of it.
 fn body_read_all(scope: &mut Scope<'_, '_>, args: Args<'_>, ret: Ret<'_>) {
-    read(scope, &args, ret, Some(Vec::new()));
+    read(scope, &args, ret, Some(Gathered::default()));
 }
 
-fn read(scope: &mut Scope<'_, '_>, args: &Args<'_>, mut ret: Ret<'_>, mut all: Option<Vec<u8>>) {
+fn read(scope: &mut Scope<'_, '_>, args: &Args<'_>, mut ret: Ret<'_>, mut all: Option<Gathered>) {
     let Some(slot) = slot(scope, args) else {
         return crate::infra::throw(
             scope,
@@ -64,26 +64,25 @@ enum Step<'s> {
 }
 
 /// Reads as far as bytes have arrived: one piece, or everything into `all`.
-fn step<'s>(scope: &mut Scope<'s, '_>, slot: &Slot, all: &mut Option<Vec<u8>>) -> Step<'s> {
+fn step<'s>(scope: &mut Scope<'s, '_>, slot: &Slot, all: &mut Option<Gathered>) -> Step<'s> {
     loop {
         let bytes = match (slot.exchange.read_body(), &mut *all) {
             (BodyRead::Bytes(bytes), Some(all)) => {
-                if all.is_empty() {
-                    *all = bytes;
-                } else {
-                    all.extend_from_slice(&bytes);
+                let accountant = state(scope).map(|state| std::sync::Arc::clone(state.accountant()));
+                if !accountant.is_some_and(|accountant| all.push(&bytes, accountant)) {
+                    return Step::Failed(new_error(scope, Error::Range(NO_ROOM)));
                 }
                 continue;
             }
             (BodyRead::Bytes(bytes), None) => bytes,
-            (BodyRead::End, Some(all)) => std::mem::take(all),
+            (BodyRead::End, Some(all)) => std::mem::take(all).into_bytes(),
             (BodyRead::End, None) => return Step::Value(v8::null(scope).into()),
             (BodyRead::Pending, _) => return Step::Wait,
             (BodyRead::Failed(reason), _) => return Step::Failed(new_error(scope, Error::Type(&reason))),
         };
-        return match uint8_array(scope, bytes) {
+        return match try_uint8_array(scope, bytes) {
             Some(array) => Step::Value(array.into()),
-            None => Step::Failed(new_error(scope, Error::Range("the body is too large for one buffer"))),
+            None => Step::Failed(new_error(scope, Error::Range(NO_ROOM))),
         };
     }
 }

@@ -2,8 +2,11 @@
 //!
 //! Knows V8 and nothing of any standard.
 
+use crate::host::Accountant;
 use crate::state::{State, try_state};
 use std::borrow::Cow;
+use std::ffi::c_void;
+use std::sync::Arc;
 
 pub(crate) type Scope<'s, 'i> = v8::PinScope<'s, 'i>;
 pub(crate) type Args<'s> = v8::FunctionCallbackArguments<'s>;
@@ -131,14 +134,50 @@ pub(crate) fn with_bytes<R>(value: v8::Local<'_, v8::Value>, with: impl FnOnce(&
     with(&[])
 }
 
-/// A new `Uint8Array` that owns `bytes`.
-pub(crate) fn uint8_array<'s>(
+/// A new `Uint8Array` that owns `bytes`; an exception is pending if that is beyond the isolate's memory.
+pub(crate) fn uint8_array<'s>(scope: &mut Scope<'s, '_>, bytes: Vec<u8>) -> Option<v8::Local<'s, v8::Uint8Array>> {
+    let made = try_uint8_array(scope, bytes);
+    if made.is_none() {
+        throw(scope, Error::Range(NO_ROOM));
+    }
+    made
+}
+
+/// Why a buffer is refused.
+pub(crate) const NO_ROOM: &str = "the application's memory limit leaves no room for this buffer";
+
+/// The same without an exception.
+pub(crate) fn try_uint8_array<'s>(
     scope: &mut Scope<'s, '_>,
     bytes: Vec<u8>,
 ) -> Option<v8::Local<'s, v8::Uint8Array>> {
+    /// What a buffer's bytes are counted against, and their true extent.
+    struct Owner {
+        accountant: Option<Arc<dyn Accountant>>,
+        counted: usize,
+        bytes: Vec<u8>,
+    }
+    unsafe extern "C" fn release(_: *mut c_void, _: usize, owner: *mut c_void) {
+        // SAFETY: `owner` came from `Box::into_raw` below; V8 calls this once.
+        let owner = unsafe { Box::from_raw(owner.cast::<Owner>()) };
+        if let Some(accountant) = &owner.accountant {
+            accountant.give_back(owner.counted);
+        }
+        drop(owner.bytes);
+    }
     let length = bytes.len();
-    let store = v8::ArrayBuffer::new_backing_store_from_vec(bytes).make_shared();
-    let buffer = v8::ArrayBuffer::with_backing_store(scope, &store);
+    let counted = bytes.capacity();
+    let accountant = try_state(scope).map(|state| Arc::clone(state.accountant()));
+    if accountant.as_ref().is_some_and(|accountant| !accountant.take(counted)) {
+        return None;
+    }
+    let mut owner = Box::new(Owner { accountant, counted, bytes });
+    let data = owner.bytes.as_mut_ptr().cast::<c_void>();
+    // SAFETY: `data` points at `length` bytes that `owner` keeps, unmoved, until `release`.
+    let store = unsafe {
+        v8::ArrayBuffer::new_backing_store_from_ptr(data, length, release, Box::into_raw(owner).cast::<c_void>())
+    };
+    let buffer = v8::ArrayBuffer::with_backing_store(scope, &store.make_shared());
     v8::Uint8Array::new(scope, buffer, 0, length)
 }
 

@@ -5,7 +5,7 @@
 
 const { TypedArrayPrototypeGetSymbolToStringTag } = internal.primordials;
 const {
-  Map, MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, JSONParse,
+  Map, ObjectDefineProperty, ReflectOwnKeys, MapPrototypeDelete, MapPrototypeGet, MapPrototypeSet, JSONParse,
   PromisePrototypeThen, PromiseResolve, TypeError,
 } = internal.primordials;
 const { webidl } = internal;
@@ -27,7 +27,11 @@ let env;
 function start(defaultExport, envText) {
   env = envText === undefined ? {} : JSONParse(envText);
   if (defaultExport === undefined) {
-    if (hasListeners(globalThis, "fetch")) return;
+    if (hasListeners(globalThis, "fetch")) {
+      // The service-worker form has no other way to its variables than the global scope, as Workers have it.
+      exposeVariables();
+      return;
+    }
     throw new TypeError(
       "the application has no handler: export default { async fetch(request, env, ctx) { ... } }, "
         + 'or call addEventListener("fetch", ...)',
@@ -42,6 +46,15 @@ function start(defaultExport, envText) {
     throw new TypeError("the application's default export has no fetch method");
   }
   application = defaultExport;
+}
+
+function exposeVariables() {
+  const names = ReflectOwnKeys(env);
+  for (let i = 0; i < names.length; i++) {
+    ObjectDefineProperty(globalThis, names[i], {
+      __proto__: null, value: env[names[i]], writable: true, enumerable: true, configurable: true,
+    });
+  }
 }
 
 // ---- What a handler gets beside the request ----
@@ -121,6 +134,7 @@ const inFlight = new Map();
 function dispatch(head, id) {
   const request = createIncomingRequest(id, head);
   lastRequest = request;
+  lastId = id;
   if (application !== undefined) {
     return application.fetch(request, env, new ExecutionContext(contextKey, id));
   }
@@ -132,12 +146,20 @@ function dispatch(head, id) {
   }
   return response;
 }
+// The request whose handler was called last, until its answer goes on elsewhere. Answers of other requests come in between.
 let lastRequest;
+let lastId;
+
+// The request's answer is not complete: its signal may still be aborted.
+function keepInFlight(id) {
+  if (lastId !== id || lastRequest === undefined) return;
+  MapPrototypeSet(inFlight, id, lastRequest);
+  lastRequest = undefined;
+}
 
 // The handler's promise is pending: go on when it is settled.
 function attach(id, promise) {
-  MapPrototypeSet(inFlight, id, lastRequest);
-  lastRequest = undefined;
+  keepInFlight(id);
   PromisePrototypeThen(
     promise,
     (value) => send(id, value),
@@ -188,12 +210,15 @@ function stream(id, status, statusText, headers, length, body) {
     ops.respondPipe(id, status, statusText, headers, length);
     return;
   }
-  ops.respondStream(id, status, statusText, headers, length);
   const from = source === undefined ? body : internal.streams.createNativeReadableStream(source);
-  if (lastRequest !== undefined) {
-    MapPrototypeSet(inFlight, id, lastRequest);
-    lastRequest = undefined;
+  if (!ops.respondStream(id, status, statusText, headers, length)) {
+    // A HEAD request, or a status without a body: nobody reads what the stream would produce.
+    MapPrototypeDelete(inFlight, id);
+    PromisePrototypeThen(internal.streams.readableStreamCancel(from), undefined, () => {});
+    ops.responseFinish(id);
+    return;
   }
+  keepInFlight(id);
   readLoop(
     from,
     (chunk) => {

@@ -81,10 +81,12 @@ fn respond(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     settle(scope, &args, &slot);
 }
 
-/// `respondStream(id, status, statusText, headerBlock, contentLength)`.
-fn respond_stream(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
+/// `respondStream(id, status, statusText, headerBlock, contentLength)`: whether a body is wanted.
+fn respond_stream(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let Some(slot) = slot(scope, &args) else { return };
-    with_head(scope, &args, |_, head| slot.exchange.respond_stream(head));
+    let mut wanted = false;
+    with_head(scope, &args, |_, head| wanted = slot.exchange.respond_stream(head));
+    ret.set_bool(wanted);
 }
 
 /// `respondPipe(id, status, statusText, headerBlock, contentLength)`.
