@@ -6,9 +6,11 @@
 use crate::connection::Conn;
 use crate::log::{Field, Level, RequestId, RequestRecord};
 use nano_arena::{Arena, Bytes};
-use nano_http::{BodyLength as HttpLength, Input, Next, ResponseHead as HttpHead};
+use nano_http::{BodyLength as HttpLength, Input, Next, Refusal, ResponseHead as HttpHead};
 use nano_loop::Moment;
-use nano_runtime::{BodyLength, BodyRead, Exchange, ExchangeId, FailureCause, Instance, ResponseHead, Written};
+use nano_runtime::{
+    BodyLength, BodyRead, Exchange, ExchangeId, FailureCause, Instance, ResponseHead, Written,
+};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -67,6 +69,8 @@ pub(crate) struct HttpExchange {
     pub(crate) pipes: Cell<bool>,
     body_ended: Cell<bool>,
     body_failed: Cell<bool>,
+    /// The body breaks a rule: what to answer if the application has not.
+    body_refusal: Cell<Option<Refusal>>,
     /// The application was told that the client has hung up.
     pub(crate) told_hangup: Cell<bool>,
 }
@@ -100,6 +104,7 @@ impl HttpExchange {
             pipes: Cell::new(false),
             body_ended: Cell::new(false),
             body_failed: Cell::new(false),
+            body_refusal: Cell::new(None),
             told_hangup: Cell::new(false),
         })
     }
@@ -211,6 +216,17 @@ impl HttpExchange {
         self.over();
     }
 
+    /// Answers a request whose body breaks a rule; then the connection closes.
+    fn answer_refusal(&self, refusal: Refusal) {
+        let date = self.conn.worker().date();
+        let text = format!("{}\n", refusal.message());
+        if self.conn.http().respond_error(refusal.status(), &text, Some(&date)).is_err() {
+            self.conn.http().abort();
+        }
+        self.status.set(refusal.status());
+        self.over();
+    }
+
     fn send_head(&self, head: &ResponseHead<'_>, length: HttpLength) -> bool {
         if self.response.get() != Response::Due || !self.attached.get() {
             return false;
@@ -230,7 +246,8 @@ impl HttpExchange {
 
 /// The head as it goes onto the wire, with a Date unless the application has set one.
 fn wire_head<'a>(head: &ResponseHead<'a>, date: &'a [u8; 29]) -> HttpHead<'a> {
-    let has_date = head.headers.starts_with(b"date:") || memchr::memmem::find(head.headers, b"\r\ndate:").is_some();
+    let has_date =
+        head.headers.starts_with(b"date:") || memchr::memmem::find(head.headers, b"\r\ndate:").is_some();
     HttpHead {
         status: head.status,
         reason: (!head.status_text.is_empty()).then_some(head.status_text.as_bytes()),
@@ -279,7 +296,7 @@ impl Exchange for HttpExchange {
             Err(refusal) => {
                 drop(http);
                 self.body_failed.set(true);
-                // The worker finds the same refusal, and answers it if nothing was sent.
+                self.body_refusal.set(Some(refusal));
                 self.conn.mark();
                 BodyRead::Failed(format!("the request's body is refused: {}", refusal.message()))
             }
@@ -312,7 +329,9 @@ impl Exchange for HttpExchange {
                 self.sent.set(body.map_or(0, <[u8]>::len) as u64);
                 self.over();
             }
-            Err(misuse) => self.fail(FailureCause::Exception, &format!("the response cannot be sent: {misuse}")),
+            Err(misuse) => {
+                self.fail(FailureCause::Exception, &format!("the response cannot be sent: {misuse}"))
+            }
         }
     }
 
@@ -383,6 +402,12 @@ impl Exchange for HttpExchange {
             reason,
             &[("app", Field::Text(app.as_deref().unwrap_or("-"))), ("id", Field::Id(self.request_id))],
         );
+        if self.response.get() == Response::Due
+            && let Some(refusal) = self.body_refusal.get()
+        {
+            // It is the client's fault that the handler could not read on.
+            return self.answer_refusal(refusal);
+        }
         if self.response.get() == Response::Due {
             let (status, text) = match cause {
                 FailureCause::Exception | FailureCause::NotLoaded => (500, "Internal Server Error\n"),

@@ -125,6 +125,9 @@ impl Worker {
     pub(crate) fn new(parts: Parts) -> io::Result<Rc<Self>> {
         let Parts { lp, runtime, mut listener, commands, routes, slots, log, log_requests, dev } = parts;
         let source = lp.register(&mut listener, nano_loop::Interest::READABLE, KIND_LISTENER)?;
+        // A head is refused for its Content-Length before its application is known; that one's own limit is set then.
+        let mut limits = HttpLimits::default();
+        limits.body_bytes = slots.iter().map(|slot| slot.max_body_bytes).max().unwrap_or(limits.body_bytes);
         let worker = Rc::new_cyclic(|me| Self {
             me: me.clone(),
             lp,
@@ -135,7 +138,7 @@ impl Worker {
             slots,
             conns: RefCell::default(),
             marked: RefCell::default(),
-            limits: HttpLimits::default(),
+            limits,
             buffers: RefCell::new(BufferPool::new(POOLED_BUFFERS)),
             arenas: ArenaPool::default(),
             head: RefCell::default(),
@@ -286,7 +289,10 @@ impl Worker {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 // The client has given up already, or a signal came.
                 Err(error)
-                    if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {}
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
+                    ) => {}
                 Err(error) => {
                     // Out of file descriptors or memory: the edge will not come again, so try later.
                     let text = error.to_string();
