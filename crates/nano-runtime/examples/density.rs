@@ -53,9 +53,14 @@ fn resident_bytes() -> usize {
 
 fn measure(count: usize) -> Result<(), Box<dyn std::error::Error>> {
     let path = std::env::temp_dir().join(format!("density-{}.js", std::process::id()));
-    std::fs::write(&path, "export default { async fetch(request) { const url = new URL(request.url); return new Response(url.pathname, { headers: { \"x-a\": \"b\" } }); } };")?;
-    let runtime =
-        Runtime::new(Rc::new(Loop::new(Config::default())?), RuntimeOptions { spares: count, console: Rc::new(Quiet) })?;
+    std::fs::write(
+        &path,
+        "export default { async fetch(request) { const url = new URL(request.url); return new Response(url.pathname, { headers: { \"x-a\": \"b\" } }); } };",
+    )?;
+    let runtime = Runtime::new(
+        Rc::new(Loop::new(Config::default())?),
+        RuntimeOptions { spares: count, console: Rc::new(Quiet) },
+    )?;
     let mut made = Vec::new();
     let before = resident_bytes();
     while runtime.spares() < count {
@@ -81,22 +86,31 @@ fn measure(count: usize) -> Result<(), Box<dyn std::error::Error>> {
     println!("isolates: {count}");
     println!("making one: p50 {:?}, p99 {:?}", made[count / 2], made[count * 99 / 100]);
     println!("loading an application: p50 {:?}, p99 {:?}", loaded[count / 2], loaded[count * 99 / 100]);
-    println!("memory each: {} KB bare, {} KB with the application; heap as counted {} KB", bare >> 10, with_app >> 10, heap >> 10);
+    println!(
+        "memory each: {} KB bare, {} KB with the application; heap as counted {} KB",
+        bare >> 10,
+        with_app >> 10,
+        heap >> 10
+    );
     let mut visited = Vec::new();
     for instance in &instances {
         let start = Instant::now();
-        runtime.request(instance, Rc::new(Visit::default()), b"GET\nhttp://example.com/path?query\nhost:example.com");
+        runtime.request(
+            instance,
+            Rc::new(Visit::default()),
+            b"GET\nhttp://example.com/path?query\nhost:example.com",
+        );
         visited.push(start.elapsed());
     }
     visited.sort();
     println!("first request: p50 {:?}, p99 {:?}", visited[count / 2], visited[count * 99 / 100]);
-    println!("visited: {} KB", (resident_bytes() - before) / count >> 10);
+    println!("visited: {} KB", ((resident_bytes() - before) / count) >> 10);
     while runtime.has_idle_work() && runtime.idle() {}
-    println!("with code caches made: {} KB", (resident_bytes() - before) / count >> 10);
+    println!("with code caches made: {} KB", ((resident_bytes() - before) / count) >> 10);
     let start = Instant::now();
     runtime.collect_garbage();
     println!("collecting garbage: {:?} each", start.elapsed() / count as u32);
-    println!("after a collection: {} KB", (resident_bytes() - before) / count >> 10);
+    println!("after a collection: {} KB", ((resident_bytes() - before) / count) >> 10);
     if std::env::var_os("SMAPS").is_some() {
         maps();
     }
@@ -111,7 +125,8 @@ fn maps() {
     for line in text.lines() {
         let fields: Vec<_> = line.split_whitespace().collect();
         if let Some((from, to)) = fields[0].split_once('-').filter(|_| !fields[0].ends_with(':')) {
-            let size = usize::from_str_radix(to, 16).unwrap_or(0) - usize::from_str_radix(from, 16).unwrap_or(0);
+            let size =
+                usize::from_str_radix(to, 16).unwrap_or(0) - usize::from_str_radix(from, 16).unwrap_or(0);
             kind = format!("{} {} {} KB", fields.get(5).unwrap_or(&"anonymous"), fields[1], size >> 10);
         } else if fields[0] == "Rss:" {
             let entry = by_kind.entry(kind.clone()).or_default();

@@ -2,7 +2,7 @@
 //!
 //! Knows V8's code caches only as bytes. What runs is an [`Instance`](crate::Instance), one a thread.
 
-use crate::resolve::{self, Entry, ModuleKind, Resolved, ResolveError};
+use crate::resolve::{self, Entry, ModuleKind, ResolveError, Resolved};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, RwLock};
@@ -138,7 +138,13 @@ impl Application {
     /// # Errors
     ///
     /// If there is no entry: the error lists what was looked for.
-    pub fn open(name: &str, path: &Path, env: Option<String>, limits: Limits, confine: bool) -> Result<Arc<Self>, LoadError> {
+    pub fn open(
+        name: &str,
+        path: &Path,
+        env: Option<String>,
+        limits: Limits,
+        confine: bool,
+    ) -> Result<Arc<Self>, LoadError> {
         let entry = resolve::find_entry(path, confine)?;
         let (name, modules) = (name.to_owned(), RwLock::default());
         Ok(Arc::new(Self { name, entry, env, limits, confine, script: None, modules }))
@@ -239,8 +245,14 @@ impl Application {
     }
 
     /// The module that an import means.
-    pub(crate) fn resolve(&self, specifier: &str, attribute: Option<&str>, referrer: &Source) -> Result<usize, LoadError> {
-        let resolved = resolve::resolve(specifier, &referrer.path, &self.entry.root, attribute, self.confine)?;
+    pub(crate) fn resolve(
+        &self,
+        specifier: &str,
+        attribute: Option<&str>,
+        referrer: &Source,
+    ) -> Result<usize, LoadError> {
+        let resolved =
+            resolve::resolve(specifier, &referrer.path, &self.entry.root, attribute, self.confine)?;
         self.load(resolved)
     }
 

@@ -246,7 +246,8 @@ impl Host for InstanceHost {
         }
         let delay_ms = if delay_ms > MAX_DELAY_MS { 0.0 } else { delay_ms };
         let delay = Duration::from_nanos((delay_ms * 1e6) as u64);
-        let timer = self.lp.insert(self.lp.refresh_now() + delay, crate::runtime::timer_key(self.key.get(), id));
+        let timer =
+            self.lp.insert(self.lp.refresh_now() + delay, crate::runtime::timer_key(self.key.get(), id));
         // A repeating timer of no delay must not keep the loop from everything else.
         let every = repeat.then(|| delay.max(Duration::from_millis(1)));
         timers.insert(id, Timer { id: timer, every });

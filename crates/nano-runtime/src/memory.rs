@@ -92,9 +92,9 @@ impl Grants {
     fn take(&self) {
         let me = std::thread::current().id();
         let owner = self.owner.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.free.wait_timeout_while(owner, GRANT_PATIENCE, |owner| {
-            owner.is_some_and(|(thread, _)| thread != me)
-        });
+        let waited = self
+            .free
+            .wait_timeout_while(owner, GRANT_PATIENCE, |owner| owner.is_some_and(|(thread, _)| thread != me));
         let (mut owner, _) = waited.unwrap_or_else(PoisonError::into_inner);
         *owner = match *owner {
             Some((thread, count)) if thread == me => Some((me, count + 1)),
@@ -201,7 +201,10 @@ impl HeapLimit {
         self.granted.set(false);
         GRANTS.give_back();
         isolate.remove_near_heap_limit_callback(near_heap_limit, bytes + HEAP_STEP_BYTES);
-        isolate.add_near_heap_limit_callback(near_heap_limit, std::ptr::from_ref(self).cast_mut().cast::<c_void>());
+        isolate.add_near_heap_limit_callback(
+            near_heap_limit,
+            std::ptr::from_ref(self).cast_mut().cast::<c_void>(),
+        );
     }
 }
 

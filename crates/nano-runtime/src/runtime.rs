@@ -57,6 +57,9 @@ pub struct RuntimeOptions {
     pub console: Rc<dyn Console>,
 }
 
+/// What turns the driver's loop, for at most the time given.
+type Turn = Rc<dyn Fn(Duration)>;
+
 /// One thread's isolates. Never leaves its thread; JavaScript is on the stack while methods run that enter an isolate.
 pub struct Runtime {
     lp: Rc<Loop>,
@@ -73,7 +76,7 @@ pub struct Runtime {
     cacheable: RefCell<VecDeque<Rc<Instance>>>,
     pulse: Arc<Pulse>,
     _watched: Watched,
-    turn: RefCell<Option<Rc<dyn Fn(Duration)>>>,
+    turn: RefCell<Option<Turn>>,
     depth: Cell<u32>,
     stack_base: usize,
     slices: Cell<u64>,
@@ -243,7 +246,9 @@ impl Runtime {
             if instance.app.is_code() {
                 let source = instance.app.module(entry);
                 let Content::Code(text) = &source.content else { return Ok(Phase::Ready) };
-                let Some(value) = modules::evaluate_code(scope, text) else { return Err(pending_error(scope, realm)) };
+                let Some(value) = modules::evaluate_code(scope, text) else {
+                    return Err(pending_error(scope, realm));
+                };
                 *instance.completion.borrow_mut() = Some(v8::Global::new(scope, value));
                 return Ok(Phase::Ready);
             }
@@ -306,7 +311,12 @@ impl Runtime {
     /// other methods, until the exchange is over; `None` if the isolate has too many requests under way.
     ///
     /// `head` is the request's head, in Latin-1: see `fetch/incoming.js` in nano-web.
-    pub fn request(&self, instance: &Rc<Instance>, exchange: Rc<dyn Exchange>, head: &[u8]) -> Option<ExchangeId> {
+    pub fn request(
+        &self,
+        instance: &Rc<Instance>,
+        exchange: Rc<dyn Exchange>,
+        head: &[u8],
+    ) -> Option<ExchangeId> {
         let realm = instance.realm()?;
         let id = realm.state().add_exchange(exchange)?;
         instance.last_used.set(self.lp.now());
@@ -397,7 +407,7 @@ impl Runtime {
     fn count_heap(&self, instance: &Instance, realm: &Realm, long: bool) {
         let runs = instance.runs.get().wrapping_add(1);
         instance.runs.set(runs);
-        if !long && runs > COUNTED_RUNS && runs % COUNT_EVERY != 0 {
+        if !long && runs > COUNTED_RUNS && !runs.is_multiple_of(COUNT_EVERY) {
             return;
         }
         if !realm.is_entered() {
@@ -447,7 +457,10 @@ impl Runtime {
                 }
             }
             Event::Mail { key } if key == KIND_FOREGROUND => self.take_foreground(),
-            Event::Ready { key, .. } | Event::Timer { key, .. } | Event::Mail { key } | Event::Done { key } => {
+            Event::Ready { key, .. }
+            | Event::Timer { key, .. }
+            | Event::Mail { key }
+            | Event::Done { key } => {
                 return key & RUNTIME_KEYS != 0;
             }
             Event::Woken => return false,

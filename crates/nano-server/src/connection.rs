@@ -31,6 +31,8 @@ pub(crate) struct Conn {
     exchange: RefCell<Option<Rc<HttpExchange>>>,
     /// The socket may have something to read; edge-triggered, so this is remembered.
     readable: Cell<bool>,
+    /// The loop has told that the client sends no more; no further edge will.
+    read_closed: Cell<bool>,
     /// The socket may take output.
     writable: Cell<bool>,
     driving: Cell<bool>,
@@ -47,7 +49,13 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    pub(crate) fn new(key: u32, worker: &Rc<Worker>, stream: TcpStream, peer: IpAddr, http: Http) -> Rc<Self> {
+    pub(crate) fn new(
+        key: u32,
+        worker: &Rc<Worker>,
+        stream: TcpStream,
+        peer: IpAddr,
+        http: Http,
+    ) -> Rc<Self> {
         Rc::new_cyclic(|me| Self {
             key,
             me: me.clone(),
@@ -59,6 +67,7 @@ impl Conn {
             exchange: RefCell::new(None),
             // There is often a request in the socket already when it is accepted.
             readable: Cell::new(true),
+            read_closed: Cell::new(false),
             writable: Cell::new(true),
             driving: Cell::new(false),
             again: Cell::new(false),
@@ -114,6 +123,9 @@ impl Conn {
     pub(crate) fn ready(&self, readiness: Readiness) {
         if readiness.is_readable() || readiness.is_read_closed() || readiness.is_error() {
             self.readable.set(true);
+        }
+        if readiness.is_read_closed() || readiness.is_error() {
+            self.read_closed.set(true);
         }
         if readiness.is_writable() || readiness.is_write_closed() || readiness.is_error() {
             self.writable.set(true);
@@ -172,7 +184,11 @@ impl Conn {
         }
         if http.closing() == Closing::Linger && http.pending_output() == 0 && !self.lingering.replace(true) {
             drop(http);
-            return self.stream.borrow().as_ref().is_some_and(|stream| stream.shutdown(Shutdown::Write).is_ok());
+            return self
+                .stream
+                .borrow()
+                .as_ref()
+                .is_some_and(|stream| stream.shutdown(Shutdown::Write).is_ok());
         }
         true
     }
@@ -197,8 +213,9 @@ impl Conn {
         match read {
             Ok(count) => {
                 self.progress.set(true);
-                // A read that did not fill its room has emptied the socket: the next edge will tell of more.
-                if !filled && count > 0 {
+                // A read that did not fill its room has emptied the socket: the next edge will tell of more, unless the end of
+                // the input was told together with the last of it.
+                if !filled && count > 0 && !self.read_closed.get() {
                     self.readable.set(false);
                 } else if count > 0 {
                     self.again.set(true);
@@ -241,7 +258,10 @@ impl Conn {
     }
 
     fn wants_room(&self) -> bool {
-        self.exchange.borrow().as_ref().is_some_and(|exchange| exchange.wants_room.get() || exchange.pipes.get())
+        self.exchange
+            .borrow()
+            .as_ref()
+            .is_some_and(|exchange| exchange.wants_room.get() || exchange.pipes.get())
     }
 
     /// Acts on what has been read: new requests to their applications, bodies to who waits for them.

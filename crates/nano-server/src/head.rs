@@ -199,8 +199,9 @@ mod tests {
         };
         let mut fast = 0;
         for _ in 0..200_000 {
-            let target: String =
-                std::iter::once('/').chain((0..random(8)).map(|_| b"/.%2eEa0?'&=-:@"[random(15)] as char)).collect();
+            let target: String = std::iter::once('/')
+                .chain((0..random(8)).map(|_| b"/.%2eEa0?'&=-:@"[random(15)] as char))
+                .collect();
             let host: String = (0..1 + random(6)).map(|_| b"a1.0x-n:8f"[random(10)] as char).collect();
             if is_serialized_host(host.as_bytes()) && is_serialized_target(target.as_bytes()) {
                 fast += 1;

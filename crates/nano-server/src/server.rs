@@ -117,7 +117,11 @@ fn json_string(out: &mut String, text: &str) {
 ///
 /// If an application of a single-application configuration cannot be loaded, the address cannot be had, or the system lacks
 /// something. Applications of a larger configuration are loaded when they are first visited.
-pub fn serve(config: &Config, options: ServeOptions, listening: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+pub fn serve(
+    config: &Config,
+    options: ServeOptions,
+    listening: impl FnOnce(SocketAddr),
+) -> Result<(), ServeError> {
     let threads = config.worker_threads();
     let listeners = listen(config.listen_address(), threads)?;
     let address = listeners[0]
@@ -132,7 +136,8 @@ pub fn serve(config: &Config, options: ServeOptions, listening: impl FnOnce(Sock
             .map_err(|error| ServeError::Application(app.name.clone(), error.to_string()))?;
         apps.push((opened, app.limits.max_body_bytes));
     }
-    let writer = LogWriter::stdout(config.log_format).map_err(|error| ServeError::System("write the log", error))?;
+    let writer =
+        LogWriter::stdout(config.log_format).map_err(|error| ServeError::System("write the log", error))?;
     nano_runtime::initialize();
     let shared = Arc::new(Shared { config: config.clone(), apps, options, writer: writer.clone() });
     let (reports, ready) = mpsc::channel();
@@ -235,7 +240,8 @@ fn work(
     let console = Rc::new(LogConsole(Rc::clone(&log)));
     let single = shared.apps.len() == 1;
     let spares = if single { 0 } else { SPARE_ISOLATES };
-    let runtime = Runtime::new(Rc::clone(&lp), RuntimeOptions { spares, console }).map_err(system("start a runtime"))?;
+    let runtime = Runtime::new(Rc::clone(&lp), RuntimeOptions { spares, console })
+        .map_err(system("start a runtime"))?;
     let slots: Vec<_> =
         shared.apps.iter().map(|(app, max_body)| AppSlot::new(Arc::clone(app), *max_body)).collect();
     let worker = Worker::new(Parts {
@@ -269,7 +275,9 @@ fn listen(address: SocketAddr, threads: usize) -> Result<Vec<Socket>, ServeError
     let mut address = address;
     let mut sockets = Vec::with_capacity(threads);
     for _ in 0..threads {
-        let socket = bind(address, true).and_then(|socket| socket.listen(BACKLOG).map(|()| socket)).map_err(|error| ServeError::Listen(address, error))?;
+        let socket = bind(address, true)
+            .and_then(|socket| socket.listen(BACKLOG).map(|()| socket))
+            .map_err(|error| ServeError::Listen(address, error))?;
         if let Some(bound) = socket.local_addr().ok().and_then(|bound| bound.as_socket()) {
             // A port that was picked is everybody's.
             address = bound;

@@ -21,7 +21,9 @@ mod timers;
 mod url;
 mod worker;
 
-pub use host::{Accountant, BodyLength, BodyRead, Exchange, FailureCause, Host, Level, ResponseHead, Unaccounted, Written};
+pub use host::{
+    Accountant, BodyLength, BodyRead, Exchange, FailureCause, Host, Level, ResponseHead, Unaccounted, Written,
+};
 pub use state::{ExchangeId, MAX_EXCHANGES, STATE_SLOT, State};
 
 macro_rules! files {

@@ -100,15 +100,13 @@ fn run(args: &Run) -> Result<(), Failure> {
 /// `nano eval`: prints the value of the code.
 fn eval(args: &Eval) -> Result<(), Failure> {
     let code = args.code.clone();
-    on_large_stack(move || {
-        match nano_runtime::evaluate(&code, Rc::new(Terminal::new())) {
-            Ok(text) => {
-                let _ = writeln!(std::io::stdout(), "{text}");
-                Ok(())
-            }
-            Err(RunError::Uncaught) => Err(Failure::Silent),
-            Err(error) => Err(Failure::Runtime(error.to_string())),
+    on_large_stack(move || match nano_runtime::evaluate(&code, Rc::new(Terminal::new())) {
+        Ok(text) => {
+            let _ = writeln!(std::io::stdout(), "{text}");
+            Ok(())
         }
+        Err(RunError::Uncaught) => Err(Failure::Silent),
+        Err(error) => Err(Failure::Runtime(error.to_string())),
     })
 }
 

@@ -11,7 +11,8 @@ pub struct Terminal {
 impl Terminal {
     /// Colours only where somebody looks, and does not mind (<https://no-color.org>).
     pub fn new() -> Self {
-        let colors = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let colors = std::io::stdout().is_terminal()
+            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Self { colors }
     }
 }

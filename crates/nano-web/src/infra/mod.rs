@@ -135,7 +135,10 @@ pub(crate) fn with_bytes<R>(value: v8::Local<'_, v8::Value>, with: impl FnOnce(&
 }
 
 /// A new `Uint8Array` that owns `bytes`; an exception is pending if that is beyond the isolate's memory.
-pub(crate) fn uint8_array<'s>(scope: &mut Scope<'s, '_>, bytes: Vec<u8>) -> Option<v8::Local<'s, v8::Uint8Array>> {
+pub(crate) fn uint8_array<'s>(
+    scope: &mut Scope<'s, '_>,
+    bytes: Vec<u8>,
+) -> Option<v8::Local<'s, v8::Uint8Array>> {
     let made = try_uint8_array(scope, bytes);
     if made.is_none() {
         throw(scope, Error::Range(NO_ROOM));
@@ -175,7 +178,12 @@ pub(crate) fn try_uint8_array<'s>(
     let data = owner.bytes.as_mut_ptr().cast::<c_void>();
     // SAFETY: `data` points at `length` bytes that `owner` keeps, unmoved, until `release`.
     let store = unsafe {
-        v8::ArrayBuffer::new_backing_store_from_ptr(data, length, release, Box::into_raw(owner).cast::<c_void>())
+        v8::ArrayBuffer::new_backing_store_from_ptr(
+            data,
+            length,
+            release,
+            Box::into_raw(owner).cast::<c_void>(),
+        )
     };
     let buffer = v8::ArrayBuffer::with_backing_store(scope, &store.make_shared());
     v8::Uint8Array::new(scope, buffer, 0, length)
