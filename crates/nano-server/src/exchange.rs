@@ -246,8 +246,8 @@ impl HttpExchange {
 
 /// The head as it goes onto the wire, with a Date unless the application has set one.
 fn wire_head<'a>(head: &ResponseHead<'a>, date: &'a [u8; 29]) -> HttpHead<'a> {
-    let has_date =
-        head.headers.starts_with(b"date:") || memchr::memmem::find(head.headers, b"\r\ndate:").is_some();
+    let has_date = head.headers.starts_with(b"date:")
+        || memchr::memchr_iter(b'\n', head.headers).any(|end| head.headers[end + 1..].starts_with(b"date:"));
     HttpHead {
         status: head.status,
         reason: (!head.status_text.is_empty()).then_some(head.status_text.as_bytes()),

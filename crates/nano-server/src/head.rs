@@ -71,7 +71,7 @@ fn is_serialized_host(host: &[u8]) -> bool {
         && name.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'))
         && last.first().is_some_and(u8::is_ascii_lowercase)
         // Punycode is validated by the parser.
-        && memchr::memmem::find(name, b"xn--").is_none()
+        && !name.windows(4).any(|label| label == b"xn--")
         || is_plain_ipv4(name) && canonical_port
 }
 

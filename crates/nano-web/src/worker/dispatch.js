@@ -154,7 +154,7 @@ let lastId;
 function keepInFlight(id) {
   if (lastId !== id || lastRequest === undefined) return;
   MapPrototypeSet(inFlight, id, lastRequest);
-  lastRequest = undefined;
+  lastRequest = lastId = undefined;
 }
 
 // The handler's promise is pending: go on when it is settled.
@@ -191,8 +191,9 @@ function send(id, response) {
   const headers = responseHeaderBlock(response);
   const length = responseContentLength(response);
   if (body === null || typeof body === "string" || isBytes(body)) {
-    MapPrototypeDelete(inFlight, id);
-    ops.respond(id, status, statusText, headers, length, body);
+    // The usual case: the handler has answered within its turn, and nothing was kept.
+    if (lastId !== id) MapPrototypeDelete(inFlight, id);
+    ops.respond(id, status, statusText === "" ? undefined : statusText, headers, length, body);
     return;
   }
   stream(id, status, statusText, headers, length, body);

@@ -39,7 +39,11 @@ fn with_head(
 ) {
     let status = args.get(1).uint32_value(scope).unwrap_or(500) as u16;
     let mut reason_stack = buffer::<64>();
-    let status_text = text(scope, args.get(2), &mut reason_stack);
+    let status_text = if args.get(2).is_undefined() {
+        std::borrow::Cow::Borrowed("")
+    } else {
+        text(scope, args.get(2), &mut reason_stack)
+    };
     let length = args.get(4).number_value(scope).filter(|length| *length >= 0.0);
     let mut inline = [MaybeUninit::<u8>::uninit(); 1024];
     let headers_heap;
