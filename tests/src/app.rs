@@ -32,7 +32,8 @@ impl Dir {
     /// If it cannot be written.
     pub fn write(&self, name: &str, content: &[u8]) {
         let path = self.join(name);
-        std::fs::create_dir_all(path.parent().expect("a file in the directory")).expect("folders can be made");
+        std::fs::create_dir_all(path.parent().expect("a file in the directory"))
+            .expect("folders can be made");
         std::fs::write(&path, content).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 

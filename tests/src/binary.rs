@@ -1,7 +1,9 @@
 //! Finding the binary under test, and running it to its end.
 
+use crate::PATIENCE;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 /// The binary under test: what `NANO_BINARY` names, else the one of this workspace, in the profile of the tests themselves. It
@@ -62,11 +64,39 @@ pub fn run(folder: &Path, args: &[&str]) -> Output {
         .env_remove("NANO_PORT")
         .env_remove("NANO_LOG_FORMAT")
         .stdin(Stdio::null())
-        .output()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .expect("the binary can be started");
+    let output = ended(output);
     Output {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
+}
+
+/// Waits for the end; after [`PATIENCE`] the process is killed, so that the test fails instead of standing still.
+fn ended(mut child: Child) -> std::process::Output {
+    let (done, over) = std::sync::mpsc::channel::<()>();
+    let id = child.id() as libc::pid_t;
+    let (mut stdout, mut stderr) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
+    let guard = std::thread::spawn(move || {
+        if over.recv_timeout(PATIENCE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            // SAFETY: the child is waited for only after this thread has ended, so the id is still its own.
+            unsafe { libc::kill(id, libc::SIGKILL) };
+        }
+    });
+    let errors = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        let _ = stderr.read_to_end(&mut text);
+        text
+    });
+    let mut text = Vec::new();
+    let _ = stdout.read_to_end(&mut text);
+    let stderr = errors.join().expect("a reader");
+    drop(done);
+    guard.join().expect("a guard");
+    let status = child.wait().expect("a child of ours");
+    std::process::Output { status, stdout: text, stderr }
 }

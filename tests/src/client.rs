@@ -217,7 +217,8 @@ impl Client {
         if head.header("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) {
             loop {
                 let size = self.line()?;
-                let size = u64::from_str_radix(&size, 16).map_err(|_| broken(&format!("no chunk size: {size:?}")))?;
+                let size = u64::from_str_radix(&size, 16)
+                    .map_err(|_| broken(&format!("no chunk size: {size:?}")))?;
                 self.exactly(size, &mut each)?;
                 total += size;
                 if !self.line()?.is_empty() {

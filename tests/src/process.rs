@@ -24,7 +24,12 @@ impl Usage {
             line.split_whitespace().next()?.parse::<u64>().ok()
         };
         let files = std::fs::read_dir(format!("/proc/{id}/fd")).ok()?.count();
-        Some(Self { peak: field("VmHWM")? << 10, resident: field("VmRSS")? << 10, files, threads: field("Threads")? })
+        Some(Self {
+            peak: field("VmHWM")? << 10,
+            resident: field("VmRSS")? << 10,
+            files,
+            threads: field("Threads")?,
+        })
     }
 }
 

@@ -10,7 +10,8 @@ impl Random {
     /// From the seed in `NANO_TEST_SEED`, else from the clock. Prints it, so that a failure can be run again.
     pub fn new(test: &str) -> Self {
         let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |time| time.as_nanos() as u64);
-        let seed = std::env::var("NANO_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(clock);
+        let seed =
+            std::env::var("NANO_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(clock);
         println!("{test}: NANO_TEST_SEED={seed}");
         Self(seed)
     }

@@ -68,16 +68,33 @@ impl Lines {
     /// If it does not come.
     #[track_caller]
     pub fn wait<T>(&self, what: &str, wanted: impl Fn(&str) -> Option<T>) -> T {
+        self.wait_all(what, |lines| lines.iter().find_map(|line| wanted(line)))
+    }
+
+    #[track_caller]
+    fn wait_all<T>(&self, what: &str, wanted: impl Fn(&[String]) -> Option<T>) -> T {
         let until = Instant::now() + PATIENCE;
         let mut lines = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if let Some(found) = lines.0.iter().find_map(|line| wanted(line)) {
+            if let Some(found) = wanted(&lines.0) {
                 return found;
             }
             let left = until.saturating_duration_since(Instant::now());
             assert!(!lines.1 && !left.is_zero(), "no line with {what} among:\n{}", lines.0.join("\n"));
             lines = self.0.1.wait_timeout(lines, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// Waits until so many lines have this text in them.
+    ///
+    /// # Panics
+    ///
+    /// If they do not come.
+    #[track_caller]
+    pub fn wait_count(&self, text: &str, count: usize) {
+        self.wait_all(text, |lines| {
+            (lines.iter().filter(|line| line.contains(text)).count() >= count).then_some(())
+        });
     }
 
     /// Waits for a line with this text in it, and returns the line.
@@ -183,7 +200,8 @@ impl Nano {
     /// If it has ended.
     #[track_caller]
     pub fn usage(&self) -> Usage {
-        Usage::of(self.id()).unwrap_or_else(|| panic!("the server has ended:\n{}", self.errors.all().join("\n")))
+        Usage::of(self.id())
+            .unwrap_or_else(|| panic!("the server has ended:\n{}", self.errors.all().join("\n")))
     }
 
     /// Waits until what the system says fulfils a condition.

@@ -18,8 +18,14 @@ use std::time::{Duration, Instant};
 /// How long a tenant may run while others on its thread wait; also how long these then have, before it goes on.
 pub const SLICE: Duration = Duration::from_millis(2);
 
-/// How often the watchdog looks. Half of a slice, so that one lasts at most one and a half.
+/// How often the watchdog looks while some tenant computes for long. Half of a slice, so that one lasts at most one and a half.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// How often it looks while all runs are short, as they are nearly always: every look costs the worker a little.
+const CALM_LOOK_EVERY: Duration = SLICE;
+
+/// So long after a long run, the next is expected.
+const CALM_AFTER: Duration = Duration::from_millis(100);
 
 /// With nothing run for so long, the watchdog sleeps until something runs.
 const SLEEP_AFTER: Duration = Duration::from_millis(200);
@@ -145,15 +151,20 @@ pub(crate) fn watch(pulse: Arc<Pulse>, probe: Probe, runtime: *const c_void) -> 
 
 fn watchdog() {
     let mut active = Instant::now();
+    let mut calm_from = active;
     loop {
         let now = Instant::now();
-        if look(now) {
+        let seen = look(now);
+        if seen.any {
             active = now;
+        }
+        if seen.long {
+            calm_from = now + CALM_AFTER;
         }
         if now - active > SLEEP_AFTER {
             ASLEEP.store(true, Ordering::Release);
             // A run that begins just now may not see that the watchdog sleeps: so it never sleeps for long.
-            if look(Instant::now()) {
+            if look(Instant::now()).any {
                 ASLEEP.store(false, Ordering::Release);
             } else {
                 std::thread::park_timeout(SLEEP_AT_MOST);
@@ -161,14 +172,23 @@ fn watchdog() {
             }
             active = Instant::now();
         } else {
-            std::thread::park_timeout(LOOK_EVERY);
+            std::thread::park_timeout(if now < calm_from { LOOK_EVERY } else { CALM_LOOK_EVERY });
         }
     }
 }
 
-/// Looks at every worker once; whether any ran something since the last look.
-fn look(now: Instant) -> bool {
-    let mut any = false;
+/// What a look at all workers has found.
+#[derive(Default)]
+struct Seen {
+    /// Some worker has run something since the last look.
+    any: bool,
+    /// Some run has been on in two looks.
+    long: bool,
+}
+
+/// Looks at every worker once.
+fn look(now: Instant) -> Seen {
+    let mut seen = Seen::default();
     let mut workers = WORKERS.lock().unwrap_or_else(PoisonError::into_inner);
     for worker in workers.iter_mut() {
         let sequence = worker.pulse.sequence.load(Ordering::Acquire);
@@ -176,13 +196,14 @@ fn look(now: Instant) -> bool {
         if sequence != worker.seen {
             worker.seen = sequence;
             worker.since = now;
-            any = true;
+            seen.any = true;
             continue;
         }
         if running == 0 {
             continue;
         }
-        any = true;
+        seen.any = true;
+        seen.long = true;
         worker.pulse.long.store(true, Ordering::Relaxed);
         // Seen at the look after it began, so up to LOOK_EVERY late.
         if now - worker.since + LOOK_EVERY < SLICE
@@ -197,5 +218,5 @@ fn look(now: Instant) -> bool {
             handle.request_interrupt(crate::runtime::interrupted, worker.runtime as *mut c_void);
         }
     }
-    any
+    seen
 }

@@ -39,7 +39,7 @@ export default {
 "#;
 
 fn server() -> Nano {
-    let config = r#"{ "apps": [{ "name": "a", "path": "a.js", "max_body_mb": 4096 }] }"#;
+    let config = r#"{ "apps": [{ "name": "a", "hostname": "*", "path": "a.js", "max_body_mb": 4096 }] }"#;
     Nano::config(Dir::new(&[("a.js", APP), ("nano.jsonc", config)]), Options::one_thread())
 }
 
@@ -188,7 +188,9 @@ fn a_client_that_expects_100_gets_it_when_the_body_is_wanted() {
     let server = server();
     let mut client = server.connect();
     for path in ["/text", "/pipe", "/read"] {
-        client.send(format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"));
+        client.send(format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
+        ));
         let interim = client.head().unwrap();
         assert_eq!(interim.status, 100, "{path}");
         assert_eq!(client.send("hello").response().text(), "hello", "{path}");

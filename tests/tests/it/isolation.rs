@@ -36,7 +36,9 @@ export default {
 fn many(count: usize) -> (Nano, Vec<String>) {
     let mut apps = String::new();
     for index in 0..count {
-        apps.push_str(&format!("{{ \"name\": \"app-{index}\", \"path\": \"app.js\", \"env\": {{ \"NAME\": \"app-{index}\" }} }},"));
+        apps.push_str(&format!(
+            "{{ \"name\": \"app-{index}\", \"path\": \"app.js\", \"env\": {{ \"NAME\": \"app-{index}\" }} }},"
+        ));
     }
     let config = format!(r#"{{ "apps": [{apps}] }}"#);
     let dir = Dir::new(&[("app.js", APP), ("nano.jsonc", &config)]);

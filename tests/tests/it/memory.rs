@@ -37,7 +37,9 @@ fn explode(server: &mut Nano, name: &str) -> Result<(), String> {
     let usage = server.usage();
     match &answer {
         Ok(response) if response.status == 503 || response.text().starts_with("caught: RangeError") => {}
-        Ok(response) if response.status == 200 => println!("{name}: {}", response.text().get(..40).unwrap_or("made")),
+        Ok(response) if response.status == 200 => {
+            println!("{name}: {}", response.text().get(..40).unwrap_or("made"))
+        }
         Ok(response) => return Err(format!("status {}: {}", response.status, response.text())),
         Err(error) => return Err(format!("no answer: {error} ({} MB resident)", usage.resident >> 20)),
     }
@@ -101,7 +103,8 @@ fn every_way_of_taking_memory_including_those_known_to_fail() {
 #[test]
 fn twenty_tenants_together_do_not_end_the_process() {
     const TENANTS: usize = 20;
-    let ways = ["objects", "map", "typed", "strings", "push", "fill", "split", "closures", "bigint", "properties"];
+    let ways =
+        ["objects", "map", "typed", "strings", "push", "fill", "split", "closures", "bigint", "properties"];
     let mut server = server(TENANTS, "2");
     for index in 0..TENANTS {
         assert_eq!(get(server.port(), &format!("bomb-{index}"), "/").text(), "ok");
@@ -128,7 +131,10 @@ fn twenty_tenants_together_do_not_end_the_process() {
     server.alive().unwrap();
     for (way, answer) in &answers {
         let response = answer.as_ref().unwrap_or_else(|error| panic!("{way}: {error}"));
-        assert!(response.status == 503 || response.text().starts_with("caught: RangeError"), "{way}: {response:?}");
+        assert!(
+            response.status == 503 || response.text().starts_with("caught: RangeError"),
+            "{way}: {response:?}"
+        );
     }
     assert_eq!(neighbours, TENANTS, "the neighbour answers all the time");
     for index in 0..TENANTS {

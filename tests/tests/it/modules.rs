@@ -4,7 +4,9 @@ use nano_tests::{Dir, Nano, Options, get, run};
 
 /// A module that answers with what `value` is, as JSON.
 fn tell(imports: &str, value: &str) -> String {
-    format!("{imports}\nexport default {{ async fetch(request, env, ctx) {{ return Response.json({value}); }} }};\n")
+    format!(
+        "{imports}\nexport default {{ async fetch(request, env, ctx) {{ return Response.json({value}); }} }};\n"
+    )
 }
 
 #[track_caller]
@@ -19,8 +21,17 @@ fn serves(files: &[(&str, &str)], expected: &str) {
 fn relative_cyclic_and_dynamic_imports() {
     serves(
         &[
-            ("index.js", &tell("import { a } from './lib/a.js'; import * as all from './lib/b.js';", "[a(), Object.keys(all), (await import('./lib/' + 'c.js')).default]")),
-            ("lib/a.js", "import { b } from './b.js'; export const a = () => 'a' + b(); export const name = 'a';"),
+            (
+                "index.js",
+                &tell(
+                    "import { a } from './lib/a.js'; import * as all from './lib/b.js';",
+                    "[a(), Object.keys(all), (await import('./lib/' + 'c.js')).default]",
+                ),
+            ),
+            (
+                "lib/a.js",
+                "import { b } from './b.js'; export const a = () => 'a' + b(); export const name = 'a';",
+            ),
             ("lib/b.js", "import { name } from '../lib/a.js'; export const b = () => 'b of ' + name;"),
             ("lib/c.js", "export default import.meta.url.split('/').pop();"),
         ],
@@ -32,9 +43,18 @@ fn relative_cyclic_and_dynamic_imports() {
 fn top_level_await_orders_evaluation_and_requests_wait_for_it() {
     serves(
         &[
-            ("index.js", &tell("import { order } from './order.js'; import './slow.js'; import './fast.js'; order.push('index');", "order")),
+            (
+                "index.js",
+                &tell(
+                    "import { order } from './order.js'; import './slow.js'; import './fast.js'; order.push('index');",
+                    "order",
+                ),
+            ),
             ("order.js", "export const order = [];"),
-            ("slow.js", "import { order } from './order.js'; await new Promise((done) => setTimeout(done, 20)); order.push('slow');"),
+            (
+                "slow.js",
+                "import { order } from './order.js'; await new Promise((done) => setTimeout(done, 20)); order.push('slow');",
+            ),
             ("fast.js", "import { order } from './order.js'; order.push('fast');"),
         ],
         r#"["fast","slow","index"]"#,
@@ -61,25 +81,44 @@ fn data_modules() {
         b"\0asm\x01\0\0\0\x01\x07\x01\x60\x02\x7f\x7f\x01\x7f\x03\x02\x01\0\x07\x07\x01\x03add\0\0\x0a\x09\x01\x07\0\x20\0\x20\x01\x6a\x0b",
     );
     let server = Nano::dir(dir, Options::one_thread());
-    assert_eq!(get(server.port(), "a", "/").text(), "[{\"a\":[1,null]},\"line\\n\u{e9}\\n\",[0,255,128,10],42]");
+    assert_eq!(
+        get(server.port(), "a", "/").text(),
+        "[{\"a\":[1,null]},\"line\\n\u{e9}\\n\",[0,255,128,10],42]"
+    );
     server.stop();
 }
 
 #[test]
 fn packages_by_their_exports_and_main() {
-    let package = |name: &str, rest: &str| format!("{{ \"name\": \"{name}\", \"type\": \"module\", {rest} }}");
+    let package =
+        |name: &str, rest: &str| format!("{{ \"name\": \"{name}\", \"type\": \"module\", {rest} }}");
     serves(
         &[
-            ("index.js", &tell(
-                "import one from 'one'; import sub from 'one/sub'; import two from '@scope/two'; import three from 'three'; import inner from './src/inner.js';",
-                "[one, sub, two, three, inner]",
-            )),
-            ("node_modules/one/package.json", &package("one", r##""exports": { ".": { "node": "./node.js", "workerd": "./workerd.js", "default": "./default.js" }, "./sub": { "require": "./no.cjs", "import": "./sub.js" } }"##)),
+            (
+                "index.js",
+                &tell(
+                    "import one from 'one'; import sub from 'one/sub'; import two from '@scope/two'; import three from 'three'; import inner from './src/inner.js';",
+                    "[one, sub, two, three, inner]",
+                ),
+            ),
+            (
+                "node_modules/one/package.json",
+                &package(
+                    "one",
+                    r##""exports": { ".": { "node": "./node.js", "workerd": "./workerd.js", "default": "./default.js" }, "./sub": { "require": "./no.cjs", "import": "./sub.js" } }"##,
+                ),
+            ),
             ("node_modules/one/workerd.js", "export default 'one for workerd';"),
             ("node_modules/one/node.js", "export default 'wrong';"),
             ("node_modules/one/default.js", "export default 'wrong';"),
             ("node_modules/one/sub.js", "import self from 'one'; export default 'sub beside ' + self;"),
-            ("node_modules/@scope/two/package.json", &package("@scope/two", r#""exports": { "browser": "./b.js", "worker": "./w.js", "default": "./d.js" }"#)),
+            (
+                "node_modules/@scope/two/package.json",
+                &package(
+                    "@scope/two",
+                    r#""exports": { "browser": "./b.js", "worker": "./w.js", "default": "./d.js" }"#,
+                ),
+            ),
             ("node_modules/@scope/two/w.js", "export default 'two for workers';"),
             ("node_modules/@scope/two/b.js", "export default 'wrong';"),
             ("node_modules/@scope/two/d.js", "export default 'wrong';"),
@@ -95,11 +134,19 @@ fn packages_by_their_exports_and_main() {
 fn the_entry_of_a_directory() {
     let answer = |text: &str| format!("export default {{ fetch() {{ return new Response('{text}'); }} }};");
     serves(
-        &[("package.json", r#"{ "type": "module", "main": "src/start.js" }"#), ("src/start.js", &answer("main")), ("index.js", &answer("wrong"))],
+        &[
+            ("package.json", r#"{ "type": "module", "main": "src/start.js" }"#),
+            ("src/start.js", &answer("main")),
+            ("index.js", &answer("wrong")),
+        ],
         "main",
     );
     serves(
-        &[("package.json", r#"{ "exports": { "workerd": "./w.js", "default": "./d.js" } }"#), ("w.js", &answer("exports")), ("d.js", &answer("wrong"))],
+        &[
+            ("package.json", r#"{ "exports": { "workerd": "./w.js", "default": "./d.js" } }"#),
+            ("w.js", &answer("exports")),
+            ("d.js", &answer("wrong")),
+        ],
         "exports",
     );
     serves(&[("worker.mjs", &answer("worker"))], "worker");
@@ -109,7 +156,10 @@ fn the_entry_of_a_directory() {
 #[test]
 fn the_service_worker_form() {
     serves(
-        &[("index.js", "addEventListener('fetch', (event) => { event.respondWith((async () => new Response('from ' + event.type))()); });")],
+        &[(
+            "index.js",
+            "addEventListener('fetch', (event) => { event.respondWith((async () => new Response('from ' + event.type))()); });",
+        )],
         "from fetch",
     );
 }
@@ -121,7 +171,10 @@ fn env_has_the_variables_and_nothing_of_the_host() {
         ("variables", "A=from file\nB=from file\n"),
     ]);
     let file = dir.text("variables");
-    let server = Nano::dir(dir, Options::args(&["--threads", "1", "--env-file", &file, "--env", "B=from line", "--env", "C=a=b"]));
+    let server = Nano::dir(
+        dir,
+        Options::args(&["--threads", "1", "--env-file", &file, "--env", "B=from line", "--env", "C=a=b"]),
+    );
     assert_eq!(
         get(server.port(), "a", "/").text(),
         r#"[{"A":"from file","B":"from line","C":"a=b"},"undefined","undefined"]"#
@@ -173,7 +226,12 @@ fn a_broken_application_of_many_fails_alone_and_can_be_repaired() {
     let config = r#"{ "apps": [{ "name": "good", "path": "good.js" }, { "name": "bad", "path": "bad" }] }"#;
     let good = "export default { fetch() { return new Response('good'); } };";
     let server = Nano::config(
-        Dir::new(&[("nano.jsonc", config), ("good.js", good), ("bad/index.js", "import './missing.js';\n"), ("bad/x.txt", "")]),
+        Dir::new(&[
+            ("nano.jsonc", config),
+            ("good.js", good),
+            ("bad/index.js", "import './missing.js';\n"),
+            ("bad/x.txt", ""),
+        ]),
         Options::one_thread(),
     );
     let response = get(server.port(), "bad", "/");
@@ -190,7 +248,13 @@ fn imports_stay_within_the_application() {
     let dir = Dir::new(&[
         ("nano.jsonc", config),
         ("secret.txt", "the secret"),
-        ("a/index.js", &tell("let found; try { found = (await import('../secret.txt')).default; } catch (error) { found = 'refused'; }", "found")),
+        (
+            "a/index.js",
+            &tell(
+                "let found; try { found = (await import('../secret.txt')).default; } catch (error) { found = 'refused'; }",
+                "found",
+            ),
+        ),
     ]);
     let server = Nano::config(dir, Options::one_thread());
     assert_eq!(get(server.port(), "a", "/").text(), "\"refused\"");
