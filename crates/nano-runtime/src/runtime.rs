@@ -734,34 +734,16 @@ fn perform(scope: &mut v8::PinScope<'_, '_>, realm: &Realm, instance: &Instance,
     }
 }
 
-/// Calls the handler, drains microtasks, and sends what is there by then.
+/// Calls the handler; what it throws fails the request.
 fn handle_request(scope: &mut v8::PinScope<'_, '_>, realm: &Realm, id: ExchangeId, head: &[u8]) {
     let entries = realm.entries();
     v8::tc_scope!(let scope, scope);
     let Some(head) = v8::String::new_from_one_byte(scope, head, v8::NewStringType::Normal) else { return };
-    let Some(value) = entries.dispatch(scope, head, id) else {
-        if let Some(exception) = scope.exception().filter(|_| !scope.has_terminated()) {
-            scope.reset();
-            entries.fail(scope, id, exception);
-        }
-        return;
-    };
-    // What the handler's turn has queued may still change the response.
-    scope.perform_microtask_checkpoint();
-    let Ok(promise) = v8::Local::<v8::Promise>::try_from(value) else {
-        return entries.complete(scope, id, value);
-    };
-    match promise.state() {
-        v8::PromiseState::Pending => entries.attach(scope, id, promise),
-        v8::PromiseState::Fulfilled => {
-            let response = promise.result(scope);
-            entries.complete(scope, id, response);
-        }
-        v8::PromiseState::Rejected => {
-            entry::handle_rejection(scope, promise);
-            let reason = promise.result(scope);
-            entries.fail(scope, id, reason);
-        }
+    if entries.dispatch(scope, head, id).is_none()
+        && let Some(exception) = scope.exception().filter(|_| !scope.has_terminated())
+    {
+        scope.reset();
+        entries.fail(scope, id, exception);
     }
 }
 

@@ -13,8 +13,6 @@ type Scope<'s, 'i> = v8::PinScope<'s, 'i>;
 enum Entry {
     Start,
     Dispatch,
-    Complete,
-    Attach,
     Fail,
     Abort,
     FireTimer,
@@ -67,28 +65,16 @@ impl Entries {
         self.call(scope, Entry::Start, &[default_export, env]).map(drop)
     }
 
-    /// Calls the handler. `head` is the request's: see `fetch/incoming.js`. The result goes to [`complete`](Self::complete) if
-    /// it is a Response, to [`attach`](Self::attach) if it is a pending promise; an exception goes to [`fail`](Self::fail).
-    pub fn dispatch<'s>(
+    /// Calls the handler with a request, drains microtasks, and sends the response if it is there by then; else it is sent when it is.
+    /// `head` is the request's: see `fetch/incoming.js`. `None`: an exception is pending, which goes to [`fail`](Self::fail).
+    pub fn dispatch(
         &self,
-        scope: &mut Scope<'s, '_>,
-        head: v8::Local<'s, v8::String>,
+        scope: &mut Scope<'_, '_>,
+        head: v8::Local<'_, v8::String>,
         id: ExchangeId,
-    ) -> Option<v8::Local<'s, v8::Value>> {
+    ) -> Option<()> {
         let id = v8::Number::new(scope, id.as_f64());
-        self.call(scope, Entry::Dispatch, &[head.into(), id.into()])
-    }
-
-    /// Sends the handler's response; anything else than a Response fails the request.
-    pub fn complete(&self, scope: &mut Scope<'_, '_>, id: ExchangeId, response: v8::Local<'_, v8::Value>) {
-        let id = v8::Number::new(scope, id.as_f64());
-        self.call(scope, Entry::Complete, &[id.into(), response]);
-    }
-
-    /// Waits for the handler's promise. Directly after [`dispatch`](Self::dispatch) and its microtasks.
-    pub fn attach(&self, scope: &mut Scope<'_, '_>, id: ExchangeId, promise: v8::Local<'_, v8::Promise>) {
-        let id = v8::Number::new(scope, id.as_f64());
-        self.call(scope, Entry::Attach, &[id.into(), promise.into()]);
+        self.call(scope, Entry::Dispatch, &[head.into(), id.into()]).map(drop)
     }
 
     /// The handler threw `reason`.

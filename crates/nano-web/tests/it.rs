@@ -356,7 +356,7 @@ impl Exchange for TestExchange {
     }
 }
 
-/// As the runtime does it: calls the handler, drains microtasks, and sends what is there by then.
+/// As the runtime does it: dispatches, and fails the request with what is thrown.
 fn request(
     scope: &mut Scope<'_, '_>,
     world: &World<'_>,
@@ -367,27 +367,10 @@ fn request(
     v8::tc_scope!(let scope, scope);
     let bytes: Vec<u8> = head.chars().map(|c| c as u8).collect();
     let head = v8::String::new_from_one_byte(scope, &bytes, v8::NewStringType::Normal).expect("a short text");
-    let Some(value) = world.entries.dispatch(scope, head, id) else {
+    if world.entries.dispatch(scope, head, id).is_none() {
         let exception = scope.exception().expect("an exception");
         scope.reset();
         world.entries.fail(scope, id, exception);
-        return id;
-    };
-    scope.perform_microtask_checkpoint();
-    match v8::Local::<v8::Promise>::try_from(value) {
-        Err(_) => world.entries.complete(scope, id, value),
-        Ok(promise) => match promise.state() {
-            v8::PromiseState::Pending => world.entries.attach(scope, id, promise),
-            v8::PromiseState::Fulfilled => {
-                let response = promise.result(scope);
-                world.entries.complete(scope, id, response);
-            }
-            v8::PromiseState::Rejected => {
-                entry::handle_rejection(scope, promise);
-                let reason = promise.result(scope);
-                world.entries.fail(scope, id, reason);
-            }
-        },
     }
     id
 }

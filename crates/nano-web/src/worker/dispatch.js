@@ -130,8 +130,17 @@ webidl.configureInterface(FetchEvent);
 // Requests whose answer is not complete when the handler's turn ends: id -> Request.
 const inFlight = new Map();
 
-// Calls the handler. Returns its result: a Response, a promise, or anything else that is then refused by `complete`.
+// A request: calls the handler, and sends its response if that is there when microtasks are drained. What it throws, the
+// rejection of its promise included, comes out here and goes to `fail`.
 function dispatch(head, id) {
+  // What the handler's turn has queued may still change the response: `settle` drains microtasks first.
+  const value = ops.settle(handle(head, id));
+  // A thenable that is no native promise counts as one, as it does to `await`.
+  if (isResponse(value) || !webidl.isObject(value)) send(id, value);
+  else attach(id, PromiseResolve(value));
+}
+
+function handle(head, id) {
   const request = createIncomingRequest(id, head);
   lastRequest = request;
   lastId = id;
@@ -165,12 +174,6 @@ function attach(id, promise) {
     (value) => send(id, value),
     (reason) => fail(id, reason),
   );
-}
-
-// The handler has returned. A thenable that is no native promise counts as one, as it does to `await`.
-function complete(id, value) {
-  if (isResponse(value) || !webidl.isObject(value)) send(id, value);
-  else attach(id, PromiseResolve(value));
 }
 
 // Sends the handler's response.
@@ -293,5 +296,5 @@ internal.exposeEnumerable({ self: globalThis });
 
 // In the order of `Entry` in ../entry.rs.
 internal.entry = [
-  start, dispatch, complete, attach, fail, abort, fireTimer, reportException, reportRejection, describe,
+  start, dispatch, fail, abort, fireTimer, reportException, reportRejection, describe,
 ];

@@ -7,6 +7,7 @@ use std::mem::MaybeUninit;
 use std::rc::Rc;
 
 ops! {
+    "settle" => settle_value,
     "respond" => respond,
     "respondStream" => respond_stream,
     "respondPipe" => respond_pipe,
@@ -27,6 +28,26 @@ fn settle(scope: &mut Scope<'_, '_>, args: &Args<'_>, slot: &Slot) {
         let id = ExchangeId::from_f64(args.get(0).number_value(scope).unwrap_or(-1.0));
         if let Some(state) = state(scope) {
             state.remove_exchange(id);
+        }
+    }
+}
+
+/// `settle(value)`: drains microtasks; then the value itself or, where it is a promise that is settled, what it is settled with: a
+/// reason is thrown. A promise that is pending is returned as it is.
+fn settle_value(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let value = args.get(0);
+    scope.perform_microtask_checkpoint();
+    let Ok(promise) = v8::Local::<v8::Promise>::try_from(value) else {
+        ret.set(value);
+        return;
+    };
+    match promise.state() {
+        v8::PromiseState::Pending => ret.set(value),
+        v8::PromiseState::Fulfilled => ret.set(promise.result(scope)),
+        v8::PromiseState::Rejected => {
+            crate::entry::handle_rejection(scope, promise);
+            let reason = promise.result(scope);
+            scope.throw_exception(reason);
         }
     }
 }
