@@ -36,7 +36,8 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     assert_eq!(drive(&limits, handler, pieces), whole, "another split, another meaning");
     for seen in &whole.0 {
         if let Seen::Head(head) = seen {
-            let count = |name: &str| head.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).count();
+            let count =
+                |name: &str| head.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).count();
             assert!(count("content-length") + count("transfer-encoding") <= 1);
             assert!(count("host") <= 1);
             assert!(head.target == "*" || head.path.starts_with('/'));
