@@ -33,6 +33,9 @@ const HEAP_STEP_BYTES: usize = 16 * MIB;
 /// How long a thread waits for another's grant to end before it takes one too.
 const GRANT_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How far beyond the process's limit the isolates may come while one of them runs. Half of what is kept back for that.
+const OVER_LIMIT_BYTES: usize = 256 * MIB;
+
 /// An isolate that holds less is never ended for the process's sake: ending it would hardly help.
 const SMALL_HEAP_BYTES: usize = 4 * MIB;
 
@@ -231,8 +234,9 @@ unsafe extern "C" fn after_collection(
     let statistics = isolate.get_heap_statistics();
     let bytes = statistics.total_heap_size();
     this.charge(bytes);
-    // Beyond the process's limit the isolate that has just grown gives way, unless it is one of the small ones.
-    if bytes > SMALL_HEAP_BYTES && is_over_limit() {
+    // Beyond the process's limit idle isolates are closed when this one has run (`Runtime::count_heap`). Far beyond it there is no
+    // time for that: the isolate that grows gives way, unless it is one of the small ones.
+    if bytes > SMALL_HEAP_BYTES && process_used() > process_limit().saturating_add(OVER_LIMIT_BYTES) {
         this.terminate();
     }
     // WebAssembly's memories and resizable buffers do not come from `BufferMemory`. What is dead but not yet freed counts here,
