@@ -30,9 +30,12 @@ impl Options {
     }
 }
 
+/// The lines so far, and whether the output has ended.
+type LinesSoFar = (Vec<String>, bool);
+
 /// Lines that a process prints, as they come.
 #[derive(Clone, Debug, Default)]
-pub struct Lines(Arc<(Mutex<(Vec<String>, bool)>, Condvar)>);
+pub struct Lines(Arc<(Mutex<LinesSoFar>, Condvar)>);
 
 impl Lines {
     fn follow(source: impl Read + Send + 'static) -> Self {

@@ -83,7 +83,7 @@ fn a_thousand_applications_on_one_thread_see_nothing_of_each_other() {
         "1,000 applications: {} MB before, {} MB after the first visits, {} KB each",
         before.resident >> 20,
         after.resident >> 20,
-        (after.resident - before.resident) / 1000 >> 10
+        ((after.resident - before.resident) / 1000) >> 10
     );
     server.stop();
 }

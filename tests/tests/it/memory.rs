@@ -32,7 +32,19 @@ fn try_get(port: u16, host: &str, target: &str) -> io::Result<Response> {
 
 /// One way of taking memory: what is wrong with how it went.
 fn explode(server: &mut Nano, name: &str) -> Result<(), String> {
-    let answer = try_get(server.port(), "bomb-0", &format!("/{name}"));
+    let (port, target) = (server.port(), format!("/{name}"));
+    let asked = std::thread::spawn(move || try_get(port, "bomb-0", &target));
+    // Whoever takes far too much is stopped here, before the machine suffers.
+    while !asked.is_finished() {
+        server.alive()?;
+        let usage = server.usage();
+        if usage.resident > MOST_RESIDENT {
+            return Err(format!("takes {} MB and goes on", usage.resident >> 20));
+        }
+        // The system tells of no change of a process's memory.
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let answer = asked.join().expect("a client");
     server.alive()?;
     let usage = server.usage();
     match &answer {
