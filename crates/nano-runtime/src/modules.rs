@@ -238,6 +238,22 @@ pub(crate) fn check_graph(
                 continue;
             }
         };
+        // Data is read when a module is evaluated, which nothing is here.
+        let valid = match &source.content {
+            Content::Json(text) => {
+                shared_string(scope, text).is_some_and(|text| v8::json::parse(scope, text).is_some())
+            }
+            Content::Wasm(bytes, _) => v8::WasmModuleObject::compile(scope, bytes).is_some(),
+            _ => true,
+        };
+        if !valid {
+            let (exception, message) = (scope.exception(), scope.message());
+            scope.reset();
+            if let Some(exception) = exception {
+                let problem = describe(scope, exception, message);
+                problems.push(LoadError { file: Some(source.name.clone()), ..problem });
+            }
+        }
         map.add(scope, index, module);
         let mut imports = Vec::new();
         for (specifier, attribute, at) in requests(scope, module) {
