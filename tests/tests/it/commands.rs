@@ -229,7 +229,7 @@ fn eval_prints_the_value() {
         ("new URL('http://a/b').pathname.length", "2\n"),
         ("-1", "-1\n"),
         ("undefined", "undefined\n"),
-        ("await new Promise((done) => setTimeout(done, 2, 'later'))", "later\n"),
+        ("await new Promise((done) => setTimeout(done, 2, 7))", "7\n"),
     ] {
         let output = run(dir.path(), &["eval", code]);
         assert_eq!(output.code, Some(0), "{code}: {}", output.stderr);
@@ -332,5 +332,34 @@ fn the_log_cannot_be_forged() {
     assert_eq!(client.send(&sent).response().status, 201);
     let line = server.log.wait_for("/a%0a");
     assert!(!line.contains('\u{9b}') && !line.contains('\u{202e}') && !line.contains('\u{1b}'), "{line:?}");
+    server.stop();
+}
+
+/// Data that is broken is found by `check`, and when it is served it fails that application and nothing else.
+#[test]
+fn broken_data_modules_are_problems_of_their_application() {
+    let dir = Dir::new(&[
+        (
+            "nano.jsonc",
+            r#"{ "apps": [{ "name": "w", "path": "w.js" }, { "name": "j", "path": "j.js" }, { "name": "ok", "path": "ok.js" }] }"#,
+        ),
+        ("w.js", "import w from './w.wasm'; export default { fetch() { return new Response(String(w)); } };"),
+        ("w.wasm", "no wasm"),
+        (
+            "j.js",
+            "import j from './j.json' with { type: 'json' }; export default { fetch() { return Response.json(j); } };",
+        ),
+        ("j.json", "{ \"a\" }"),
+        ("ok.js", "export default { fetch() { return new Response('ok'); } };"),
+    ]);
+    let output = run(dir.path(), &["check", "--config", "nano.jsonc"]);
+    expect(&output, 2);
+    for said in ["w.wasm", "CompileError", "j.json:1:7", "2 problems"] {
+        assert!(output.stderr.contains(said), "no {said} in:\n{}", output.stderr);
+    }
+    let server = Nano::config(dir, Options::one_thread());
+    for (host, status) in [("w", 500), ("j", 500), ("ok", 200)] {
+        assert_eq!(get(server.port(), host, "/").status, status, "{host}");
+    }
     server.stop();
 }
