@@ -815,7 +815,8 @@ pub(crate) fn exception_error(
     let file = message.get_script_resource_name(scope).map(|name| name.to_rust_string_lossy(scope));
     let line = message.get_line_number(scope).unwrap_or(0) as u32;
     // Without a place in a script (WebAssembly has none) V8 says -1.
-    let column = u32::try_from(message.get_start_column() as i64).map_or(1, |column| column.saturating_add(1));
+    let column =
+        u32::try_from(message.get_start_column() as i64).map_or(1, |column| column.saturating_add(1));
     let text = realm.entries().describe(scope, exception).unwrap_or_else(|| "an exception".into());
     LoadError {
         message: text,

@@ -174,14 +174,14 @@ pub struct LogSink {
     format: Format,
     clock: Clock,
     buffer: Vec<u8>,
-    /// Some of what was handed over waits for the output.
+    /// Some of what was handed over may wait for the output; a new sink does not know.
     behind: bool,
 }
 
 impl LogSink {
     fn new(writer: LogWriter, format: Format, clock: Clock) -> Self {
         // Room for the line that reaches the limit.
-        LogSink { writer, format, clock, buffer: Vec::with_capacity(SINK_BYTES_MAX + 4096), behind: false }
+        LogSink { writer, format, clock, buffer: Vec::with_capacity(SINK_BYTES_MAX + 4096), behind: true }
     }
 
     /// The format of the lines.
