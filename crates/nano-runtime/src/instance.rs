@@ -73,7 +73,6 @@ pub struct Instance {
     pub(crate) queue: RefCell<VecDeque<Task>>,
     pub(crate) closing: Cell<bool>,
     pub(crate) last_used: Cell<Moment>,
-    pub(crate) requests: Cell<u64>,
     /// How often it was entered.
     pub(crate) runs: Cell<u32>,
     /// The value of the code that was evaluated, where that is all the application is.

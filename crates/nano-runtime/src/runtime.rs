@@ -181,7 +181,6 @@ impl Runtime {
             queue: RefCell::default(),
             closing: Cell::new(false),
             last_used: Cell::new(self.lp.now()),
-            requests: Cell::new(0),
             runs: Cell::new(0),
             completion: RefCell::new(None),
         });
@@ -320,7 +319,6 @@ impl Runtime {
         let realm = instance.realm()?;
         let id = realm.state().add_exchange(exchange)?;
         instance.last_used.set(self.lp.now());
-        instance.requests.set(instance.requests.get() + 1);
         if realm.is_entered() || !instance.is_ready() {
             if instance.failure().is_some() {
                 self.settle_failed(instance);

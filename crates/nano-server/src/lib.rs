@@ -11,4 +11,4 @@ mod server;
 pub mod timeouts;
 mod worker;
 
-pub use server::{ServeError, ServeOptions, log_format, open_application, serve};
+pub use server::{ServeError, ServeOptions, open_application, serve};

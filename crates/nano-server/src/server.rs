@@ -3,7 +3,7 @@
 //! Knows what is configured; what happens on a thread is the [`Worker`]'s.
 
 use crate::config::{App, Config, EnvValue};
-use crate::log::{Format, LogWriter};
+use crate::log::LogWriter;
 use crate::worker::{AppSlot, Command, KIND_COMMANDS, LogConsole, Parts, Worker};
 use nano_loop::{Capacity, Config as LoopConfig, Loop, Sender};
 use nano_runtime::{Application, Limits, LoadError, Runtime, RuntimeOptions, THREAD_STACK_BYTES};
@@ -348,9 +348,4 @@ fn wait_for_the_end(
         }
     }
     Ok(left == 0)
-}
-
-/// The format that logs will have.
-pub fn log_format(config: &Config) -> Format {
-    config.log_format.unwrap_or_else(Format::for_stdout)
 }

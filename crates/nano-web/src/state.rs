@@ -42,6 +42,12 @@ pub(crate) struct Slot {
     pub(crate) writing: RefCell<Option<v8::Global<v8::PromiseResolver>>>,
 }
 
+impl Slot {
+    pub(crate) fn id(&self) -> ExchangeId {
+        ExchangeId(self.id)
+    }
+}
+
 /// Who waits for the body.
 pub(crate) struct Reading {
     pub(crate) resolver: v8::Global<v8::PromiseResolver>,
@@ -169,7 +175,7 @@ impl State {
 
     /// The ids of all requests under way.
     pub fn exchange_ids(&self) -> Vec<ExchangeId> {
-        self.slots.borrow().iter().flatten().map(|slot| ExchangeId(slot.id)).collect()
+        self.slots.borrow().iter().flatten().map(|slot| slot.id()).collect()
     }
 
     pub(crate) fn slot(&self, id: ExchangeId) -> Option<Rc<Slot>> {

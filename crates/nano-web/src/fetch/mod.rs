@@ -1,19 +1,14 @@
 //! Native functions behind a server's request: reading its body. Fetch, section 2.2.4 "Bodies".
 
 use crate::host::{BodyLength, BodyRead};
-use crate::infra::{Args, Error, NO_ROOM, Ret, Scope, new_error, ops, state, try_uint8_array};
-use crate::state::{ExchangeId, Gathered, Reading, Slot};
+use crate::infra::{Args, Error, NO_ROOM, Ret, Scope, new_error, ops, slot, state, try_uint8_array};
+use crate::state::{Gathered, Reading, Slot};
 
 ops! {
     "requestBodyLength" => request_body_length,
     "bodyRead" => body_read,
     "bodyReadAll" => body_read_all,
     "bodyCancel" => body_cancel,
-}
-
-fn slot(scope: &mut Scope<'_, '_>, args: &Args<'_>) -> Option<std::rc::Rc<Slot>> {
-    let id = ExchangeId::from_f64(args.get(0).number_value(scope).unwrap_or(-1.0));
-    state(scope)?.slot(id)
 }
 
 /// -1: no body; -2: its length is not known; else bytes.

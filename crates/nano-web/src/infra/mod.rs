@@ -3,9 +3,10 @@
 //! Knows V8 and nothing of any standard.
 
 use crate::host::Accountant;
-use crate::state::{State, try_state};
+use crate::state::{ExchangeId, Slot, State, try_state};
 use std::borrow::Cow;
 use std::ffi::c_void;
+use std::rc::Rc;
 use std::sync::Arc;
 
 pub(crate) type Scope<'s, 'i> = v8::PinScope<'s, 'i>;
@@ -60,6 +61,12 @@ fn contained(scope: &mut Scope<'_, '_>, name: &str) {
 /// The isolate's state, or an exception: while the snapshot is made there is none.
 pub(crate) fn state<'a>(scope: &'a Scope<'_, '_>) -> Option<&'a State> {
     try_state(scope)
+}
+
+/// The request whose id is the function's first argument, if it is under way.
+pub(crate) fn slot(scope: &mut Scope<'_, '_>, args: &Args<'_>) -> Option<Rc<Slot>> {
+    let id = ExchangeId::from_f64(args.get(0).number_value(scope).unwrap_or(-1.0));
+    state(scope)?.slot(id)
 }
 
 /// A new string; an exception is pending if it is too long for V8 (about 512 MiB).

@@ -1,10 +1,9 @@
 //! Native functions of the request path: what the dispatcher (`dispatch.js`) does with a handler's response.
 
 use crate::host::{FailureCause, ResponseHead, Written};
-use crate::infra::{Args, Ret, Scope, buffer, ops, state, text, with_bytes};
-use crate::state::{ExchangeId, Slot};
+use crate::infra::{Args, Ret, Scope, buffer, ops, slot, state, text, with_bytes};
+use crate::state::Slot;
 use std::mem::MaybeUninit;
-use std::rc::Rc;
 
 ops! {
     "settle" => settle_value,
@@ -17,18 +16,12 @@ ops! {
     "waitUntil" => wait_until,
 }
 
-fn slot(scope: &mut Scope<'_, '_>, args: &Args<'_>) -> Option<Rc<Slot>> {
-    let id = ExchangeId::from_f64(args.get(0).number_value(scope).unwrap_or(-1.0));
-    state(scope)?.slot(id)
-}
-
 /// Forgets the request if nothing of it is left to do.
-fn settle(scope: &mut Scope<'_, '_>, args: &Args<'_>, slot: &Slot) {
-    if slot.exchange.is_over() {
-        let id = ExchangeId::from_f64(args.get(0).number_value(scope).unwrap_or(-1.0));
-        if let Some(state) = state(scope) {
-            state.remove_exchange(id);
-        }
+fn settle(scope: &mut Scope<'_, '_>, slot: &Slot) {
+    if slot.exchange.is_over()
+        && let Some(state) = state(scope)
+    {
+        state.remove_exchange(slot.id());
     }
 }
 
@@ -103,7 +96,7 @@ fn respond(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
             with_bytes(body, |bytes| slot.exchange.respond(head, Some(bytes)));
         }
     });
-    settle(scope, &args, &slot);
+    settle(scope, &slot);
 }
 
 /// `respondStream(id, status, statusText, headerBlock, contentLength)`: whether a body is wanted.
@@ -149,7 +142,7 @@ pub(crate) fn resume(scope: &mut Scope<'_, '_>, slot: &Slot, gone: bool) {
 fn response_finish(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     if let Some(slot) = slot(scope, &args) {
         slot.exchange.finish();
-        settle(scope, &args, &slot);
+        settle(scope, &slot);
     }
 }
 
@@ -159,7 +152,7 @@ fn response_fail(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     let mut stack = buffer::<1024>();
     let reason = text(scope, args.get(1), &mut stack);
     slot.exchange.fail(FailureCause::Exception, &reason);
-    settle(scope, &args, &slot);
+    settle(scope, &slot);
 }
 
 /// `waitUntil(id, change)`: 1 where a promise begins to keep the request alive, -1 where it ends.
@@ -167,6 +160,6 @@ fn wait_until(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     let change = args.get(1).int32_value(scope).unwrap_or(0);
     if let Some(slot) = slot(scope, &args) {
         slot.exchange.wait_until(change);
-        settle(scope, &args, &slot);
+        settle(scope, &slot);
     }
 }
