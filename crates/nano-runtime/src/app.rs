@@ -3,6 +3,7 @@
 //! Knows V8's code caches only as bytes. What runs is an [`Instance`](crate::Instance), one a thread.
 
 use crate::resolve::{self, Entry, ModuleKind, ResolveError, Resolved};
+use crate::source_map::{self, Original, SourceMap};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, RwLock};
@@ -85,6 +86,13 @@ impl Text {
         }
     }
 
+    fn to_text(&self) -> String {
+        match self {
+            Self::Latin1(bytes) => bytes.iter().map(|byte| char::from(*byte)).collect(),
+            Self::Wide(units) => String::from_utf16_lossy(units),
+        }
+    }
+
     fn new(text: &str) -> Self {
         if text.is_ascii() {
             Self::Latin1(text.as_bytes().into())
@@ -128,6 +136,10 @@ pub(crate) struct Source {
     pub(crate) cache: OnceLock<Vec<u8>>,
     /// Its static imports, once some isolate has compiled and resolved them.
     pub(crate) imports: OnceLock<Vec<Import>>,
+    /// Whether it names a source map.
+    pub(crate) mapped: bool,
+    /// Its source map, once a stack trace wanted it; `None` inside: it cannot be read.
+    map: OnceLock<Option<SourceMap>>,
 }
 
 impl Application {
@@ -178,6 +190,8 @@ impl Application {
             content: Content::Code(Text::new(code)),
             cache: OnceLock::new(),
             imports: OnceLock::new(),
+            mapped: false,
+            map: OnceLock::new(),
         };
         let entry = Entry { path: source.path.clone(), root, kind: ModuleKind::JavaScript };
         let modules = Modules {
@@ -256,6 +270,20 @@ impl Application {
         self.load(resolved)
     }
 
+    /// Where a place of a module's code, from 1, came from, if the module has a source map that knows.
+    pub(crate) fn original(&self, name: &str, line: u32, column: u32) -> Option<Original> {
+        let source = {
+            let modules = self.modules.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+            Arc::clone(modules.list.iter().find(|source| source.mapped && source.name == name)?)
+        };
+        let map = source.map.get_or_init(|| {
+            let Content::Code(text) = &source.content else { return None };
+            let confine = self.confine.then_some(&*self.entry.root);
+            SourceMap::load(source_map::url(&text.to_text())?, name, &source.path, confine)
+        });
+        map.as_ref()?.look_up(line, column)
+    }
+
     fn load(&self, resolved: Resolved) -> Result<usize, LoadError> {
         let key = (resolved.path, resolved.kind);
         {
@@ -275,24 +303,51 @@ impl Application {
         Ok(index)
     }
 
+    /// TypeScript without its types. What is left keeps its place, so that nothing has to be mapped back.
+    fn strip_types(&self, name: &str, bytes: Vec<u8>) -> Result<String, LoadError> {
+        let fail = |message: String, position| LoadError { message, file: Some(name.to_owned()), position };
+        let text = String::from_utf8(bytes).map_err(|error| {
+            fail(format!("is not UTF-8 (byte {})", error.utf8_error().valid_up_to()), None)
+        })?;
+        nano_typescript::strip(text.strip_prefix('\u{feff}').unwrap_or(&text)).map_err(|problems| {
+            let first = problems.into_iter().next();
+            first.map_or_else(
+                || fail("is not TypeScript".into(), None),
+                |problem| {
+                    fail(format!("SyntaxError: {}", problem.message), Some((problem.line, problem.column)))
+                },
+            )
+        })
+    }
+
     fn read(&self, path: &Path, kind: ModuleKind) -> Result<Source, LoadError> {
         let name = path.strip_prefix(&self.entry.root).unwrap_or(path).display().to_string();
         let fail = |message: String| LoadError { message, file: Some(name.clone()), position: None };
         let bytes = std::fs::read(path).map_err(|error| fail(format!("cannot be read: {error}")))?;
-        let text = |bytes: Vec<u8>| match String::from_utf8(bytes) {
-            Ok(text) => Ok(Text::new(text.strip_prefix('\u{feff}').unwrap_or(&text))),
+        let mut mapped = false;
+        let mut text = |bytes: Vec<u8>| match String::from_utf8(bytes) {
+            Ok(text) => {
+                mapped = kind == ModuleKind::JavaScript && source_map::url(&text).is_some();
+                Ok(Text::new(text.strip_prefix('\u{feff}').unwrap_or(&text)))
+            }
             Err(error) => Err(fail(format!("is not UTF-8 (byte {})", error.utf8_error().valid_up_to()))),
         };
         let content = match kind {
             ModuleKind::JavaScript => Content::Code(text(bytes)?),
-            ModuleKind::TypeScript => {
-                return Err(fail("TypeScript is not supported yet: compile it to JavaScript first".into()));
-            }
+            ModuleKind::TypeScript => Content::Code(Text::new(&self.strip_types(&name, bytes)?)),
             ModuleKind::Json => Content::Json(text(bytes)?),
             ModuleKind::Text => Content::Text(text(bytes)?),
             ModuleKind::Bytes => Content::Bytes(bytes),
             ModuleKind::Wasm => Content::Wasm(bytes, OnceLock::new()),
         };
-        Ok(Source { name, path: path.to_owned(), content, cache: OnceLock::new(), imports: OnceLock::new() })
+        Ok(Source {
+            name,
+            path: path.to_owned(),
+            content,
+            cache: OnceLock::new(),
+            imports: OnceLock::new(),
+            mapped,
+            map: OnceLock::new(),
+        })
     }
 }

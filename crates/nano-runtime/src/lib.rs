@@ -10,6 +10,8 @@ pub mod resolve;
 mod run;
 mod runtime;
 mod slice;
+mod source_map;
+mod traces;
 
 pub use app::{Application, Limits, LoadError};
 pub use engine::{initialize, v8_version};

@@ -4,6 +4,7 @@
 //! isolate's module records. HTML, section 8.1.3 "JavaScript module scripts".
 
 use crate::app::{Application, Content, Import, LoadError, Source, Text};
+use crate::traces;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::c_void;
@@ -43,7 +44,13 @@ impl ModuleMap {
         self.by_hash.borrow_mut().clear();
     }
 
-    fn of(isolate: &v8::Isolate) -> Option<&Self> {
+    /// The application whose modules they are.
+    pub(crate) fn application(&self) -> &Arc<Application> {
+        &self.app
+    }
+
+    /// The modules of the isolate that runs.
+    pub(crate) fn of(isolate: &v8::Isolate) -> Option<&Self> {
         // SAFETY: written by `attach` alone, whose caller keeps the map alive while JavaScript runs in the isolate.
         unsafe { isolate.get_data(MODULES_SLOT).cast::<Self>().cast_const().as_ref() }
     }
@@ -146,6 +153,9 @@ fn compile_code<'s>(
     text: &Text,
 ) -> Option<v8::Local<'s, v8::Module>> {
     use v8::script_compiler::{CachedData, CompileOptions, NoCacheReason, Source as Code, compile_module2};
+    if source.mapped {
+        traces::install(scope);
+    }
     let origin = origin(scope, &source.name, true)?;
     let string = shared_string(scope, text)?;
     let (mut code, options) = match source.cache.get() {
@@ -164,6 +174,9 @@ pub(crate) fn run_classic<'s>(
     source: &Source,
 ) -> Option<v8::Local<'s, v8::Value>> {
     let Content::Code(text) = &source.content else { return None };
+    if source.mapped {
+        traces::install(scope);
+    }
     let code = shared_string(scope, text)?;
     let origin = origin(scope, &source.name, false)?;
     v8::Script::compile(scope, code, Some(&origin))?.run(scope)

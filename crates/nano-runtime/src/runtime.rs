@@ -10,6 +10,7 @@ use crate::memory;
 use crate::modules::{self, Failure, ModuleMap};
 use crate::realm::{self, NoIsolate, Realm};
 use crate::slice::{self, Pulse, Watched};
+use crate::source_map::Original;
 use nano_loop::{Capacity, Event, Loop, Mailbox, Moment, Sender};
 use nano_web::{Exchange, ExchangeId, FailureCause, entry};
 use slab::Slab;
@@ -816,6 +817,13 @@ pub(crate) fn exception_error(
     let column =
         u32::try_from(message.get_start_column() as i64).map_or(1, |column| column.saturating_add(1));
     let text = realm.entries().describe(scope, exception).unwrap_or_else(|| "an exception".into());
+    let original = file.as_deref().and_then(|file| {
+        let app = ModuleMap::of(scope)?.application();
+        app.original(file, line, column)
+    });
+    if let Some(Original { name, line, column }) = original {
+        return LoadError { message: text, file: Some(name), position: Some((line, column)) };
+    }
     LoadError {
         message: text,
         file: file.filter(|file| !file.is_empty() && file != "undefined"),

@@ -8,3 +8,4 @@ mod isolation;
 mod memory;
 mod modules;
 mod slices;
+mod typescript;
