@@ -7,8 +7,11 @@ fn main() -> Result<(), String> {
     v8::V8::set_flags_from_string(nano_web::snapshot::V8_FLAGS);
     v8::V8::initialize_platform(v8::new_default_platform(1, false).make_shared());
     v8::V8::initialize();
-    let blob = nano_web::snapshot::create()?;
-    let out = std::env::var_os("OUT_DIR").ok_or("cargo gives OUT_DIR to build scripts")?;
-    let path = PathBuf::from(out).join("snapshot.bin");
-    std::fs::write(&path, blob).map_err(|error| format!("cannot write {}: {error}", path.display()))
+    let made = nano_web::snapshot::create()?;
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo gives OUT_DIR to build scripts")?);
+    for (name, bytes) in [("snapshot.bin", made.blob), ("caches.bin", made.caches)] {
+        let path = out.join(name);
+        std::fs::write(&path, bytes).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    }
+    Ok(())
 }

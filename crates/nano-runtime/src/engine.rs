@@ -16,6 +16,9 @@ struct Aligned<T: ?Sized>(T);
 /// The startup snapshot that `build.rs` made.
 static SNAPSHOT: &Aligned<[u8]> = &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/snapshot.bin")));
 
+/// The compiled form of the platform's parts, made with it.
+static CACHES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/caches.bin"));
+
 /// Initializes V8; once for a process, however often it is called.
 ///
 /// Threads that run JavaScript must be started after the first call (V8 protects its code with memory protection keys, which
@@ -39,6 +42,11 @@ pub fn v8_version() -> &'static str {
 /// The snapshot, as V8 takes it.
 pub(crate) fn snapshot() -> v8::StartupData {
     v8::StartupData::from(&SNAPSHOT.0)
+}
+
+/// What goes with it.
+pub(crate) fn caches() -> nano_web::Caches {
+    nano_web::Caches::new(CACHES)
 }
 
 /// A task that V8 wants to run on an isolate's thread: the end of a concurrent compilation, a step of garbage collection.

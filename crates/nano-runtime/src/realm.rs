@@ -75,7 +75,11 @@ impl Realm {
         // SAFETY: the address lies in this thread's stack, whose isolates never leave it.
         let params = unsafe { params.set_stack_limit((stack_base - JAVASCRIPT_STACK_BYTES) as *mut u32) };
         let mut isolate = v8::Isolate::new(params);
-        let state = Box::new(State::new(host, Arc::clone(&buffers) as Arc<dyn nano_web::Accountant>));
+        let state = Box::new(State::new(
+            host,
+            Arc::clone(&buffers) as Arc<dyn nano_web::Accountant>,
+            engine::caches(),
+        ));
         // SAFETY: the box is dropped with the realm, after which no JavaScript runs in the isolate.
         unsafe { state.attach(&mut isolate) };
         isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);

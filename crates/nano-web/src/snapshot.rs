@@ -1,11 +1,11 @@
 //! The startup snapshot: an isolate's heap with the whole platform in it, made once at build time.
 //!
-//! Making it runs every file of the platform's JavaScript; reading it runs none. Native functions are found by their place in
+//! Making it runs the files of [`FILES`](crate::FILES); reading it runs none. Native functions are found by their place in
 //! the list of external references, which must be the same when it is made and when it is read: [`external_references`].
 
 use crate::entry::Entries;
 use crate::infra::Op;
-use crate::{FILES, console, encoding, fetch, performance, timers, url, worker};
+use crate::{FILES, console, encoding, fetch, parts, performance, timers, url, worker};
 use std::borrow::Cow;
 use std::ffi::c_void;
 
@@ -31,6 +31,7 @@ fn all_ops() -> Vec<Op> {
         fetch::ops,
         worker::ops,
         crate::crypto::ops,
+        parts::ops,
     ] {
         all.extend(ops());
     }
@@ -43,7 +44,16 @@ pub fn external_references() -> Cow<'static, [v8::ExternalReference]> {
     let texts = FILES.iter().map(|(_, text)| v8::ExternalReference {
         pointer: std::ptr::from_ref(text).cast_mut().cast::<c_void>(),
     });
-    functions.chain(texts).collect::<Vec<_>>().into()
+    functions.chain(texts).chain([parts::external_reference()]).collect::<Vec<_>>().into()
+}
+
+/// What [`create`] makes.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// For V8, as the isolate's snapshot blob.
+    pub blob: Vec<u8>,
+    /// For [`Caches::new`](crate::Caches::new).
+    pub caches: Vec<u8>,
 }
 
 /// Makes the startup snapshot. V8 must be initialized.
@@ -51,7 +61,7 @@ pub fn external_references() -> Cow<'static, [v8::ExternalReference]> {
 /// # Errors
 ///
 /// The text of the exception, with file and line, that the platform's JavaScript threw.
-pub fn create() -> Result<Vec<u8>, String> {
+pub fn create() -> Result<Snapshot, String> {
     let mut isolate = v8::Isolate::snapshot_creator(Some(external_references()), None);
     let made = {
         v8::scope!(let scope, &mut isolate);
@@ -69,7 +79,12 @@ pub fn create() -> Result<Vec<u8>, String> {
     // Bytecode stays in: an application's first request must not compile the platform.
     let blob = isolate.create_blob(v8::FunctionCodeHandling::Keep);
     made?;
-    Ok(blob.ok_or("V8 made no snapshot")?.to_vec())
+    let blob = blob.ok_or("V8 made no snapshot")?.to_vec();
+    let params = v8::CreateParams::default()
+        .snapshot_blob(v8::StartupData::from(blob.clone()))
+        .external_references(external_references());
+    let caches = parts::compile(&mut v8::Isolate::new(params))?;
+    Ok(Snapshot { blob, caches })
 }
 
 /// Evaluates the platform's JavaScript in the current context; the array of entry functions.
@@ -78,17 +93,19 @@ fn install<'s>(scope: &mut v8::PinScope<'s, '_>) -> Result<v8::Local<'s, v8::Arr
     let run = run(scope);
     match run {
         Some(entry) => Ok(entry),
-        None => {
-            let stack = scope.stack_trace().or_else(|| scope.exception());
-            let text = stack.map(|stack| stack.to_rust_string_lossy(scope));
-            let at = scope.message().map(|message| {
-                let file =
-                    message.get_script_resource_name(scope).map(|name| name.to_rust_string_lossy(scope));
-                format!("{}:{}", file.unwrap_or_default(), message.get_line_number(scope).unwrap_or(0))
-            });
-            Err(format!("{}: {}", at.unwrap_or_default(), text.unwrap_or_default()))
-        }
+        None => Err(describe(scope)),
     }
+}
+
+/// The exception that a scope has caught, and where it was thrown.
+pub(crate) fn describe(scope: &mut v8::PinnedRef<'_, v8::TryCatch<'_, '_, v8::HandleScope<'_>>>) -> String {
+    let stack = scope.stack_trace().or_else(|| scope.exception());
+    let text = stack.map(|stack| stack.to_rust_string_lossy(scope));
+    let at = scope.message().map(|message| {
+        let file = message.get_script_resource_name(scope).map(|name| name.to_rust_string_lossy(scope));
+        format!("{}:{}", file.unwrap_or_default(), message.get_line_number(scope).unwrap_or(0))
+    });
+    format!("{}: {}", at.unwrap_or_default(), text.unwrap_or_default())
 }
 
 fn run<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Array>> {
@@ -106,24 +123,13 @@ fn run<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Array>>
         function.set_name(key);
         ops.set(scope, key.into(), function.into())?;
     }
-    for (name, text) in FILES {
-        let resource = v8::String::new(scope, &format!("nano:{name}"))?;
-        let source = v8::String::new_from_onebyte_const(scope, text)?;
-        let origin =
-            v8::ScriptOrigin::new(scope, resource.into(), 0, 0, false, 0, None, false, false, false, None);
-        let mut source = v8::script_compiler::Source::new(source, Some(&origin));
-        let parameters = [v8::String::new(scope, "internal")?, v8::String::new(scope, "ops")?];
-        let function = v8::script_compiler::compile_function(
-            scope,
-            &mut source,
-            &parameters,
-            &[],
-            v8::script_compiler::CompileOptions::NoCompileOptions,
-            v8::script_compiler::NoCacheReason::NoReason,
-        )?;
-        let receiver = v8::undefined(scope).into();
-        function.call(scope, receiver, &[internal.into(), ops.into()])?;
+    let arguments = [internal.into(), ops.into()];
+    for file in FILES {
+        parts::evaluate(scope, file, None, &arguments)?;
     }
+    let key = v8::String::new(scope, "loadPart")?;
+    let load = internal.get(scope, key.into())?;
+    parts::install(scope, load)?;
     let key = v8::String::new(scope, "entry")?;
     v8::Local::try_from(internal.get(scope, key.into())?).ok()
 }

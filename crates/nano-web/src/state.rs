@@ -3,6 +3,7 @@
 //! Reachable from every native function through the isolate's data slot [`STATE_SLOT`]. Knows nothing of how requests arrive.
 
 use crate::host::{Accountant, Exchange, Host};
+use crate::parts::Caches;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::rc::Rc;
@@ -96,6 +97,7 @@ impl Drop for Gathered {
 pub struct State {
     host: Rc<dyn Host>,
     accountant: Arc<dyn Accountant>,
+    caches: Caches,
     slots: RefCell<Vec<Option<Rc<Slot>>>>,
     free: RefCell<Vec<u16>>,
     sequence: Cell<u64>,
@@ -110,11 +112,12 @@ pub(crate) struct Rejection {
 }
 
 impl State {
-    /// A state with no requests.
-    pub fn new(host: Rc<dyn Host>, accountant: Arc<dyn Accountant>) -> Self {
+    /// A state with no requests. `caches` were made with the isolate's snapshot.
+    pub fn new(host: Rc<dyn Host>, accountant: Arc<dyn Accountant>, caches: Caches) -> Self {
         Self {
             host,
             accountant,
+            caches,
             slots: RefCell::default(),
             free: RefCell::default(),
             sequence: Cell::new(1),
@@ -130,6 +133,10 @@ impl State {
 
     pub(crate) fn accountant(&self) -> &Arc<dyn Accountant> {
         &self.accountant
+    }
+
+    pub(crate) fn caches(&self) -> Caches {
+        self.caches
     }
 
     /// Takes a request in. `None` if [`MAX_EXCHANGES`] are under way.

@@ -5,8 +5,8 @@
 
 use nano_web::entry::{self, Entries};
 use nano_web::{
-    Accountant, BodyLength, BodyRead, Exchange, ExchangeId, FailureCause, Host, Level, ResponseHead, State,
-    Written, snapshot,
+    Accountant, BodyLength, BodyRead, Caches, Exchange, ExchangeId, FailureCause, Host, Level, ResponseHead,
+    State, Written, snapshot,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -92,8 +92,8 @@ struct World<'a> {
 fn in_isolate<R: Send + 'static>(
     with: impl FnOnce(&mut Scope<'_, '_>, &World<'_>) -> R + Send + 'static,
 ) -> R {
-    static SNAPSHOT: OnceLock<Vec<u8>> = OnceLock::new();
-    let blob: &'static [u8] = SNAPSHOT.get_or_init(|| {
+    static SNAPSHOT: OnceLock<snapshot::Snapshot> = OnceLock::new();
+    let made: &'static snapshot::Snapshot = SNAPSHOT.get_or_init(|| {
         v8::V8::set_flags_from_string(snapshot::V8_FLAGS);
         v8::V8::initialize_platform(v8::new_default_platform(1, false).make_shared());
         v8::V8::initialize();
@@ -103,7 +103,7 @@ fn in_isolate<R: Send + 'static>(
     });
     let body = move || {
         let params = v8::CreateParams::default()
-            .snapshot_blob(v8::StartupData::from(blob))
+            .snapshot_blob(v8::StartupData::from(&made.blob[..]))
             .external_references(snapshot::external_references());
         let mut isolate = v8::Isolate::new(params);
         isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
@@ -111,8 +111,11 @@ fn in_isolate<R: Send + 'static>(
         let host = Rc::new(TestHost::default());
         HOST.set(Rc::clone(&host));
         let purse = Arc::new(Purse(AtomicUsize::new(PURSE_BYTES)));
-        let state =
-            Box::new(State::new(Rc::clone(&host) as Rc<dyn Host>, Arc::clone(&purse) as Arc<dyn Accountant>));
+        let state = Box::new(State::new(
+            Rc::clone(&host) as Rc<dyn Host>,
+            Arc::clone(&purse) as Arc<dyn Accountant>,
+            Caches::new(&made.caches),
+        ));
         // SAFETY: the box outlives the isolate's JavaScript, all of which runs in this function.
         unsafe { state.attach(&mut isolate) };
         let result = {
@@ -232,7 +235,21 @@ macro_rules! files {
         }
     };
 }
-files![infra, events, streams, encoding, url, file, fetch, console, timers, performance, crypto, worker];
+files![
+    infra,
+    events,
+    streams,
+    encoding,
+    url,
+    file,
+    fetch,
+    console,
+    timers,
+    performance,
+    crypto,
+    worker,
+    parts
+];
 
 #[test]
 fn hostile_notices_what_the_platform_calls() {

@@ -98,23 +98,26 @@ const isWeakSet = (value) => hasSlot((v) => WeakSetPrototypeHas(v, hasSlot), val
 
 const { ErrorIsError } = internal.primordials;
 
-// [flag, getter] in the order in which flags are written.
-const regExpFlags = [];
-for (const [flag, name] of [
-  ["d", "HasIndices"], ["g", "Global"], ["i", "IgnoreCase"], ["m", "Multiline"], ["s", "DotAll"], ["u", "Unicode"],
-  ["v", "UnicodeSets"], ["y", "Sticky"],
-]) {
-  const getter = internal.primordials[`RegExpPrototypeGet${name}`];
-  if (getter !== undefined) regExpFlags.push([flag, getter]);
-}
+// In the order in which flags are written.
+const { primordials } = internal;
+const regExpFlags = [
+  { __proto__: null, flag: "d", get: primordials.RegExpPrototypeGetHasIndices },
+  { __proto__: null, flag: "g", get: primordials.RegExpPrototypeGetGlobal },
+  { __proto__: null, flag: "i", get: primordials.RegExpPrototypeGetIgnoreCase },
+  { __proto__: null, flag: "m", get: primordials.RegExpPrototypeGetMultiline },
+  { __proto__: null, flag: "s", get: primordials.RegExpPrototypeGetDotAll },
+  { __proto__: null, flag: "u", get: primordials.RegExpPrototypeGetUnicode },
+  { __proto__: null, flag: "v", get: primordials.RegExpPrototypeGetUnicodeSets },
+  { __proto__: null, flag: "y", get: primordials.RegExpPrototypeGetSticky },
+];
 // Throws for anything that is not a RegExp, RegExp.prototype excepted.
-const probeRegExp = regExpFlags[1][1];
+const probeRegExp = primordials.RegExpPrototypeGetGlobal;
 const isRegExp = (value) => hasSlot(probeRegExp, value) && probeRegExp(value) !== undefined;
 
 function regExpText(value) {
   let flags = "";
   for (let i = 0; i < regExpFlags.length; i++) {
-    if (regExpFlags[i][1](value)) flags += regExpFlags[i][0];
+    if (regExpFlags[i].get(value)) flags += regExpFlags[i].flag;
   }
   return `/${RegExpPrototypeGetSource(value)}/${flags}`;
 }

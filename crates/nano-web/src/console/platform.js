@@ -1,12 +1,11 @@
 // How inspect() prints values of the platform, whose state is private: by the attributes that a developer looks for.
 //
-// Attributes are read through the getters that they had before any tenant could replace them. Only such are listed as make
-// nothing and tell no secret of the platform. Knows nothing of layout.
+// Attributes are read through the getters that they have when something of their part is first printed. Only such are listed as
+// make nothing and tell no secret of the platform. Knows nothing of layout.
 
-const { ArrayPrototypePush, ReflectGetOwnPropertyDescriptor, uncurryThis } = internal.primordials;
+const { ArrayPrototypePush, ObjectGetPrototypeOf, ReflectGetOwnPropertyDescriptor, ReflectOwnKeys, uncurryThis } = internal.primordials;
 const { quote, quoteKey } = internal.layout;
 const { Headers, Request, Response, getSortedHeaders, isHeaders, isRequest, isResponse } = internal.fetch;
-const { DOMException, isDOMException } = internal.domexception;
 
 // [brand check, name, format(value, inspect) -> entries]
 const inspectors = [];
@@ -21,10 +20,12 @@ function registerAttributes(Class, is, attributes) {
   for (let i = 0; i < attributes.length; i++) {
     let prototype = Class.prototype;
     let descriptor;
-    while ((descriptor = ReflectGetOwnPropertyDescriptor(prototype, attributes[i])) === undefined) {
-      prototype = Object.getPrototypeOf(prototype);
+    while (prototype !== null && (descriptor = ReflectGetOwnPropertyDescriptor(prototype, attributes[i])) === undefined) {
+      prototype = ObjectGetPrototypeOf(prototype);
     }
-    ArrayPrototypePush(getters, uncurryThis(descriptor.get));
+    // A tenant may have changed the class before it printed anything.
+    const getter = descriptor?.get;
+    ArrayPrototypePush(getters, typeof getter === "function" ? uncurryThis(getter) : () => undefined);
   }
   register(Class.name, is, (value, inspect) => {
     const entries = [];
@@ -48,26 +49,48 @@ function formatPairs(pairs, inspect, arrow) {
 registerAttributes(Response, isResponse, ["status", "statusText", "ok", "headers", "bodyUsed", "type", "url", "redirected"]);
 registerAttributes(Request, isRequest, ["method", "url", "headers", "bodyUsed", "redirect"]);
 register(Headers.name, isHeaders, (headers, inspect) => formatPairs(getSortedHeaders(headers), inspect, false));
-registerAttributes(internal.url.URL, internal.url.isURL, [
-  "href", "origin", "protocol", "username", "password", "host", "hostname", "port", "pathname", "search", "hash",
-]);
-register("URLSearchParams", internal.searchParams.isURLSearchParams, (params, inspect) =>
-  formatPairs(internal.searchParams.getParamsList(params), inspect, true));
-registerAttributes(internal.file.File, internal.file.isFile, ["name", "size", "type", "lastModified"]);
-registerAttributes(internal.file.Blob, internal.file.isBlob, ["size", "type"]);
-register("FormData", internal.formData.isFormData, (formData, inspect) =>
-  formatPairs(internal.formData.getEntries(formData), inspect, true));
-registerAttributes(internal.abort.AbortSignal, internal.abort.isAbortSignal, ["aborted", "reason"]);
-registerAttributes(internal.events.Event, internal.events.isEvent, ["type", "cancelable", "defaultPrevented", "timeStamp"]);
-registerAttributes(internal.streams.ReadableStream, internal.streams.isReadableStream, ["locked"]);
 
-const exceptionName = uncurryThis(ReflectGetOwnPropertyDescriptor(DOMException.prototype, "name").get);
-const exceptionMessage = uncurryThis(ReflectGetOwnPropertyDescriptor(DOMException.prototype, "message").get);
+// What parts of the platform have to register, by the name of their exports: done once such a part was evaluated, which it must
+// not be only to be asked whether a value is one of its objects.
+const pending = {
+  __proto__: null,
+  url: ({ URL, isURL }) =>
+    registerAttributes(URL, isURL, [
+      "href", "origin", "protocol", "username", "password", "host", "hostname", "port", "pathname", "search", "hash",
+    ]),
+  searchParams: ({ getParamsList, isURLSearchParams }) =>
+    register("URLSearchParams", isURLSearchParams, (params, inspect) => formatPairs(getParamsList(params), inspect, true)),
+  file: ({ Blob, File, isBlob, isFile }) => {
+    registerAttributes(File, isFile, ["name", "size", "type", "lastModified"]);
+    registerAttributes(Blob, isBlob, ["size", "type"]);
+  },
+  formData: ({ getEntries, isFormData }) =>
+    register("FormData", isFormData, (formData, inspect) => formatPairs(getEntries(formData), inspect, true)),
+  abort: ({ AbortSignal, isAbortSignal }) => registerAttributes(AbortSignal, isAbortSignal, ["aborted", "reason"]),
+  events: ({ Event, isEvent }) =>
+    registerAttributes(Event, isEvent, ["type", "cancelable", "defaultPrevented", "timeStamp"]),
+  streams: ({ ReadableStream, isReadableStream }) => registerAttributes(ReadableStream, isReadableStream, ["locked"]),
+};
+
+function registerEvaluated() {
+  const names = ReflectOwnKeys(pending);
+  for (let i = 0; i < names.length; i++) {
+    const exports = internal.loaded[names[i]];
+    if (exports === undefined) continue;
+    pending[names[i]](exports);
+    delete pending[names[i]];
+  }
+}
+
+// Getters of DOMException, once there is one.
+let exceptionName;
+let exceptionMessage;
 
 internal.platformInspectors = {
   __proto__: null,
   // { name, format } for a value of the platform, or undefined.
   find(value) {
+    registerEvaluated();
     for (let i = 0; i < inspectors.length; i++) {
       if (inspectors[i].is(value)) return inspectors[i];
     }
@@ -75,7 +98,11 @@ internal.platformInspectors = {
   },
   // { name, message } of a DOMException, or undefined.
   exception(value) {
-    if (!isDOMException(value)) return undefined;
+    const exports = internal.loaded.domexception;
+    if (exports === undefined || !exports.isDOMException(value)) return undefined;
+    const { prototype } = exports.DOMException;
+    exceptionName ??= uncurryThis(ReflectGetOwnPropertyDescriptor(prototype, "name").get);
+    exceptionMessage ??= uncurryThis(ReflectGetOwnPropertyDescriptor(prototype, "message").get);
     return { __proto__: null, name: exceptionName(value), message: exceptionMessage(value) };
   },
 };

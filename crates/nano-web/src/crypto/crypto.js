@@ -5,7 +5,6 @@ const {
   TypedArrayPrototypeGetSymbolToStringTag, TypeError, Uint8Array,
 } = internal.primordials;
 const { webidl } = internal;
-const { DOMException } = internal.domexception;
 
 const key = {};
 
@@ -24,11 +23,11 @@ class Crypto {
       case "Int32Array": case "Uint32Array": case "BigInt64Array": case "BigUint64Array":
         break;
       default:
-        throw new DOMException("The provided value is not an integer-typed array", "TypeMismatchError");
+        throw new internal.domexception.DOMException("The provided value is not an integer-typed array", "TypeMismatchError");
     }
     const length = TypedArrayPrototypeGetByteLength(array);
     if (length > 65536) {
-      throw new DOMException(
+      throw new internal.domexception.DOMException(
         `The array has ${length} bytes; getRandomValues fills at most 65536`, "QuotaExceededError",
       );
     }

@@ -2,14 +2,13 @@
 
 const webidl = internal.webidl;
 const { converters } = webidl;
-const { DOMException } = internal.domexception;
 
 function btoa(data) {
   const prefix = "Failed to execute 'btoa'";
   webidl.requiredArguments(arguments.length, 1, prefix);
   const encoded = ops.base64Encode(converters.DOMString(data, prefix, "Argument 1"));
   if (encoded === undefined) {
-    throw new DOMException(`${prefix}: the string has a character above U+00FF.`, "InvalidCharacterError");
+    throw new internal.domexception.DOMException(`${prefix}: the string has a character above U+00FF.`, "InvalidCharacterError");
   }
   return encoded;
 }
@@ -19,7 +18,7 @@ function atob(data) {
   webidl.requiredArguments(arguments.length, 1, prefix);
   const decoded = ops.base64Decode(converters.DOMString(data, prefix, "Argument 1"));
   if (decoded === undefined) {
-    throw new DOMException(`${prefix}: the string is not valid base64.`, "InvalidCharacterError");
+    throw new internal.domexception.DOMException(`${prefix}: the string is not valid base64.`, "InvalidCharacterError");
   }
   return decoded;
 }

@@ -19,7 +19,6 @@ const {
 } = internal.primordials;
 const webidl = internal.webidl;
 const { constructorKey, converters, requiredArguments } = webidl;
-const { DOMException } = internal.domexception;
 const { EventTarget, defineEventHandler, fire, hasListeners, observeListeners } = internal.events;
 
 // What only signals have that depend on others, that others depend on, or that a timer will abort.
@@ -146,7 +145,7 @@ const convertAbortSignal = webidl.createInterfaceConverter("AbortSignal", isAbor
 const convertSignals = webidl.createSequenceConverter(convertAbortSignal);
 
 function newAbortError() {
-  return new DOMException("The operation was aborted.", "AbortError");
+  return new internal.domexception.DOMException("The operation was aborted.", "AbortError");
 }
 
 // A new signal that is not aborted.
@@ -274,7 +273,7 @@ function createTimeoutSignal(milliseconds) {
   });
   internal.timers.startTimeout(milliseconds, () => {
     const target = WeakRefPrototypeDeref(reference);
-    if (target !== undefined) signalAbort(target, new DOMException("The operation timed out.", "TimeoutError"));
+    if (target !== undefined) signalAbort(target, new internal.domexception.DOMException("The operation timed out.", "TimeoutError"));
   });
   return signal;
 }

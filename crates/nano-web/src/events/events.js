@@ -3,7 +3,7 @@
 // There is no tree here: the path of an event is its target alone. A list of listeners is never changed in place but
 // replaced, so that dispatch walks it without a copy. The global object takes part through a stand-in target.
 // Knows nothing of abort signals beyond two functions that events/abort.js provides, and nothing of consoles or processes:
-// what becomes of an exception nobody handled is up to `internal.events.hooks`.
+// what becomes of an exception nobody handled is up to `internal.unhandledException`.
 
 const { ReflectGetOwnPropertyDescriptor, StringPrototypeSlice, uncurryThis } = internal.primordials;
 const {
@@ -20,7 +20,6 @@ const {
 } = internal.primordials;
 const webidl = internal.webidl;
 const { converters, isObject, requiredArguments } = webidl;
-const { DOMException } = internal.domexception;
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Event. DOM section 2.2
@@ -340,9 +339,6 @@ const ListenerTable = hideObjectPrototype(class ListenerTable {
   }
 });
 
-let globalObject;
-let globalTarget;
-
 let getTable;
 let makeTable;
 let isEventTarget;
@@ -412,7 +408,7 @@ class EventTarget {
     convertEvent(event, prefix, "Argument 1");
     const flags = getFlags(event);
     if ((flags & DISPATCH) !== 0) {
-      throw new DOMException(`${prefix}: The event is already being dispatched.`, "InvalidStateError");
+      throw new internal.domexception.DOMException(`${prefix}: The event is already being dispatched.`, "InvalidStateError");
     }
     setFlags(event, flags & ~TRUSTED);
     return dispatchOn(target, event);
@@ -440,11 +436,15 @@ const convertAddEventListenerOptions = webidl.createDictionaryConverter(
   ],
 );
 
+// What stands in for the global object, which has no state of its own.
+const globalObject = globalThis;
+const globalTarget = new EventTarget();
+
 // The EventTarget for a `this` value: called as a function, the global object is meant; and the global object itself has
 // its state in a stand-in.
 function thisTarget(thisValue) {
   if (isEventTarget(thisValue)) return thisValue;
-  if ((thisValue === undefined || thisValue === null || thisValue === globalObject) && globalTarget !== undefined) {
+  if (thisValue === undefined || thisValue === null || thisValue === globalObject) {
     return globalTarget;
   }
   webidl.illegalInvocation();
@@ -611,17 +611,25 @@ function setHandler(target, name, type, value, kind) {
   }
 }
 
-// Defines an event handler IDL attribute such as "onabort" on `proto` (a prototype whose objects are EventTargets, or the
-// global object). `kind` is "error" for the global's onerror, which is called with five arguments.
-function defineEventHandler(proto, name, kind = "") {
-  const type = StringPrototypeSlice(name, 2);
+// The getter and the setter of the event handler IDL attribute `name`, such as "onabort". `kind` is "error" for the global's
+// onerror, which is called with five arguments.
+function getHandlerAttribute(object, name) {
+  return getHandler(thisTarget(object), name);
+}
+
+function setHandlerAttribute(object, name, value, kind) {
+  const target = thisTarget(object);
+  setHandler(target, name, StringPrototypeSlice(name, 2), isObject(value) ? value : null, kind);
+}
+
+// Defines an event handler IDL attribute on a prototype whose objects are EventTargets.
+function defineEventHandler(proto, name) {
   const accessor = {
     get [name]() {
-      return getHandler(thisTarget(this), name);
+      return getHandlerAttribute(this, name);
     },
     set [name](value) {
-      const target = thisTarget(this);
-      setHandler(target, name, type, isObject(value) ? value : null, kind);
+      setHandlerAttribute(this, name, value, "");
     },
   };
   const descriptor = ReflectGetOwnPropertyDescriptor(accessor, name);
@@ -630,47 +638,19 @@ function defineEventHandler(proto, name, kind = "") {
   });
 }
 
-// Makes the global object an event target: operations and event handlers work on it, and on nothing at all as `this`. If
-// EventTarget.prototype is not among its prototypes, the operations become its own properties.
-function makeGlobalEventTarget(global) {
-  globalObject = global;
-  globalTarget = new EventTarget();
-  if (!ObjectPrototypeIsPrototypeOf(EventTarget.prototype, global)) {
-    const names = ["addEventListener", "removeEventListener", "dispatchEvent"];
-    for (let i = 0; i < names.length; i++) {
-      ObjectDefineProperty(global, names[i], {
-        __proto__: null,
-        value: EventTarget.prototype[names[i]],
-        enumerable: true,
-        configurable: true,
-        writable: true,
-      });
-    }
-  }
-  defineEventHandler(global, "onerror", "error");
-  defineEventHandler(global, "onunhandledrejection");
-  defineEventHandler(global, "onrejectionhandled");
-}
-
 // ---------------------------------------------------------------------------------------------------------------------
 // Exceptions nobody caught. HTML section 8.1.4
 
-// What the runtime provides.
-const hooks = {
-  __proto__: null,
-  // (error) -> { message, filename, lineno, colno }
-  describeException: (error) => {
-    let message;
-    try {
-      message = `Uncaught ${converters.DOMString(error)}`;
-    } catch {
-      message = "Uncaught exception";
-    }
-    return { __proto__: null, message, filename: "", lineno: 0, colno: 0 };
-  },
-  // (error): the exception was not handled by a listener for "error".
-  unhandledException: undefined,
-};
+// What an ErrorEvent says of an exception.
+function describeException(error) {
+  let message;
+  try {
+    message = `Uncaught ${converters.DOMString(error)}`;
+  } catch {
+    message = "Uncaught exception";
+  }
+  return { __proto__: null, message, filename: "", lineno: 0, colno: 0 };
+}
 
 // HTML's "in error reporting mode"
 let reporting = false;
@@ -678,10 +658,10 @@ let reporting = false;
 // HTML section 8.1.4.4, report an exception
 function reportException(error) {
   let notHandled = true;
-  if (!reporting && globalTarget !== undefined && hasListeners(globalTarget, "error")) {
+  if (!reporting && hasListeners(globalTarget, "error")) {
     reporting = true;
     try {
-      const { message, filename, lineno, colno } = hooks.describeException(error);
+      const { message, filename, lineno, colno } = describeException(error);
       const event = new ErrorEvent("error", {
         __proto__: null, cancelable: true, message, filename, lineno, colno, error,
       });
@@ -690,7 +670,7 @@ function reportException(error) {
       reporting = false;
     }
   }
-  if (notHandled && hooks.unhandledException !== undefined) hooks.unhandledException(error);
+  if (notHandled) internal.unhandledException?.(error);
 }
 
 // HTML section 8.1.4.6: fires "unhandledrejection" at the global object; whether somebody handled it.
@@ -721,16 +701,18 @@ internal.events = {
   dispatch,
   eventInitMembers,
   fire,
+  getHandlerAttribute,
   getTarget: getTargetOf,
   hasListeners,
-  hooks,
   isEvent,
   isEventTarget,
-  makeGlobalEventTarget,
   notifyRejectionHandled,
   notifyUnhandledRejection,
   observeListeners,
   reportException,
+  setHandlerAttribute,
 };
 internal.expose({ CustomEvent, ErrorEvent, Event, EventTarget, PromiseRejectionEvent });
-internal.exposeEnumerable({ reportError });
+// The global object is an event target without being an EventTarget: the operations are its own, and work on nothing at all as `this`.
+const { addEventListener, dispatchEvent, removeEventListener } = EventTarget.prototype;
+internal.exposeEnumerable({ addEventListener, dispatchEvent, removeEventListener, reportError });

@@ -26,13 +26,7 @@ const {
 const webidl = internal.webidl;
 const { converters } = webidl;
 const { copyBytes, utf8Decode } = internal.encoding;
-const { blobBytes, concatenate, getChunks, getSize, getType, isBlob, makeBlob } = internal.file;
-const { extractMimeType, getParameter, serializeMimeType } = internal.mime;
-
-// The operations themselves, as they are before any tenant can replace them.
-const { uncurryThis } = internal.primordials;
-const getReader = uncurryThis(internal.streams.ReadableStream.prototype.getReader);
-const cancelReader = uncurryThis(internal.streams.ReadableStreamDefaultReader.prototype.cancel);
+const { loaded } = internal;
 
 // What the source of a body is.
 const STRING = 0;
@@ -64,13 +58,18 @@ const InnerBody = hideObjectPrototype(class InnerBody {
 // ---------------------------------------------------------------------------------------------------------------------
 // BodyInit
 
+// Whether a value is of one of the interfaces that a BodyInit may be of. What was never loaded has no objects.
+function isOfPlatform(V) {
+  return loaded.streams?.isReadableStream(V) || loaded.file?.isBlob(V) || loaded.formData?.isFormData(V) ||
+    loaded.searchParams?.isURLSearchParams(V);
+}
+
 // The conversion to BodyInit, by type of the argument: strings come back well-formed, objects as they are. section 5.2
 function convertBodyInit(V, prefix, context) {
   if (typeof V === "string") return StringPrototypeToWellFormed(V);
   if (typeof V === "object" && V !== null) {
-    if (internal.streams.isReadableStream(V) || isBlob(V)) return V;
+    if (isOfPlatform(V)) return V;
     if (ArrayBufferIsView(V) || webidl.isArrayBuffer(V)) return converters.BufferSource(V, prefix, context);
-    if (internal.formData.isFormData(V) || internal.searchParams.isURLSearchParams(V)) return V;
   }
   return converters.USVString(V, prefix, context);
 }
@@ -88,23 +87,23 @@ function extractBody(object, prefix) {
     extractedType = "text/plain;charset=UTF-8";
     return new InnerBody(STRING, object, null);
   }
-  if (internal.streams.isReadableStream(object)) {
+  if (loaded.streams?.isReadableStream(object)) {
     extractedType = null;
     if (internal.streams.isDisturbed(object) || internal.streams.isLocked(object)) {
       throw new TypeError(`${prefix}: the body's stream is locked, or has been read from already.`);
     }
     return new InnerBody(STREAM, null, object);
   }
-  if (isBlob(object)) {
-    extractedType = getType(object) || null;
+  if (loaded.file?.isBlob(object)) {
+    extractedType = loaded.file.getType(object) || null;
     return new InnerBody(BLOB, object, null);
   }
-  if (internal.formData.isFormData(object)) {
+  if (loaded.formData?.isFormData(object)) {
     const { blob, type } = internal.formData.serializeMultipart(internal.formData.getEntries(object));
     extractedType = type;
     return new InnerBody(BLOB, blob, null);
   }
-  if (internal.searchParams.isURLSearchParams(object)) {
+  if (loaded.searchParams?.isURLSearchParams(object)) {
     extractedType = "application/x-www-form-urlencoded;charset=UTF-8";
     const { getParamsList, serializeUrlEncoded } = internal.searchParams;
     return new InnerBody(STRING, serializeUrlEncoded(getParamsList(object)), null);
@@ -162,7 +161,7 @@ function bodyStream(body) {
   if (body.used) {
     // It was read without a stream: what is left is one that has been read to its end by a reader that still has it.
     const stream = createNativeReadableStream(makeBytesSource(() => new Uint8Array(0)));
-    cancelReader(getReader(stream));
+    internal.streams.cancelWithReader(stream);
     return body.stream = stream;
   }
   switch (body.kind) {
@@ -235,6 +234,7 @@ function takeBody(body) {
       body.used = true;
       return body.source;
     case BLOB: {
+      const { blobBytes, getChunks, getSize } = internal.file;
       const chunks = getChunks(body.source);
       if (chunks.length !== 1 && getSize(body.source) > CONCATENATE_BYTES_MAX) return bodyStream(body);
       body.used = true;
@@ -247,7 +247,7 @@ function takeBody(body) {
 
 // The length in bytes where it is known and not that of a string or Uint8Array, or -1.
 function bodyLength(body) {
-  return body !== null && body.kind === BLOB ? getSize(body.source) : -1;
+  return body !== null && body.kind === BLOB ? internal.file.getSize(body.source) : -1;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -270,7 +270,7 @@ function readStream(stream, convert) {
       },
       () => {
         try {
-          resolve(convert(concatenate(chunks)));
+          resolve(convert(internal.file.concatenate(chunks)));
         } catch (error) {
           reject(error);
         }
@@ -289,7 +289,7 @@ function readSource(body) {
     case BYTES:
       return body.shared ? copyBytes(body.source) : body.source;
     case BLOB:
-      return blobBytes(body.source);
+      return internal.file.blobBytes(body.source);
     default:
       return ops.bodyReadAll(body.source);
   }
@@ -299,7 +299,7 @@ function readSource(body) {
 function parseFormData(bytes, mimeType) {
   const essence = mimeType === null ? "" : mimeType.essence;
   if (essence === "multipart/form-data") {
-    const boundary = getParameter(mimeType.parameters, "boundary");
+    const boundary = internal.mime.getParameter(mimeType.parameters, "boundary");
     if (boundary === undefined) throw new TypeError("The Content-Type has no boundary.");
     return internal.formData.makeFormData(internal.formData.parseMultipart(bytes, boundary));
   }
@@ -339,16 +339,16 @@ function mixinBody(Class, name, getBody, getContentType) {
   }
 
   function mimeTypeOf(object) {
-    return extractMimeType(getContentType(object));
+    return internal.mime.extractMimeType(getContentType(object));
   }
 
   const toBuffer = (bytes) => TypedArrayPrototypeGetBuffer(bytes);
   const toBytes = (bytes) => bytes;
   const toBlob = (bytes, object) => {
     const mimeType = mimeTypeOf(object);
-    return makeBlob(
+    return internal.file.makeBlob(
       TypedArrayPrototypeGetByteLength(bytes) === 0 ? [] : [bytes],
-      mimeType === null ? "" : serializeMimeType(mimeType),
+      mimeType === null ? "" : internal.mime.serializeMimeType(mimeType),
     );
   };
   const toFormData = (bytes, object) => parseFormData(bytes, mimeTypeOf(object));

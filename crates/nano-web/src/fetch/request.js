@@ -21,7 +21,6 @@ const {
   transferBody,
 } = internal.body;
 const { headGet, headMethod, headUrl } = internal.incoming;
-const { isAbortSignal } = internal.abort;
 
 // What a request has beside method, URL, headers, body and signal. Objects that are shared are frozen.
 function makeSettings(redirect) {
@@ -112,7 +111,7 @@ function convertRequestInit(init, prefix) {
 }
 
 function convertSignal(value, prefix) {
-  if (!isAbortSignal(value)) throw new TypeError(`${prefix}: 'signal' is not of type 'AbortSignal'.`);
+  if (!internal.loaded.abort?.isAbortSignal(value)) throw new TypeError(`${prefix}: 'signal' is not of type 'AbortSignal'.`);
   return value;
 }
 
@@ -209,7 +208,7 @@ class Request {
       const source = request.#signalSource;
       request.#signalSource = null;
       if (source === null) return request.#signal = internal.abort.createSignal();
-      if (isAbortSignal(source)) return request.#signal = internal.abort.createDependentSignal([source]);
+      if (internal.loaded.abort?.isAbortSignal(source)) return request.#signal = internal.abort.createDependentSignal([source]);
       const signal = request.#signal = internal.abort.createSignal();
       internal.abort.signalAbort(signal, source.reason);
       return signal;

@@ -2,7 +2,8 @@
 //
 // Built-ins of NANO call nothing through a prototype that a tenant can patch: they take what they need from here, under the
 // names `ArrayPrototypePush` (a method, uncurried: the receiver is the first argument), `MapPrototypeGetSize` (a getter),
-// `ArrayIsArray` (a static), `SymbolIterator` (a constant). Knows nothing of the web platform.
+// `ArrayIsArray` (a static), `SymbolIterator` (a constant). No function that lives on may be made here: it would keep this file's
+// variables alive, and with them hundreds of functions that nobody takes. Knows nothing of the web platform.
 
 const { apply, bind, call } = Function.prototype;
 const uncurryThis = bind.bind(call);
@@ -95,10 +96,3 @@ primordials.AsyncIteratorPrototype = Reflect.getPrototypeOf(
 for (const name of ["decodeURIComponent", "encodeURIComponent", "parseFloat", "parseInt", "isNaN", "isFinite"]) {
   primordials[name] = globalThis[name];
 }
-
-// Makes instances of an internal class independent of Object.prototype: neither a read of an absent property nor a first
-// write to one can then reach a tenant's getter or setter there.
-primordials.hideObjectPrototype = (Class) => {
-  primordials.ReflectSetPrototypeOf(Class.prototype, null);
-  return Class;
-};

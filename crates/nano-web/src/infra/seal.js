@@ -1,5 +1,12 @@
-// The last file: lets go of what only evaluating the others needed, so that no isolate carries it.
+// The last of the files that are evaluated ahead: lets go of what only they needed, so that no isolate carries it.
 //
-// Whatever a file uses of the language's built-ins it has taken by now; hundreds that nobody took are garbage.
+// They have taken whatever they use of the language's built-ins. Kept are those that a part will ask for when it is evaluated.
 
-internal.primordials = undefined;
+const { ReflectOwnKeys } = internal.primordials;
+
+const kept = { __proto__: null };
+const names = ReflectOwnKeys(internal.primordials);
+for (let i = 0; i < names.length; i++) {
+  if (ops.partsMention(names[i])) kept[names[i]] = internal.primordials[names[i]];
+}
+internal.primordials = kept;

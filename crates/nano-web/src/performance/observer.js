@@ -9,7 +9,6 @@ const {
 } = internal.primordials;
 const webidl = internal.webidl;
 const { constructorKey, converters } = webidl;
-const { DOMException } = internal.domexception;
 const { entryType, filterEntries } = internal.performance;
 
 const supportedEntryTypes = ObjectFreeze(["mark", "measure"]);
@@ -104,7 +103,7 @@ class PerformanceObserver {
     }
     const mode = type === undefined ? "multiple" : "single";
     if (this.#mode !== "" && this.#mode !== mode) {
-      throw new DOMException(
+      throw new internal.domexception.DOMException(
         `${prefix}: an observer cannot change between 'entryTypes' and 'type'.`, "InvalidModificationError",
       );
     }

@@ -9,7 +9,6 @@ const {
 } = internal.primordials;
 const webidl = internal.webidl;
 const { constructorKey, converters } = webidl;
-const { DOMException } = internal.domexception;
 const { EventTarget } = internal.events;
 
 const now = () => ops.performanceNow();
@@ -268,7 +267,7 @@ class Performance extends EventTarget {
     for (let i = entries.length - 1; i >= 0; i--) {
       if (entryType(entries[i]) === "mark" && entryName(entries[i]) === mark) return entryStart(entries[i]);
     }
-    throw new DOMException(`${prefix}: there is no mark named '${mark}'.`, "SyntaxError");
+    throw new internal.domexception.DOMException(`${prefix}: there is no mark named '${mark}'.`, "SyntaxError");
   }
 
   #clear(type, name) {

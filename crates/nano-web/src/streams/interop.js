@@ -4,7 +4,7 @@
 // Transferable streams (section 4.2.6, section 5.2.6, section 6.2.2) will be two more sources and sinks on a message port, made with
 // createReadableStreamFromSource and createWritableStreamFromSink.
 
-const { hideObjectPrototype } = internal.primordials;
+const { hideObjectPrototype, uncurryThis } = internal.primordials;
 const webidl = internal.webidl;
 const streams = internal.streams;
 const {
@@ -52,6 +52,15 @@ const {
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Readable streams. section 9.1
+
+// The operations themselves, as they are before any tenant can replace them.
+const getReader = uncurryThis(streams.ReadableStream.prototype.getReader);
+const cancelReader = uncurryThis(streams.ReadableStreamDefaultReader.prototype.cancel);
+
+// Leaves a stream cancelled and locked for ever.
+function cancelWithReader(stream) {
+  cancelReader(getReader(stream));
+}
 
 // A stream that is filled by functions. startAlgorithm and pullAlgorithm take nothing, cancelAlgorithm the reason; each may
 // return a promise, and each may be undefined. A size algorithm returns a number.
@@ -277,6 +286,7 @@ streams.createWritableStream = createWritableStream;
 streams.errorTakenStream = errorTakenStream;
 streams.closeNative = (stream) => closeTakenStream(getReadableState(stream));
 streams.errorNative = (stream, e) => errorTakenStream(getReadableState(stream), e);
+streams.cancelWithReader = cancelWithReader;
 streams.getStoredError = getStoredError;
 streams.isClosed = isClosed;
 streams.isDisturbed = isDisturbed;

@@ -4,7 +4,6 @@
 // nothing here. Chunks that are queued already go over in one turn, as long as the destination wants them.
 
 const { PromisePrototypeThen, PromiseWithResolvers, TypeError, hideObjectPrototype } = internal.primordials;
-const abort = internal.abort;
 const streams = internal.streams;
 const {
   AcquireReadableStreamDefaultReader,
@@ -55,12 +54,12 @@ const Pipe = hideObjectPrototype(class Pipe {
     source.disturbed = true;
     if (this.signal !== undefined) {
       const abortAlgorithm = () => this.abort();
-      if (abort.isAborted(this.signal)) {
+      if (internal.abort.isAborted(this.signal)) {
         abortAlgorithm();
         return;
       }
       this.abortAlgorithm = abortAlgorithm;
-      abort.addAlgorithm(this.signal, abortAlgorithm);
+      internal.abort.addAlgorithm(this.signal, abortAlgorithm);
     }
     if (source.state === ERRORED) this.sourceErrored(source.storedError);
     else if (dest.state === WRITABLE_ERRORED) this.destErrored(dest.storedError);
@@ -162,7 +161,7 @@ const Pipe = hideObjectPrototype(class Pipe {
   // The signal's abort algorithm
   abort() {
     const { source, dest, preventAbort, preventCancel } = this;
-    const error = abort.getReason(this.signal);
+    const error = internal.abort.getReason(this.signal);
     this.shutdown(() => {
       const aborting = !preventAbort && dest.state === WRITABLE ? WritableStreamAbort(dest, error) : resolved;
       const canceling = !preventCancel && source.state === READABLE ? ReadableStreamCancel(source, error) : resolved;
@@ -194,7 +193,7 @@ const Pipe = hideObjectPrototype(class Pipe {
   finalize(isError, error) {
     WritableStreamDefaultWriterRelease(this.writer);
     ReadableStreamReaderRelease(this.reader);
-    if (this.abortAlgorithm !== null) abort.removeAlgorithm(this.signal, this.abortAlgorithm);
+    if (this.abortAlgorithm !== null) internal.abort.removeAlgorithm(this.signal, this.abortAlgorithm);
     if (isError) this.deferred.reject(error);
     else this.deferred.resolve(undefined);
   }

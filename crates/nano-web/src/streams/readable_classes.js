@@ -72,7 +72,7 @@ const convertPipeOptions = webidl.createDictionaryConverter("StreamPipeOptions",
   { key: "preventClose", converter: converters.boolean, defaultValue: false },
   { key: "preventAbort", converter: converters.boolean, defaultValue: false },
   { key: "preventCancel", converter: converters.boolean, defaultValue: false },
-  { key: "signal", converter: internal.abort.convertAbortSignal },
+  { key: "signal", converter: (V, prefix, context) => internal.abort.convertAbortSignal(V, prefix, context) },
 ]);
 const convertReadableWritablePair = webidl.createDictionaryConverter("ReadableWritablePair", [
   {

@@ -2,9 +2,6 @@
 
 const {
   ArrayBufferIsView,
-  DataView,
-  DataViewPrototypeGetByteLength,
-  DataViewPrototypeGetByteOffset,
   PromisePrototypeThen,
   PromiseWithResolvers,
   Uint8Array,
@@ -35,19 +32,11 @@ const {
   ReadableStreamReaderRelease,
   createReadableByteStreamFromSource,
   createReadableStreamFromSource,
+  getByteLength,
+  getByteOffset,
+  getViewType,
   resolved,
 } = streams;
-
-// The classes of views by their tags; a DataView has none.
-const viewClasses = { __proto__: null };
-{
-  const { TypedArray, ReflectGetPrototypeOf, ReflectOwnKeys } = internal.primordials;
-  const names = ReflectOwnKeys(internal.primordials);
-  for (let i = 0; i < names.length; i++) {
-    const Class = internal.primordials[names[i]];
-    if (typeof Class === "function" && ReflectGetPrototypeOf(Class) === TypedArray) viewClasses[Class.name] = Class;
-  }
-}
 
 // What structured clone makes of a chunk. Bytes, which is what bodies are made of, need no serializer; of a view only what it
 // shows is copied. Other objects are shared as long as there is no structured clone.
@@ -55,13 +44,10 @@ function cloneChunk(chunk) {
   if (isUint8Array(chunk)) return CloneAsUint8Array(chunk);
   if (isArrayBuffer(chunk)) return ArrayBufferPrototypeSlice(chunk, 0);
   if (ArrayBufferIsView(chunk) && isArrayBuffer(getViewBuffer(chunk))) {
-    const name = TypedArrayPrototypeGetSymbolToStringTag(chunk);
-    const Constructor = name === undefined ? DataView : viewClasses[name];
-    if (Constructor !== undefined) {
-      const begin = name === undefined ? DataViewPrototypeGetByteOffset(chunk) : TypedArrayPrototypeGetByteOffset(chunk);
-      const length = name === undefined ? DataViewPrototypeGetByteLength(chunk) : TypedArrayPrototypeGetByteLength(chunk);
-      return new Constructor(ArrayBufferPrototypeSlice(getViewBuffer(chunk), begin, begin + length));
-    }
+    const { constructor: Constructor } = getViewType(chunk);
+    const begin = getByteOffset(chunk);
+    const length = getByteLength(chunk);
+    return new Constructor(ArrayBufferPrototypeSlice(getViewBuffer(chunk), begin, begin + length));
   }
   return internal.structuredClone === undefined ? chunk : internal.structuredClone(chunk);
 }

@@ -3,7 +3,7 @@
 // Parsing and serializing are here, in JavaScript: most queries need no decoding, and those never leave the engine. Knows of
 // URL only a function that it calls with the new query after a change.
 
-const { TypedArrayPrototypeGetLength } = internal.primordials;
+const { NumberPrototypeToString, StringPrototypeToUpperCase, TypedArrayPrototypeGetLength } = internal.primordials;
 const {
   Array,
   ArrayPrototypePush,
@@ -29,7 +29,7 @@ const percentEncoded = new Array(128);
 // Whether an ASCII code unit stays as it is: alphanumerics and "*-._". URL section 5.2
 const isUnreserved = new Array(128);
 for (let i = 0; i < 128; i++) {
-  const hex = i.toString(16).toUpperCase();
+  const hex = StringPrototypeToUpperCase(NumberPrototypeToString(i, 16));
   percentEncoded[i] = i < 16 ? `%0${hex}` : `%${hex}`;
   isUnreserved[i] = (i >= 0x30 && i <= 0x39) || (i >= 0x41 && i <= 0x5a) || (i >= 0x61 && i <= 0x7a) ||
     i === 0x2a || i === 0x2d || i === 0x2e || i === 0x5f;

@@ -9,12 +9,11 @@ const {
   PromisePrototypeThen, PromiseResolve, TypeError,
 } = internal.primordials;
 const { webidl } = internal;
-const { Event, hasListeners, makeGlobalEventTarget, notifyUnhandledRejection, reportException } = internal.events;
 const {
   abortRequest, createIncomingRequest, isResponse, responseContentLength, responseHeaderBlock, responseStatus,
   responseStatusText, responseTakeBody,
 } = internal.fetch;
-const { readLoop, takeNativeSource } = internal.streams;
+const { loaded } = internal;
 
 // ---- The application ----
 
@@ -27,7 +26,7 @@ let env;
 function start(defaultExport, envText) {
   env = envText === undefined ? {} : JSONParse(envText);
   if (defaultExport === undefined) {
-    if (hasListeners(globalThis, "fetch")) {
+    if (listensToFetch()) {
       // The service-worker form has no other way to its variables than the global scope, as Workers have it.
       exposeVariables();
       return;
@@ -42,10 +41,14 @@ function start(defaultExport, envText) {
     throw new TypeError("the application's default export is not an object with a fetch method");
   }
   if (typeof defaultExport.fetch !== "function") {
-    if (hasListeners(globalThis, "fetch")) return;
+    if (listensToFetch()) return;
     throw new TypeError("the application's default export has no fetch method");
   }
   application = defaultExport;
+}
+
+function listensToFetch() {
+  return loaded.events !== undefined && loaded.events.hasListeners(globalThis, "fetch");
 }
 
 function exposeVariables() {
@@ -93,37 +96,7 @@ function keepAlive(id, promise) {
   );
 }
 
-// https://w3c.github.io/ServiceWorker/#extendableevent-interface and #fetchevent-interface, as Workers have them.
-let respondedWith;
-class FetchEvent extends Event {
-  #request;
-  #id;
-  #response;
-  constructor(type, init) {
-    super(type, { __proto__: null, cancelable: true });
-    this.#request = init.request;
-    this.#id = init.id;
-  }
-  get request() {
-    return this.#request;
-  }
-  respondWith(response) {
-    if (this.#response !== undefined) {
-      throw new TypeError("respondWith() was already called on this FetchEvent");
-    }
-    this.#response = PromiseResolve(response);
-  }
-  waitUntil(promise) {
-    keepAlive(this.#id, promise);
-  }
-  passThroughOnException() {
-    this.#id;
-  }
-  static {
-    respondedWith = (event) => event.#response;
-  }
-}
-webidl.configureInterface(FetchEvent);
+internal.keepAlive = keepAlive;
 
 // ---- A request ----
 
@@ -147,9 +120,9 @@ function handle(head, id) {
   if (application !== undefined) {
     return application.fetch(request, env, new ExecutionContext(contextKey, id));
   }
-  const event = new FetchEvent("fetch", { __proto__: null, request, id });
+  const event = internal.fetchEvent.make(request, id);
   internal.events.dispatch(globalThis, event);
-  const response = respondedWith(event);
+  const response = internal.fetchEvent.respondedWith(event);
   if (response === undefined) {
     throw new TypeError("no listener of the fetch event called respondWith()");
   }
@@ -208,7 +181,7 @@ function isBytes(body) {
 
 // Sends a body that is a stream: natively where the stream is a request's own body, else chunk by chunk.
 function stream(id, status, statusText, headers, length, body) {
-  const source = takeNativeSource(body);
+  const source = internal.streams.takeNativeSource(body);
   if (source !== undefined && source.requestId === id) {
     MapPrototypeDelete(inFlight, id);
     ops.respondPipe(id, status, statusText, headers, length);
@@ -223,7 +196,7 @@ function stream(id, status, statusText, headers, length, body) {
     return;
   }
   keepInFlight(id);
-  readLoop(
+  internal.streams.readLoop(
     from,
     (chunk) => {
       if (!isBytes(chunk)) {
@@ -276,11 +249,17 @@ function describe(value) {
 }
 
 // HTML, "report an exception": what no listener of `error` handled is printed.
-internal.events.hooks.unhandledException = (error) => ops.uncaught(`Uncaught ${describe(error)}`);
+internal.unhandledException = (error) => ops.uncaught(`Uncaught ${describe(error)}`);
+
+function report(error) {
+  // Without the events part nobody can listen.
+  if (loaded.events === undefined) internal.unhandledException(error);
+  else internal.events.reportException(error);
+}
 
 // HTML, "notify about rejected promises": whether it was printed, because no listener handled it.
 function reportRejection(promise, reason) {
-  if (notifyUnhandledRejection(promise, reason)) return false;
+  if (loaded.events !== undefined && loaded.events.notifyUnhandledRejection(promise, reason)) return false;
   ops.uncaught(`Uncaught (in promise) ${describe(reason)}`);
   return true;
 }
@@ -289,12 +268,16 @@ function fireTimer(id) {
   internal.timers.fire(id);
 }
 
-makeGlobalEventTarget(globalThis);
-internal.expose({ ExecutionContext, FetchEvent });
+internal.expose({ ExecutionContext });
 // HTML section 10.2.1.1
 internal.exposeEnumerable({ self: globalThis });
 
+// For infra/warm.js.
+internal.forgetApplication = () => {
+  application = env = lastRequest = lastId = undefined;
+};
+
 // In the order of `Entry` in ../entry.rs.
 internal.entry = [
-  start, dispatch, fail, abort, fireTimer, reportException, reportRejection, describe,
+  start, dispatch, fail, abort, fireTimer, report, reportRejection, describe,
 ];
