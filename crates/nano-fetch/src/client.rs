@@ -1,0 +1,516 @@
+//! The driver: does with mio's sockets, the loop's clock and its pool of threads what the [`Core`] asks for.
+
+use crate::core::{
+    Action, BodyRead, ConnId, Core, CoreOptions, Counts, Event, FetchId, Fill, Phase, Target, Written,
+};
+use crate::error::FetchError;
+use crate::request::{Request, Response};
+use crate::tls::{TlsOptions, tls_config};
+use nano_loop::mio::event::Source;
+use nano_loop::mio::net::{TcpStream, UnixStream};
+use nano_loop::{Event as LoopEvent, Interest, Job, Loop, Moment, Pool, Readiness, SourceId, TimerId};
+use rustls::ClientConfig;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, ToSocketAddrs};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// Rounds of reading and writing on one connection before others have their turn.
+const ROUNDS: usize = 8;
+
+/// Kinds of keys, above the 32 bits of an index.
+const KIND_SOCKET: u64 = 0;
+const KIND_LOOKUP: u64 = 1 << 32;
+const KIND_TLS: u64 = 2 << 32;
+const KIND_DEADLINE: u64 = 3 << 32;
+const KIND_WAKE: u64 = 4 << 32;
+/// A socket that had more than its turn allowed.
+const KIND_SOCKET_AGAIN: u64 = 5 << 32;
+const KINDS: u64 = 7 << 32;
+
+/// How a client is made.
+#[derive(Clone, Debug, Default)]
+pub struct ClientOptions {
+    /// Limits, times and proxies.
+    pub core: CoreOptions,
+    /// Whom to trust.
+    pub tls: TlsOptions,
+    /// The client's keys on the loop: those whose upper 29 bits are these. The lower 35 are to be zero.
+    pub keys: u64,
+}
+
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Stream {
+    fn source(&mut self) -> &mut dyn Source {
+        match self {
+            Stream::Tcp(stream) => stream,
+            Stream::Unix(stream) => stream,
+        }
+    }
+
+    /// Whether it is connected by now, or why it never will be.
+    fn finish_connect(&self) -> io::Result<bool> {
+        let error = match self {
+            Stream::Tcp(stream) => stream.take_error()?,
+            Stream::Unix(stream) => stream.take_error()?,
+        };
+        if let Some(error) = error {
+            return Err(error);
+        }
+        let peer = match self {
+            Stream::Tcp(stream) => stream.peer_addr().map(drop),
+            Stream::Unix(stream) => stream.peer_addr().map(drop),
+        };
+        match peer {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.read(room),
+            Stream::Unix(stream) => stream.read(room),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.write(bytes),
+            Stream::Unix(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Socket {
+    conn: ConnId,
+    stream: Stream,
+    source: SourceId,
+    connecting: bool,
+    readable: bool,
+    writable: bool,
+    /// The loop has told that the peer sends no more; no further edge will.
+    read_closed: bool,
+}
+
+type LookUpJob = Job<io::Result<Vec<IpAddr>>>;
+type TlsJob = Job<Result<Arc<ClientConfig>, String>>;
+
+/// A client on a loop. It never leaves its thread, blocks nobody and calls nobody back: give it the loop's events with
+/// [`handle`](Client::handle), and take its own with [`next_event`](Client::next_event) afterwards.
+pub struct Client {
+    lp: Rc<Loop>,
+    pool: Pool,
+    keys: u64,
+    tls: TlsOptions,
+    core: RefCell<Core>,
+    sockets: RefCell<HashMap<u32, Socket>>,
+    lookups: RefCell<HashMap<u32, (String, LookUpJob)>>,
+    next_lookup: Cell<u32>,
+    tls_job: RefCell<Option<TlsJob>>,
+    deadline: Cell<Option<(TimerId, Moment)>>,
+    waking: Cell<bool>,
+}
+
+impl Client {
+    /// A client on a loop, with a pool for what blocks: names and the system's roots.
+    pub fn new(lp: Rc<Loop>, pool: Pool, options: ClientOptions) -> Self {
+        Self {
+            lp,
+            pool,
+            keys: options.keys,
+            tls: options.tls,
+            core: RefCell::new(Core::new(options.core)),
+            sockets: RefCell::default(),
+            lookups: RefCell::default(),
+            next_lookup: Cell::new(0),
+            tls_job: RefCell::new(None),
+            deadline: Cell::new(None),
+            waking: Cell::new(false),
+        }
+    }
+
+    // ---- For the owner of fetches; see `Core` for what each does ----
+
+    /// Begins a fetch.
+    pub fn start(&self, request: Request) -> FetchId {
+        let now = self.lp.now();
+        let id = self.core.borrow_mut().start(request, now);
+        self.settle();
+        id
+    }
+
+    /// The response's head, once, or why there is none.
+    pub fn response(&self, id: FetchId) -> Option<Result<Response, FetchError>> {
+        self.core.borrow_mut().response(id)
+    }
+
+    /// Takes what has come of the response's body.
+    pub fn read_body(&self, id: FetchId) -> BodyRead {
+        let read = self.core.borrow_mut().read_body(id, self.lp.now());
+        if matches!(read, BodyRead::Bytes(_)) {
+            self.settle();
+        }
+        read
+    }
+
+    /// Writes a piece of the request's body.
+    pub fn write_body(&self, id: FetchId, bytes: &[u8]) -> Written {
+        let written = self.core.borrow_mut().write_body(id, bytes, self.lp.now());
+        self.settle();
+        written
+    }
+
+    /// The request's body is complete.
+    pub fn finish_body(&self, id: FetchId) {
+        self.core.borrow_mut().finish_body(id, self.lp.now());
+        self.settle();
+    }
+
+    /// Ends a fetch and forgets it: its socket is closed when this returns.
+    pub fn cancel(&self, id: FetchId) {
+        self.core.borrow_mut().cancel(id, self.lp.now());
+        self.settle();
+    }
+
+    /// Closes the idle connections of a partition.
+    pub fn close_partition(&self, partition: u64) {
+        self.core.borrow_mut().close_partition(partition, self.lp.now());
+        self.settle();
+    }
+
+    /// How far a fetch is.
+    pub fn phase(&self, id: FetchId) -> Option<Phase> {
+        self.core.borrow().phase(id)
+    }
+
+    /// Numbers for metrics and tests.
+    pub fn counts(&self) -> Counts {
+        self.core.borrow().counts()
+    }
+
+    /// Sockets that are open: for tests.
+    pub fn sockets(&self) -> usize {
+        self.sockets.borrow().len()
+    }
+
+    // ---- For the loop's driver ----
+
+    /// Takes an event of the loop. False: it is not the client's. Afterwards, take what [`next_event`](Self::next_event) has.
+    pub fn handle(&self, event: &LoopEvent) -> bool {
+        let key = match *event {
+            LoopEvent::Ready { key, .. }
+            | LoopEvent::Timer { key, .. }
+            | LoopEvent::Mail { key }
+            | LoopEvent::Done { key } => key,
+            LoopEvent::Woken => return false,
+        };
+        if key & !(KINDS | u64::from(u32::MAX)) != self.keys {
+            return false;
+        }
+        let index = key as u32;
+        match (key & KINDS, event) {
+            (KIND_SOCKET, LoopEvent::Ready { readiness, .. }) => self.ready(index, *readiness),
+            (KIND_LOOKUP, LoopEvent::Done { .. }) => self.looked_up(index),
+            (KIND_TLS, LoopEvent::Done { .. }) => {
+                let job = self.tls_job.borrow_mut().take();
+                let config = match job.and_then(|job| job.take()) {
+                    Some(Ok(config)) => config,
+                    Some(Err(panicked)) => Err(panicked.to_string()),
+                    None => Err("TLS is not available".to_owned()),
+                };
+                self.core.borrow_mut().tls_loaded(config, self.lp.now());
+            }
+            (KIND_DEADLINE, _) => {
+                self.deadline.set(None);
+                self.core.borrow_mut().expire(self.lp.now());
+            }
+            (KIND_WAKE, _) => self.waking.set(false),
+            // An id that is stale by now names another socket: looking at that one does no harm.
+            (KIND_SOCKET_AGAIN, _) => self.ready(index, Readiness::NONE),
+            _ => {}
+        }
+        self.settle();
+        true
+    }
+
+    /// What has happened to fetches.
+    pub fn next_event(&self) -> Option<Event> {
+        self.core.borrow_mut().next_event()
+    }
+
+    // ---- Inside ----
+
+    fn ready(&self, index: u32, readiness: Readiness) {
+        let conn = {
+            let mut sockets = self.sockets.borrow_mut();
+            let Some(socket) = sockets.get_mut(&index) else { return };
+            let failed = readiness.is_error();
+            socket.readable |= readiness.is_readable() || readiness.is_read_closed() || failed;
+            socket.writable |= readiness.is_writable() || readiness.is_write_closed() || failed;
+            socket.read_closed |= readiness.is_read_closed() || failed;
+            socket.conn
+        };
+        self.drive(conn);
+    }
+
+    /// Moves a connection as far as it goes.
+    fn drive(&self, conn: ConnId) {
+        if self.is_connecting(conn) && !self.finish_connect(conn) {
+            return;
+        }
+        for _ in 0..ROUNDS {
+            let progress = self.read(conn) | self.write(conn);
+            if !progress {
+                return;
+            }
+        }
+        // Others first; what the socket still has is not announced again.
+        let sockets = self.sockets.borrow();
+        if let Some(socket) = sockets.get(&conn.index()).filter(|socket| socket.conn == conn)
+            && (socket.readable && self.core.borrow().wants_read(conn)
+                || socket.writable && !self.core.borrow().output(conn).is_empty())
+        {
+            self.lp.insert(self.lp.now(), self.keys | KIND_SOCKET_AGAIN | u64::from(conn.index()));
+        }
+    }
+
+    fn is_connecting(&self, conn: ConnId) -> bool {
+        let sockets = self.sockets.borrow();
+        sockets.get(&conn.index()).is_some_and(|socket| socket.conn == conn && socket.connecting)
+    }
+
+    /// Whether the socket is connected now.
+    fn finish_connect(&self, conn: ConnId) -> bool {
+        let now = self.lp.now();
+        let finished = {
+            let mut sockets = self.sockets.borrow_mut();
+            let Some(socket) = sockets.get_mut(&conn.index()) else { return false };
+            if !socket.writable {
+                return false;
+            }
+            let finished = socket.stream.finish_connect();
+            socket.connecting = !matches!(finished, Ok(true));
+            finished
+        };
+        match finished {
+            Ok(true) => {
+                self.core.borrow_mut().connected(conn, now);
+                true
+            }
+            Ok(false) => false,
+            Err(error) => {
+                self.core.borrow_mut().connect_failed(conn, &error, now);
+                false
+            }
+        }
+    }
+
+    /// Reads once, if there is something and it is wanted. Whether it is worth another look.
+    fn read(&self, conn: ConnId) -> bool {
+        let mut sockets = self.sockets.borrow_mut();
+        let Some(socket) = sockets.get_mut(&conn.index()).filter(|socket| socket.conn == conn) else {
+            return false;
+        };
+        let mut core = self.core.borrow_mut();
+        if !socket.readable || !core.wants_read(conn) {
+            return false;
+        }
+        let mut filled = false;
+        let stream = &mut socket.stream;
+        let fill = core.fill(conn, self.lp.now(), |room| {
+            let count = stream.read(room)?;
+            filled = count == room.len();
+            Ok(count)
+        });
+        match fill {
+            Fill::WouldBlock => {
+                socket.readable = false;
+                false
+            }
+            Fill::Bytes(count) => {
+                // A read that did not fill its room has emptied the socket, unless the end was told together with the last of it.
+                if count > 0 && !filled && !socket.read_closed {
+                    socket.readable = false;
+                }
+                true
+            }
+            Fill::Over => false,
+        }
+    }
+
+    fn write(&self, conn: ConnId) -> bool {
+        let mut sockets = self.sockets.borrow_mut();
+        let Some(socket) = sockets.get_mut(&conn.index()).filter(|socket| socket.conn == conn) else {
+            return false;
+        };
+        let mut core = self.core.borrow_mut();
+        let output = core.output(conn);
+        if !socket.writable || socket.connecting || output.is_empty() {
+            return false;
+        }
+        match socket.stream.write(output) {
+            Ok(count) => {
+                core.wrote(conn, count, self.lp.now());
+                true
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                socket.writable = false;
+                false
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
+            Err(error) => {
+                core.write_failed(conn, &error, self.lp.now());
+                true
+            }
+        }
+    }
+
+    /// Does what the core asks for, until it asks for nothing; then sees to timers.
+    fn settle(&self) {
+        loop {
+            let action = self.core.borrow_mut().next_action();
+            let Some(action) = action else { break };
+            match action {
+                Action::Drive { conn } => self.drive(conn),
+                Action::Close { conn } => {
+                    let mut sockets = self.sockets.borrow_mut();
+                    if sockets.get(&conn.index()).is_some_and(|socket| socket.conn == conn)
+                        && let Some(socket) = sockets.remove(&conn.index())
+                    {
+                        self.lp.forget(socket.source);
+                    }
+                }
+                Action::Connect { conn, target } => self.connect(conn, &target),
+                Action::Resolve { host } => self.look_up(host),
+                Action::LoadTls => self.load_tls(),
+            }
+        }
+        let next = self.core.borrow().next_deadline();
+        if let Some(next) = next {
+            let earlier = match self.deadline.get() {
+                None => true,
+                // A later one finds out for itself.
+                Some((timer, at)) if next < at => {
+                    self.lp.cancel(timer);
+                    true
+                }
+                Some(_) => false,
+            };
+            if earlier {
+                let timer = self.lp.insert(next, self.keys | KIND_DEADLINE);
+                self.deadline.set(Some((timer, next)));
+            }
+        }
+        if self.core.borrow().has_events() && !self.waking.replace(true) {
+            self.lp.insert(self.lp.now(), self.keys | KIND_WAKE);
+        }
+    }
+
+    fn connect(&self, conn: ConnId, target: &Target) {
+        let connected = match target {
+            Target::Tcp(address) => TcpStream::connect(*address).map(|stream| {
+                // Requests are written whole: waiting for more to send with them only delays them.
+                let _ = stream.set_nodelay(true);
+                Stream::Tcp(stream)
+            }),
+            Target::Unix(path) => UnixStream::connect(path).map(Stream::Unix),
+        };
+        let registered = connected.and_then(|mut stream| {
+            let key = self.keys | KIND_SOCKET | u64::from(conn.index());
+            let source = self.lp.register(stream.source(), Interest::READABLE | Interest::WRITABLE, key)?;
+            Ok((stream, source))
+        });
+        match registered {
+            Ok((stream, source)) => {
+                let socket = Socket {
+                    conn,
+                    stream,
+                    source,
+                    connecting: true,
+                    readable: false,
+                    writable: false,
+                    read_closed: false,
+                };
+                self.sockets.borrow_mut().insert(conn.index(), socket);
+            }
+            Err(error) => self.core.borrow_mut().connect_failed(conn, &error, self.lp.now()),
+        }
+    }
+
+    fn look_up(&self, host: String) {
+        let index = self.next_lookup.get();
+        self.next_lookup.set(index.wrapping_add(1));
+        let name = host.clone();
+        let work = move || {
+            let addresses = (name.as_str(), 0).to_socket_addrs()?;
+            let mut list: Vec<IpAddr> = Vec::new();
+            for address in addresses {
+                if !list.contains(&address.ip()) {
+                    list.push(address.ip());
+                }
+            }
+            Ok(list)
+        };
+        match self.lp.run_blocking(&self.pool, self.keys | KIND_LOOKUP | u64::from(index), work) {
+            Ok(job) => drop(self.lookups.borrow_mut().insert(index, (host, job))),
+            Err(full) => self.core.borrow_mut().resolved(&host, Err(full.to_string()), self.lp.now()),
+        }
+    }
+
+    fn looked_up(&self, index: u32) {
+        let Some((host, job)) = self.lookups.borrow_mut().remove(&index) else { return };
+        let answer = match job.take() {
+            Some(Ok(Ok(addresses))) => Ok(addresses),
+            Some(Ok(Err(error))) => Err(resolver_text(&error)),
+            Some(Err(panicked)) => Err(panicked.to_string()),
+            None => Err("the look-up was given up".to_owned()),
+        };
+        self.core.borrow_mut().resolved(&host, answer, self.lp.now());
+    }
+
+    fn load_tls(&self) {
+        let options = self.tls.clone();
+        let work = move || shared_tls_config(&options);
+        match self.lp.run_blocking(&self.pool, self.keys | KIND_TLS, work) {
+            Ok(job) => *self.tls_job.borrow_mut() = Some(job),
+            Err(full) => self.core.borrow_mut().tls_loaded(Err(full.to_string()), self.lp.now()),
+        }
+    }
+}
+
+/// What getaddrinfo says, without what the standard library puts before it.
+fn resolver_text(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.strip_prefix("failed to lookup address information: ").map_or(text.clone(), str::to_owned)
+}
+
+/// The configuration with the system's roots only is read once for the process.
+fn shared_tls_config(options: &TlsOptions) -> Result<Arc<ClientConfig>, String> {
+    static SHARED: OnceLock<Mutex<Option<Arc<ClientConfig>>>> = OnceLock::new();
+    if options.only_extra_roots || !options.extra_roots.is_empty() {
+        return tls_config(options);
+    }
+    let mut shared = SHARED.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(config) = &*shared {
+        return Ok(Arc::clone(config));
+    }
+    let config = tls_config(options)?;
+    *shared = Some(Arc::clone(&config));
+    Ok(config)
+}

@@ -1,0 +1,4 @@
+//! Tests of the whole client: the core in a simulated network, the driver with real sockets.
+
+mod simulation;
+mod sockets;
