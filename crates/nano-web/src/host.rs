@@ -46,6 +46,8 @@ pub trait Accountant: Send + Sync {
     fn take(&self, bytes: usize) -> bool;
     /// Counts `bytes` less.
     fn give_back(&self, bytes: usize);
+    /// Counts `bytes` more even if that is too much: whoever frees them gives them back at once.
+    fn take_anyway(&self, bytes: usize);
 }
 
 /// An [`Accountant`] that allows everything: for programs whose scripts are their own.
@@ -58,6 +60,8 @@ impl Accountant for Unaccounted {
     }
 
     fn give_back(&self, _: usize) {}
+
+    fn take_anyway(&self, _: usize) {}
 }
 
 /// What is known of a request body's length before it is read.

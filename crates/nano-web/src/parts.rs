@@ -144,6 +144,13 @@ parts! {
         exercise: r#"console.log("a %s", "b", 1, { a: [1, "b"], c: new Map([[1, 2]]) }); console.error(new Error("a"));"#
     }
     {
+        files: ["clone/clone.js"],
+        exports: ["clone", "structuredClone"],
+        globals: [],
+        enumerable: ["structuredClone"],
+        exercise: r#"structuredClone({ a: [1, "b"] }); structuredClone(new Map([[1, 2]])); structuredClone(new Uint8Array(1));"#
+    }
+    {
         files: ["performance/performance.js", "performance/observer.js"],
         exports: ["performance"],
         globals: [

@@ -5,7 +5,7 @@
 
 use crate::entry::Entries;
 use crate::infra::Op;
-use crate::{FILES, console, encoding, fetch, parts, performance, timers, url, worker};
+use crate::{FILES, clone, console, encoding, fetch, parts, performance, timers, url, worker};
 use std::borrow::Cow;
 use std::ffi::c_void;
 
@@ -24,6 +24,7 @@ fn all_ops() -> Vec<Op> {
     let mut all = Vec::new();
     for ops in [
         url::ops,
+        clone::ops,
         encoding::ops,
         console::ops,
         timers::ops,

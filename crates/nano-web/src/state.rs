@@ -4,7 +4,7 @@
 
 use crate::host::{Accountant, Exchange, Host};
 use crate::parts::Caches;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::c_void;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -103,6 +103,9 @@ pub struct State {
     sequence: Cell<u64>,
     live: Cell<usize>,
     pub(crate) rejections: RefCell<Vec<Rejection>>,
+    /// What marks the prototypes of interfaces; see `clone`.
+    pub(crate) interface_mark: OnceCell<v8::Global<v8::Private>>,
+    pub(crate) clone_account: OnceCell<Arc<dyn nano_clone::Account>>,
 }
 
 /// A promise that was rejected without a handler, or got its handler after that.
@@ -123,6 +126,8 @@ impl State {
             sequence: Cell::new(1),
             live: Cell::new(0),
             rejections: RefCell::default(),
+            interface_mark: OnceCell::new(),
+            clone_account: OnceCell::new(),
         }
     }
 

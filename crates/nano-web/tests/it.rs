@@ -75,6 +75,9 @@ impl Accountant for Purse {
     fn give_back(&self, bytes: usize) {
         self.0.fetch_add(bytes, Ordering::SeqCst);
     }
+    fn take_anyway(&self, bytes: usize) {
+        self.0.fetch_sub(bytes, Ordering::SeqCst);
+    }
 }
 
 thread_local! {
@@ -248,7 +251,8 @@ files![
     performance,
     crypto,
     worker,
-    parts
+    parts,
+    clone
 ];
 
 #[test]

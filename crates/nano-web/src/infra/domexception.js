@@ -137,9 +137,15 @@ const convertQuotaOptions = webidl.createDictionaryConverter("QuotaExceededError
 ]);
 
 // Web IDL section 4.5. Its two figures are null where nobody gave them.
+let getQuota, isQuotaExceededError;
 class QuotaExceededError extends DOMException {
   #quota = null;
   #requested = null;
+
+  static {
+    getQuota = (error) => ({ __proto__: null, quota: error.#quota, requested: error.#requested });
+    isQuotaExceededError = (error) => #quota in error;
+  }
 
   constructor(message = "", options = {}) {
     const prefix = "Failed to construct 'QuotaExceededError'";
@@ -173,5 +179,18 @@ function isDOMException(value) {
   return webidl.isObject(value) && ExceptionState.has(value);
 }
 
-internal.domexception = { __proto__: null, DOMException, QuotaExceededError, isDOMException };
+// Name and message, whatever a script has put over them.
+function getState(exception) {
+  return { __proto__: null, name: ExceptionState.name(exception), message: ExceptionState.message(exception) };
+}
+
+internal.domexception = {
+  __proto__: null,
+  DOMException,
+  QuotaExceededError,
+  getQuota,
+  getState,
+  isDOMException,
+  isQuotaExceededError,
+};
 internal.expose({ DOMException, QuotaExceededError });

@@ -575,6 +575,8 @@ function makeEnumerable(target) {
 function configureInterface(Class, name = Class.name) {
   makeEnumerable(Class);
   makeEnumerable(Class.prototype);
+  // So that structured clone knows platform objects from others.
+  ops.markInterface(Class.prototype);
   ObjectDefineProperty(Class.prototype, SymbolToStringTag, {
     __proto__: null, value: name, enumerable: false, configurable: true, writable: false,
   });

@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # How it is put together
+//!
+//! `bridge` is V8's serializer and deserializer; `write` and `read` run them with limits; [`Message`], [`structured_clone`], [`storage`] and
+//! [`node`] are the four uses. `scan` looks through bytes of unknown origin before V8 does.
+
+mod bridge;
+mod buffer;
+mod error;
+mod limits;
+mod message;
+pub mod node;
+mod options;
+mod parts;
+mod read;
+mod scan;
+pub mod storage;
+mod write;
+
+pub use error::CloneError;
+pub use limits::Limits;
+pub use message::{Message, Received, structured_clone};
+pub use options::{Account, Attachment, Attachments, HostObjects, HostWritten, Options};

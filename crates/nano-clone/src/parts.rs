@@ -1,0 +1,170 @@
+//! What goes beside a value's bytes: memory and modules that are shared, buffers that are moved, the host's attachments.
+
+use crate::options::{Account, Attachments};
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+
+/// Beside the bytes, for as many readings as are wanted.
+#[derive(Default)]
+pub(crate) struct Parts {
+    shared: Vec<Store>,
+    modules: Vec<Module>,
+    pub(crate) attachments: Attachments,
+}
+
+/// A backing store on its way.
+#[derive(Clone)]
+struct Store(v8::SharedRef<v8::BackingStore>);
+
+// SAFETY: V8 itself shares backing stores between threads; the reference is counted atomically. Nothing here looks at the bytes.
+unsafe impl Send for Store {}
+// SAFETY: as above; through a shared reference it is only cloned, which copies a `std::shared_ptr`.
+unsafe impl Sync for Store {}
+
+/// A compiled module on its way.
+struct Module(v8::CompiledWasmModule);
+
+// SAFETY: compiled modules are made for being shared between isolates on any threads; reading one makes another reference to it.
+unsafe impl Sync for Module {}
+
+impl Parts {
+    pub(crate) fn share_buffer(&mut self, buffer: v8::Local<'_, v8::SharedArrayBuffer>) -> u32 {
+        self.shared.push(Store(buffer.get_backing_store()));
+        (self.shared.len() - 1) as u32
+    }
+
+    pub(crate) fn share_module(&mut self, module: v8::Local<'_, v8::WasmModuleObject>) -> u32 {
+        self.modules.push(Module(module.get_compiled_module()));
+        (self.modules.len() - 1) as u32
+    }
+
+    pub(crate) fn shared_buffer<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+        id: u32,
+    ) -> Option<v8::Local<'s, v8::SharedArrayBuffer>> {
+        let store = self.shared.get(id as usize)?;
+        Some(v8::SharedArrayBuffer::with_backing_store(scope, &store.0))
+    }
+
+    pub(crate) fn module<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+        id: u32,
+    ) -> Option<v8::Local<'s, v8::WasmModuleObject>> {
+        v8::WasmModuleObject::from_compiled_module(scope, &self.modules.get(id as usize)?.0)
+    }
+
+    /// Whether there is nothing but bytes.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.shared.is_empty() && self.modules.is_empty() && self.attachments.is_empty()
+    }
+}
+
+/// A buffer that was transferred: its memory, which counts for its sender until it is received.
+pub(crate) struct Moved {
+    store: Store,
+    bytes: usize,
+    account: Option<Arc<dyn Account>>,
+}
+
+impl Moved {
+    /// Detaches the buffer, which must be detachable. A buffer that is detached already moves as an empty one.
+    pub(crate) fn out(
+        buffer: v8::Local<'_, v8::ArrayBuffer>,
+        account: Option<&Arc<dyn Account>>,
+    ) -> Option<Self> {
+        let store = buffer.get_backing_store();
+        let bytes = store.byte_length();
+        buffer.detach(None)?;
+        Some(Self { store: Store(store), bytes, account: account.map(Arc::clone) })
+    }
+
+    /// How many bytes change hands.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes
+    }
+
+    /// The receiver's buffer, on the same memory. `None`: its account has no room; the memory is freed.
+    pub(crate) fn receive<'s>(
+        self,
+        scope: &mut v8::PinScope<'s, '_>,
+        account: Option<&Arc<dyn Account>>,
+    ) -> Option<v8::Local<'s, v8::ArrayBuffer>> {
+        let store = match (self.account, account) {
+            (Some(from), Some(to)) if !is_same(&from, to) => rebook(self.store, self.bytes, &from, to)?,
+            _ => self.store,
+        };
+        Some(v8::ArrayBuffer::with_backing_store(scope, &store.0))
+    }
+}
+
+fn is_same(a: &Arc<dyn Account>, b: &Arc<dyn Account>) -> bool {
+    std::ptr::addr_eq(Arc::as_ptr(a), Arc::as_ptr(b))
+}
+
+/// Memory that counts for another than who allocated it.
+struct Rebooked {
+    /// Kept for as long as the memory is used.
+    _store: Store,
+    bytes: usize,
+    /// Who frees the memory counts it as its own then.
+    origin: Arc<dyn Account>,
+    owner: Mutex<Arc<dyn Account>>,
+}
+
+/// All of it, by address: memory that moves on changes its owner and is not wrapped again.
+static REBOOKED: LazyLock<Mutex<HashMap<usize, Weak<Rebooked>>>> = LazyLock::new(Mutex::default);
+
+fn rebooked() -> std::sync::MutexGuard<'static, HashMap<usize, Weak<Rebooked>>> {
+    REBOOKED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// From now on the memory counts for `to`. `None`, and nothing has changed but that the memory is dropped: it has no room.
+fn rebook(store: Store, bytes: usize, from: &Arc<dyn Account>, to: &Arc<dyn Account>) -> Option<Store> {
+    // Resizable memory is V8's own, which counts it for the isolate that has the buffer; and no memory has no owner.
+    let (Some(data), false) = (store.0.data(), store.0.is_resizable_by_user_javascript()) else {
+        return Some(store);
+    };
+    if !to.take(bytes) {
+        return None;
+    }
+    let address = data.as_ptr() as usize;
+    let known = rebooked().get(&address).and_then(Weak::upgrade);
+    if let Some(known) = known {
+        let mut owner = known.owner.lock().unwrap_or_else(PoisonError::into_inner);
+        owner.give_back(bytes);
+        *owner = Arc::clone(to);
+        drop(owner);
+        return Some(store);
+    }
+    from.give_back(bytes);
+    let rebooking = Arc::new(Rebooked {
+        _store: store,
+        bytes,
+        origin: Arc::clone(from),
+        owner: Mutex::new(Arc::clone(to)),
+    });
+    rebooked().insert(address, Arc::downgrade(&rebooking));
+    // SAFETY: the memory lives as long as the store in `rebooking`, which lives until `release`.
+    let wrapped = unsafe {
+        v8::ArrayBuffer::new_backing_store_from_ptr(
+            data.as_ptr(),
+            bytes,
+            release,
+            Arc::into_raw(rebooking).cast_mut().cast::<c_void>(),
+        )
+    };
+    Some(Store(wrapped.make_shared()))
+}
+
+unsafe extern "C" fn release(data: *mut c_void, _: usize, rebooked_memory: *mut c_void) {
+    // SAFETY: from `Arc::into_raw` in `rebook`; V8 calls this once, when nobody has the memory any more.
+    let memory = unsafe { Arc::from_raw(rebooked_memory.cast::<Rebooked>()) };
+    rebooked().remove(&(data as usize));
+    memory.owner.lock().unwrap_or_else(PoisonError::into_inner).give_back(memory.bytes);
+    // The allocator that frees the memory takes it off its own account.
+    memory.origin.take_anyway(memory.bytes);
+    drop(memory);
+}
