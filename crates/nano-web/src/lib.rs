@@ -8,6 +8,7 @@
 //! JavaScript through [`entry::Entries`].
 
 mod clone;
+mod compression;
 mod console;
 mod crypto;
 mod encoding;

@@ -168,6 +168,23 @@ parts! {
         exercise: r#"crypto.randomUUID(); crypto.getRandomValues(new Uint8Array(1));"#
     }
     {
+        files: ["urlpattern/syntax.js", "urlpattern/canonicalize.js", "urlpattern/urlpattern.js"],
+        exports: ["patternSyntax", "patternComponents"],
+        globals: ["URLPattern"],
+        enumerable: [],
+        exercise: r#"
+            const p = new URLPattern({ pathname: "/a/:b" }); p.test("http://localhost/a/c"); p.exec("http://localhost/a/c").pathname.groups.b;
+            new URLPattern("https://*.example.com/:a#c").test({ hostname: "a.example.com" });
+        "#
+    }
+    {
+        files: ["compression/compression.js"],
+        exports: [],
+        globals: ["CompressionStream", "DecompressionStream"],
+        enumerable: [],
+        exercise: r#"new Response("a").body.pipeThrough(new CompressionStream("gzip")).pipeThrough(new DecompressionStream("gzip")).getReader().read();"#
+    }
+    {
         files: ["worker/fetchevent.js"],
         exports: ["fetchEvent"],
         globals: ["FetchEvent"],

@@ -32,6 +32,7 @@ fn all_ops() -> Vec<Op> {
         fetch::ops,
         worker::ops,
         crate::crypto::ops,
+        crate::compression::ops,
         parts::ops,
     ] {
         all.extend(ops());

@@ -92,6 +92,83 @@ function percentEncoding() {
   }
 }
 
+const patternParts = ["protocol", "username", "password", "hostname", "port", "pathname", "search", "hash"];
+// Parts that, given in an object, keep a later one from coming out of the base.
+const before = {
+  protocol: [], hostname: ["protocol"], port: ["protocol", "hostname"], username: [], password: [],
+  pathname: ["protocol", "hostname", "port"], search: ["protocol", "hostname", "port", "pathname"],
+  hash: ["protocol", "hostname", "port", "pathname", "search"],
+};
+
+// What a case leaves out of the compiled pattern's parts: what was given, else what the base has, else everything.
+function expectedPart(entry, part) {
+  const said = entry.expected_obj?.[part];
+  if (said !== undefined) return said;
+  if (entry.exactly_empty_components?.includes(part)) return "";
+  const [first, second] = entry.pattern;
+  if (typeof first === "object" && first[part]) return first[part];
+  if (typeof first === "object" && before[part].some((other) => other in first)) return "*";
+  const base = first?.baseURL || (typeof second === "string" ? second : null);
+  if (!base || part === "username" || part === "password") return "*";
+  const value = new URL(base)[part];
+  return part === "protocol" ? value.slice(0, -1) : part === "search" || part === "hash" ? value.slice(1) : value;
+}
+
+function patterns() {
+  for (const entry of cases) {
+    check(`${JSON.stringify(entry.pattern)} ${JSON.stringify(entry.inputs)}`, () => {
+      if (entry.expected_obj === "error") {
+        fails(() => new URLPattern(...entry.pattern));
+        return;
+      }
+      const pattern = new URLPattern(...entry.pattern);
+      for (const part of patternParts) same(pattern[part], expectedPart(entry, part), `the pattern's ${part}`);
+      if (entry.inputs === undefined) return;
+      if (entry.expected_match === "error") {
+        fails(() => pattern.test(...entry.inputs));
+        fails(() => pattern.exec(...entry.inputs));
+        return;
+      }
+      same(pattern.test(...entry.inputs), Boolean(entry.expected_match), "test()");
+      const result = pattern.exec(...entry.inputs);
+      if (!entry.expected_match) {
+        same(result, null, "exec()");
+        return;
+      }
+      same(JSON.stringify(result.inputs.map(sorted)), JSON.stringify((entry.expected_match.inputs ?? entry.inputs).map(sorted)), "inputs");
+      for (const part of patternParts) {
+        const empty = entry.exactly_empty_components?.includes(part);
+        const { input, groups } = entry.expected_match[part] ?? { input: "", groups: empty ? {} : { 0: "" } };
+        same(result[part].input, input, `the input's ${part}`);
+        // JSON has null for undefined.
+        const found = Object.entries(result[part].groups).map(([key, value]) => [key, value ?? null]);
+        same(JSON.stringify(found.sort()), JSON.stringify(Object.entries(groups).sort()), `the groups of ${part}`);
+      }
+    });
+  }
+}
+const sorted = (input) => typeof input === "string" ? input : Object.entries(input).sort();
+
+function generating() {
+  for (const { pattern, component, groups, expected } of cases) {
+    check(`${JSON.stringify(pattern)}.${component} with ${JSON.stringify(groups)}`, () => {
+      if (expected === null) fails(() => new URLPattern(pattern).generate(component, groups));
+      else same(new URLPattern(pattern).generate(component, groups), expected, "generate()");
+    });
+  }
+}
+
+function comparing() {
+  for (const { component, left, right, expected } of cases) {
+    check(`${component}: ${JSON.stringify(left)} and ${JSON.stringify(right)}`, () => {
+      const [a, b] = [new URLPattern(left), new URLPattern(right)];
+      same(URLPattern.compareComponent(component, a, b), expected, "one way");
+      same(URLPattern.compareComponent(component, b, a), expected === 0 ? 0 : -expected, "the other way");
+      same(URLPattern.compareComponent(component, a, a), 0, "with itself");
+    });
+  }
+}
+
 function mimeTypes() {
   for (const entry of cases) {
     const output = entry.output ?? "";
@@ -125,6 +202,9 @@ const pending = [];
   "url/toascii.json": hosts,
   "url/percent-encoding.json": percentEncoding,
   "url/IdnaTestV2.json": hosts,
+  "urlpattern/urlpatterntestdata.json": patterns,
+  "urlpattern/generate.json": generating,
+  "urlpattern/compare.json": comparing,
   "mimesniff/mime-types.json": mimeTypes,
   "mimesniff/generated-mime-types.json": mimeTypes,
 })[name]();

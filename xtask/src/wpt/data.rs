@@ -14,13 +14,16 @@ use crate::util;
 pub const SUITE: &str = "data";
 
 /// The files that are checked.
-const FILES: [&str; 8] = [
+const FILES: [&str; 11] = [
     "url/urltestdata.json",
     "url/urltestdata-javascript-only.json",
     "url/setters_tests.json",
     "url/toascii.json",
     "url/percent-encoding.json",
     "url/IdnaTestV2.json",
+    "urlpattern/urlpatterntestdata.json",
+    "urlpattern/generate.json",
+    "urlpattern/compare.json",
     "mimesniff/mime-types.json",
     "mimesniff/generated-mime-types.json",
 ];

@@ -25,6 +25,8 @@ pub const SUITES: &[(&str, &str)] = &[
     ("hr-time", "performance.now, timeOrigin"),
     ("user-timing", "performance.mark, performance.measure"),
     ("performance-timeline", "PerformanceObserver, entries"),
+    ("compression", "CompressionStream, DecompressionStream"),
+    ("urlpattern", "URLPattern"),
     ("webidl", "Web IDL bindings, DOMException"),
     ("html/webappapis", "timers, queueMicrotask, atob and btoa, reportError, navigator"),
 ];

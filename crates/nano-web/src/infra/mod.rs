@@ -178,8 +178,14 @@ pub(crate) fn try_uint8_array<'s>(
     let length = bytes.len();
     let counted = bytes.capacity();
     let accountant = try_state(scope).map(|state| Arc::clone(state.accountant()));
-    if accountant.as_ref().is_some_and(|accountant| !accountant.take(counted)) {
-        return None;
+    if let Some(accountant) = &accountant
+        && !accountant.take(counted)
+    {
+        // As V8 does where JavaScript makes a buffer: what was dropped and not yet collected may be what is missing.
+        scope.low_memory_notification();
+        if !accountant.take(counted) {
+            return None;
+        }
     }
     let mut owner = Box::new(Owner { accountant, counted, bytes });
     let data = owner.bytes.as_mut_ptr().cast::<c_void>();

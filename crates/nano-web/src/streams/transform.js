@@ -384,4 +384,6 @@ streams.TransformStreamDefaultControllerEnqueue = TransformStreamDefaultControll
 streams.TransformStreamDefaultControllerTerminate = TransformStreamDefaultControllerTerminate;
 streams.TransformStreamError = TransformStreamError;
 streams.createTransformState = createTransformState;
+// A promise of the next change if the readable side wants nothing now; null if it wants more or will never want anything.
+streams.transformBackpressure = (stream) => stream.backpressure ? whenBackpressureChanges(stream) : null;
 internal.expose({ TransformStream, TransformStreamDefaultController });

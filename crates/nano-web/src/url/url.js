@@ -53,7 +53,7 @@ function setComponent(href, which, value) {
 
 const constructorKey = webidl.constructorKey;
 
-let isURL, getHref;
+let isURL, getHref, getComponents;
 
 class URL {
   #href;
@@ -72,6 +72,21 @@ class URL {
   static {
     isURL = (value) => typeof value === "object" && value !== null && #href in value;
     getHref = (url) => url.#href;
+    getComponents = (url) => {
+      const fragment = url.#fragmentStart;
+      return {
+        __proto__: null,
+        protocol: StringPrototypeSlice(url.#href, 0, url.#schemeEnd),
+        username: url.#username(),
+        password: url.#password(),
+        hostname: url.#hostname(),
+        port: url.#port === -1 ? "" : `${url.#port}`,
+        pathname: StringPrototypeSlice(url.#href, url.#pathStart, url.#pathEnd()),
+        search: url.#query(),
+        hash: fragment === -1 ? "" : StringPrototypeSlice(url.#href, fragment + 1),
+        opaque: url.#href[url.#pathStart] !== "/",
+      };
+    };
   }
 
   constructor(url, base = undefined) {
@@ -171,6 +186,26 @@ class URL {
       : this.#fragmentStart !== -1 ? this.#fragmentStart : this.#href.length;
   }
 
+  #username() {
+    const start = this.#schemeEnd + 3;
+    if ((this.#flags & HAS_AUTHORITY) === 0 || this.#usernameEnd <= start) return "";
+    return StringPrototypeSlice(this.#href, start, this.#usernameEnd);
+  }
+
+  #password() {
+    const href = this.#href;
+    const end = this.#usernameEnd;
+    // A colon there is before a password only if the host has not begun yet.
+    if ((this.#flags & HAS_AUTHORITY) === 0 || end >= this.#hostStart || href[end] !== ":") return "";
+    return StringPrototypeSlice(href, end + 1, this.#hostStart - 1);
+  }
+
+  #hostname() {
+    const href = this.#href;
+    if ((this.#flags & HAS_AUTHORITY) === 0) return "";
+    return StringPrototypeSlice(href, this.#hostStart, this.#hostEnd);
+  }
+
   #query() {
     const start = this.#queryStart;
     if (start === -1) return "";
@@ -220,9 +255,7 @@ class URL {
   }
 
   get username() {
-    const start = this.#schemeEnd + 3;
-    if ((this.#flags & HAS_AUTHORITY) === 0 || this.#usernameEnd <= start) return "";
-    return StringPrototypeSlice(this.#href, start, this.#usernameEnd);
+    return this.#username();
   }
 
   set username(value) {
@@ -231,11 +264,7 @@ class URL {
   }
 
   get password() {
-    const href = this.#href;
-    const end = this.#usernameEnd;
-    // A colon there is before a password only if the host has not begun yet.
-    if ((this.#flags & HAS_AUTHORITY) === 0 || end >= this.#hostStart || href[end] !== ":") return "";
-    return StringPrototypeSlice(href, end + 1, this.#hostStart - 1);
+    return this.#password();
   }
 
   set password(value) {
@@ -255,9 +284,7 @@ class URL {
   }
 
   get hostname() {
-    const href = this.#href;
-    if ((this.#flags & HAS_AUTHORITY) === 0) return "";
-    return StringPrototypeSlice(href, this.#hostStart, this.#hostEnd);
+    return this.#hostname();
   }
 
   set hostname(value) {
@@ -323,6 +350,20 @@ function parseUrl(input, base = undefined) {
   return parse(input, base);
 }
 
+// The components of a URL without the characters around them, and whether its path is opaque; null for what is no URL.
+function parseComponents(input, base = undefined) {
+  const href = parse(input, base);
+  return href === null ? null : getComponents(new URL(constructorKey, href));
+}
+
+const setters = { __proto__: null, hash: HASH, hostname: HOSTNAME, password: PASSWORD, pathname: PATHNAME, search: SEARCH, username: USERNAME };
+
+// The components of a URL after one was set; null if it cannot be.
+function setComponents(href, key, value) {
+  const changed = setComponent(href, setters[key], value);
+  return changed === null ? null : getComponents(new URL(constructorKey, changed));
+}
+
 // Whether a serialized URL has credentials. URL section 4.2
 function includesCredentials(href) {
   const url = new URL(href);
@@ -335,5 +376,7 @@ function withoutFragment(href) {
   return at === -1 ? href : StringPrototypeSlice(href, 0, at);
 }
 
-internal.url = { __proto__: null, URL, getHref, includesCredentials, isURL, parseUrl, withoutFragment };
+internal.url = {
+  __proto__: null, URL, getHref, includesCredentials, isURL, parseComponents, parseUrl, setComponents, withoutFragment,
+};
 internal.expose({ URL });
