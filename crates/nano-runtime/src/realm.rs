@@ -85,6 +85,7 @@ impl Realm {
         isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
         isolate.set_promise_reject_callback(nano_web::entry::promise_rejected);
         isolate.set_capture_stack_trace_for_uncaught_exceptions(true, 10);
+        isolate.set_wasm_streaming_callback(nano_web::entry::wasm_streaming);
         crate::modules::install(&mut isolate);
         let heap = HeapLimit::install(&mut isolate);
         let made = {

@@ -19,8 +19,10 @@ enum Entry {
     Report,
     ReportRejection,
     Describe,
+    /// Called by V8 and not by the embedder: see [`crate::wasm`].
+    StreamWasm,
 }
-const ENTRIES: usize = Entry::Describe as usize + 1;
+const ENTRIES: usize = Entry::StreamWasm as usize + 1;
 
 /// Handles to an isolate's entry functions, made once for each context.
 pub struct Entries {
@@ -34,6 +36,9 @@ impl Entries {
         for index in 0..ENTRIES as u32 {
             let function = v8::Local::<v8::Function>::try_from(array.get_index(scope, index)?).ok()?;
             functions.push(v8::Global::new(scope, function));
+        }
+        if let Some(state) = try_state(scope) {
+            *state.wasm.source.borrow_mut() = Some(functions[Entry::StreamWasm as usize].clone());
         }
         let undefined = v8::undefined(scope);
         Some(Self { functions: functions.try_into().ok()?, undefined: v8::Global::new(scope, undefined) })
@@ -151,6 +156,8 @@ fn forget_rejection(scope: &mut Scope<'_, '_>, promise: v8::Local<'_, v8::Promis
     let mut rejections = state.rejections.borrow_mut();
     rejections.retain(|rejection| rejection.promise != promise);
 }
+
+pub use crate::wasm::streaming as wasm_streaming;
 
 /// V8's promise-rejection callback; the embedder sets it on each isolate. HTML, "HostPromiseRejectionTracker".
 pub extern "C" fn promise_rejected(message: v8::PromiseRejectMessage<'_>) {

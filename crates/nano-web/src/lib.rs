@@ -16,12 +16,14 @@ pub mod entry;
 mod fetch;
 mod host;
 mod infra;
+mod navigator;
 mod parts;
 mod performance;
 pub mod snapshot;
 mod state;
 mod timers;
 mod url;
+mod wasm;
 mod worker;
 
 pub use host::{

@@ -178,6 +178,20 @@ parts! {
         "#
     }
     {
+        files: ["navigator/navigator.js"],
+        exports: [],
+        globals: ["Navigator"],
+        enumerable: ["navigator"],
+        exercise: r#"navigator.userAgent;"#
+    }
+    {
+        files: ["wasm/wasm.js"],
+        exports: ["wasm"],
+        globals: [],
+        enumerable: [],
+        exercise: ""
+    }
+    {
         files: ["compression/compression.js"],
         exports: [],
         globals: ["CompressionStream", "DecompressionStream"],

@@ -33,6 +33,8 @@ fn all_ops() -> Vec<Op> {
         worker::ops,
         crate::crypto::ops,
         crate::compression::ops,
+        crate::navigator::ops,
+        crate::wasm::ops,
         parts::ops,
     ] {
         all.extend(ops());

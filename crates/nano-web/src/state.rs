@@ -103,6 +103,7 @@ pub struct State {
     sequence: Cell<u64>,
     live: Cell<usize>,
     pub(crate) rejections: RefCell<Vec<Rejection>>,
+    pub(crate) wasm: crate::wasm::Streams,
     /// What marks the prototypes of interfaces; see `clone`.
     pub(crate) interface_mark: OnceCell<v8::Global<v8::Private>>,
     pub(crate) clone_account: OnceCell<Arc<dyn nano_clone::Account>>,
@@ -126,6 +127,7 @@ impl State {
             sequence: Cell::new(1),
             live: Cell::new(0),
             rejections: RefCell::default(),
+            wasm: crate::wasm::Streams::default(),
             interface_mark: OnceCell::new(),
             clone_account: OnceCell::new(),
         }

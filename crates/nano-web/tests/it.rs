@@ -111,6 +111,7 @@ fn in_isolate<R: Send + 'static>(
         let mut isolate = v8::Isolate::new(params);
         isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
         isolate.set_promise_reject_callback(entry::promise_rejected);
+        isolate.set_wasm_streaming_callback(entry::wasm_streaming);
         let host = Rc::new(TestHost::default());
         HOST.set(Rc::clone(&host));
         let purse = Arc::new(Purse(AtomicUsize::new(PURSE_BYTES)));
@@ -254,7 +255,8 @@ files![
     crypto,
     worker,
     parts,
-    clone
+    clone,
+    wasm
 ];
 
 #[test]

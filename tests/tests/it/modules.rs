@@ -278,3 +278,27 @@ fn the_applications_under_apps_pass_their_check() {
     }
     assert!(count >= 8, "{count} applications");
 }
+
+#[test]
+fn webassembly_is_compiled_as_it_arrives() {
+    // (module (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add))
+    let code = "
+        const add = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 7, 1, 96, 2, 127, 127, 1, 127, 3, 2, 1, 0, 7, 7, 1, 3, 97, 100, 100, 0, 0,
+          10, 9, 1, 7, 0, 32, 0, 32, 1, 106, 11]);
+        const pieces = () => new ReadableStream({ at: 0, pull(c) { this.at < add.length ? c.enqueue(add.slice(this.at, this.at += 7)) : c.close(); } }, { highWaterMark: 0 });
+        const headers = { 'content-type': 'Application/WASM' };
+        for (const body of [add, pieces(), new Blob([add])]) {
+          const { instance, module } = await WebAssembly.instantiateStreaming(Promise.resolve(new Response(body, { headers })));
+          console.log(instance.exports.add(40, 2), module instanceof WebAssembly.Module);
+        }
+        const module = await WebAssembly.compileStreaming(new Response(pieces(), { headers }));
+        console.log(WebAssembly.Module.exports(module)[0].name);
+        for (const bad of [new Response('text', { headers }), new Response(null, { headers }), new Response(add.slice(0, 20), { headers })]) {
+          await WebAssembly.compileStreaming(bad).catch((error) => console.log(error.name));
+        }
+    ";
+    let output = run(Dir::new(&[("x.js", code)]).path(), &["run", "x.js"]);
+    assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+    let expected = "42 true\n42 true\n42 true\nadd\nCompileError\nCompileError\nCompileError\n";
+    assert_eq!(output.stdout, expected, "{}", output.stderr);
+}

@@ -102,12 +102,13 @@ fn compression_new(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) 
     ret.set(v8::ArrayBuffer::with_backing_store(scope, &store.make_shared()).into());
 }
 
-/// The coder in a buffer that `compression_new` made.
-fn coder<'a>(holder: &'a v8::Local<'_, v8::ArrayBuffer>) -> Option<&'a mut Coder> {
+/// Calls `with` with the coder in a buffer that `compression_new` made. `with` must not enter JavaScript.
+fn with_coder<R>(holder: v8::Local<'_, v8::Value>, with: impl FnOnce(&mut Coder) -> R) -> Option<R> {
+    let holder = v8::Local::<v8::ArrayBuffer>::try_from(holder).ok()?;
     let data = holder.data()?;
     // SAFETY: only `compression_new` makes the buffers that the platform's JavaScript passes here; `holder` keeps it alive, and
-    // nothing else runs while it is borrowed: neither function that borrows it enters JavaScript meanwhile.
-    Some(unsafe { &mut *data.as_ptr().cast::<Coder>() })
+    // nothing else runs while it is borrowed.
+    Some(with(unsafe { &mut *data.as_ptr().cast::<Coder>() }))
 }
 
 /// `compressionStep(coder, chunk, offset, finish, said)`: some of what the chunk gives from `offset` on, or undefined; `said` gets the
@@ -116,32 +117,31 @@ fn compression_step(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>)
     thread_local! {
         static OUTPUT: RefCell<Vec<u8>> = RefCell::new(vec![0; OUTPUT_BYTES]);
     }
-    let Ok(holder) = v8::Local::<v8::ArrayBuffer>::try_from(args.get(0)) else { return };
     let offset = args.get(2).integer_value(scope).unwrap_or(0) as usize;
     let finish = args.get(3).is_true();
-    let Some(coder) = coder(&holder) else { return };
-    let step = with_bytes(args.get(1), |bytes| {
-        let input = bytes.get(offset..).unwrap_or(&[]);
-        OUTPUT.with_borrow_mut(|output| {
-            let step = match &mut coder.codec {
-                Codec::Compress(compressor) => compressor.step(input, finish, output),
-                Codec::Decompress(decompressor) => {
-                    let step = decompressor.step(input, output);
-                    match step {
+    let step = with_coder(args.get(0), |coder| {
+        let step = with_bytes(args.get(1), |bytes| {
+            let input = bytes.get(offset..).unwrap_or(&[]);
+            OUTPUT.with_borrow_mut(|output| {
+                let step = match &mut coder.codec {
+                    Codec::Compress(compressor) => compressor.step(input, finish, output),
+                    Codec::Decompress(decompressor) => match decompressor.step(input, output) {
                         Ok(step) if finish && !step.more => decompressor.finish().map(|()| step),
                         step => step,
-                    }
-                }
-                Codec::Over => return Err(nano_compression::Error::Trailing),
-            }?;
-            Ok((step, output[..step.produced].to_vec()))
-        })
+                    },
+                    Codec::Over => Err(nano_compression::Error::Trailing),
+                }?;
+                Ok::<_, nano_compression::Error>((step, output[..step.produced].to_vec()))
+            })
+        });
+        if step.as_ref().map_or(true, |(step, _)| finish && !step.more) {
+            coder.end();
+        }
+        step
     });
     match step {
-        Ok((step, output)) => {
-            if finish && !step.more {
-                coder.end();
-            }
+        None => {}
+        Some(Ok((step, output))) => {
             fill_u32(args.get(4), &[step.consumed as u32, u32::from(step.more)]);
             if step.produced > 0
                 && let Some(array) = uint8_array(scope, output)
@@ -149,18 +149,11 @@ fn compression_step(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>)
                 ret.set(array.into());
             }
         }
-        Err(error) => {
-            coder.end();
-            throw(scope, Error::Type(&error.to_string()));
-        }
+        Some(Err(error)) => throw(scope, Error::Type(&error.to_string())),
     }
 }
 
 /// `compressionFree(coder)`: nobody will read what it gives.
 fn compression_free(_: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
-    if let Ok(holder) = v8::Local::<v8::ArrayBuffer>::try_from(args.get(0))
-        && let Some(coder) = coder(&holder)
-    {
-        coder.end();
-    }
+    with_coder(args.get(0), Coder::end);
 }

@@ -87,7 +87,7 @@ function parseContentLength(value) {
 const constructorKey = webidl.constructorKey;
 
 let isResponse, getBody, getContentType, initialize, makeResponse;
-let responseStatus, responseStatusText, responseHeaderBlock, responseContentLength;
+let responseStatus, responseStatusText, responseUrl, responseHeaderBlock, responseContentLength;
 
 class Response {
   #status = 200;
@@ -105,6 +105,7 @@ class Response {
     getBody = (response) => response.#body;
     responseStatus = (response) => response.#status;
     responseStatusText = (response) => response.#statusText;
+    responseUrl = (response) => response.#meta.url;
 
     // The header list without a Content-Type that is not in it, or null.
     const getList = (response) => response.#headers === null ? response.#list : getHeaderList(response.#headers);
@@ -288,6 +289,8 @@ internal.fetch.makeResponseMeta = makeMeta;
 // For the writer of responses; each takes a Response. The status is 0 for Response.error().
 internal.fetch.responseStatus = responseStatus;
 internal.fetch.responseStatusText = responseStatusText;
+internal.fetch.responseContentType = getContentType;
+internal.fetch.responseUrl = responseUrl;
 // "name: value\r\n" for each header, checked, without those that belong to the connection or to the framing.
 internal.fetch.responseHeaderBlock = responseHeaderBlock;
 // The Content-Length that the application gave, or else the length of a Blob that is sent as a stream; -1 if there is none.

@@ -280,4 +280,5 @@ internal.forgetApplication = () => {
 // In the order of `Entry` in ../entry.rs.
 internal.entry = [
   start, dispatch, fail, abort, fireTimer, report, reportRejection, describe,
+  (source, id) => internal.wasm.stream(source, id),
 ];
