@@ -172,7 +172,8 @@ impl HeapLimit {
         }
     }
 
-    fn terminate(&self) {
+    /// Its memory is beyond what it may have: it runs no further, and not again.
+    pub(crate) fn terminate(&self) {
         self.terminated.set(true);
         self.handle.terminate_execution();
     }
@@ -239,7 +240,7 @@ unsafe extern "C" fn after_collection(
     if bytes > SMALL_HEAP_BYTES && process_used() > process_limit().saturating_add(OVER_LIMIT_BYTES) {
         this.terminate();
     }
-    // WebAssembly's memories and resizable buffers do not come from `BufferMemory`. What is dead but not yet freed counts here,
+    // Resizable buffers do not come from `BufferMemory`. What is dead but not yet freed counts here,
     // hence the factor.
     if kind == v8::GCType::kGCTypeMarkSweepCompact && statistics.external_memory() > 2 * this.limit.get() {
         this.terminate();

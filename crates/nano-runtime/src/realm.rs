@@ -127,10 +127,7 @@ impl Realm {
     /// The isolate's address: its name towards V8's platform.
     pub(crate) fn address(&self) -> usize {
         // SAFETY: as in `handle`.
-        let pointer = unsafe { (*self.isolate.get()).as_raw_isolate_ptr() };
-        const { assert!(size_of::<v8::UnsafeRawIsolatePtr>() == size_of::<usize>()) };
-        // SAFETY: the type is a transparent wrapper of the isolate's address.
-        unsafe { std::mem::transmute::<v8::UnsafeRawIsolatePtr, usize>(pointer) }
+        address_of(unsafe { &*self.isolate.get() })
     }
 
     /// Whether its JavaScript is on the stack: running, or interrupted for a slice.
@@ -165,6 +162,20 @@ impl Realm {
         with(scope, self)
     }
 
+    /// Counts memories of WebAssembly, which have grown unseen; the isolate is terminated if they are beyond its limit.
+    pub(crate) fn count_wasm(&self, scope: &mut v8::PinScope<'_, '_>) {
+        if self.state.has_wasm() && !self.state.count_wasm(scope) {
+            self.heap.terminate();
+        }
+    }
+
+    /// The same, from an interrupt of the JavaScript that runs in it.
+    pub(crate) fn count_wasm_within(&self, isolate: &mut v8::Isolate) {
+        v8::scope!(let scope, isolate);
+        let context = v8::Local::new(scope, &self.context);
+        self.count_wasm(&mut v8::ContextScope::new(scope, context));
+    }
+
     /// Asks V8 to give back what it can. Takes about a millisecond.
     pub(crate) fn low_memory(&self) {
         self.enter(|scope, _| scope.low_memory_notification());
@@ -176,6 +187,15 @@ impl Drop for Realm {
         // SAFETY: V8 wants an isolate entered while its handles and itself are dropped; `OwnedIsolate` exits it.
         unsafe { (*self.isolate.get()).enter() };
     }
+}
+
+/// An isolate's address.
+pub(crate) fn address_of(isolate: &v8::Isolate) -> usize {
+    // SAFETY: only the pointer is taken.
+    let pointer = unsafe { isolate.as_raw_isolate_ptr() };
+    const { assert!(size_of::<v8::UnsafeRawIsolatePtr>() == size_of::<usize>()) };
+    // SAFETY: the type is a transparent wrapper of the isolate's address.
+    unsafe { std::mem::transmute::<v8::UnsafeRawIsolatePtr, usize>(pointer) }
 }
 
 /// The highest address of this thread's stack, nearly: of a local of the caller's caller.

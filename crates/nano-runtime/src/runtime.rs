@@ -373,6 +373,7 @@ impl Runtime {
             // What came while JavaScript was on the stack.
             loop {
                 realm.heap.settle(scope);
+                realm.count_wasm(scope);
                 if realm.heap.is_terminated() {
                     break;
                 }
@@ -693,6 +694,23 @@ pub(crate) unsafe extern "C" fn interrupted(_: v8::UnsafeRawIsolatePtr, runtime:
         return;
     }
     runtime.give_way();
+}
+
+/// The same, to count the memory of what has run for some time.
+pub(crate) unsafe extern "C" fn count_long_run(isolate: v8::UnsafeRawIsolatePtr, runtime: *mut c_void) {
+    // SAFETY: as in `interrupted`.
+    let runtime = unsafe { &*runtime.cast::<Runtime>().cast_const() };
+    runtime.pulse.counted();
+    // SAFETY: V8 hands over the isolate that it interrupts, which is alive for this call.
+    let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr_unchecked(isolate) };
+    let realm = runtime
+        .by_isolate
+        .borrow()
+        .get(&realm::address_of(&isolate))
+        .and_then(|key| runtime.instances.borrow().get(key).and_then(|instance| instance.realm()));
+    if let Some(realm) = realm {
+        realm.count_wasm_within(&mut isolate);
+    }
 }
 
 /// The next task that does not need the application's handler.

@@ -3,7 +3,8 @@
 //! Each worker thread has a [`Pulse`]: which isolate runs now, and how often that has changed. One watchdog thread of the
 //! process looks at all of them. Where the same run has gone on for a slice and the worker's loop has something ready, the
 //! watchdog asks V8 for an interrupt; its callback runs on the worker's thread, inside the running JavaScript, and turns the
-//! loop from there ([`Runtime::give_way`](crate::Runtime)). A tenant that is not in anybody's way is never interrupted.
+//! loop from there ([`Runtime::give_way`](crate::Runtime)). A tenant that is not in anybody's way keeps the thread: in a
+//! long run only its memory is counted now and then, since that of WebAssembly grows without asking.
 //!
 //! On the path of a request this costs a few stores without synchronization; no clock is read.
 
@@ -42,6 +43,8 @@ pub(crate) struct Pulse {
     sequence: AtomicU64,
     /// The watchdog has seen one run in two looks: it may have allocated a lot.
     long: AtomicBool,
+    /// An interrupt was asked in which the isolate's memory is counted, and has not come yet.
+    counting: AtomicBool,
     /// The sequence for which the latest interrupt was asked.
     asked: AtomicU64,
     /// The isolates that can be interrupted, by key.
@@ -66,6 +69,11 @@ impl Pulse {
         self.write(before);
         // Written only for long runs, so the load is cheap.
         self.long.load(Ordering::Relaxed) && self.long.swap(false, Ordering::Relaxed)
+    }
+
+    /// The interrupt in which memory is counted has come.
+    pub(crate) fn counted(&self) {
+        self.counting.store(false, Ordering::Relaxed);
     }
 
     /// Nothing runs for a while: the tenant on the stack gives way. [`end`](Self::end) with the result lets it go on.
@@ -121,6 +129,16 @@ struct Worker {
     runtime: usize,
     seen: u64,
     since: Instant,
+}
+
+impl Worker {
+    /// Has `callback` called on the worker's thread, within the JavaScript of the instance `key`, with the thread's runtime.
+    fn interrupt(&self, key: u32, callback: unsafe extern "C" fn(v8::UnsafeRawIsolatePtr, *mut c_void)) {
+        let handles = self.pulse.handles.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handle) = handles.get(&key) {
+            handle.request_interrupt(callback, self.runtime as *mut c_void);
+        }
+    }
 }
 
 static WORKERS: Mutex<Vec<Worker>> = Mutex::new(Vec::new());
@@ -205,6 +223,9 @@ fn look(now: Instant) -> Seen {
         seen.any = true;
         seen.long = true;
         worker.pulse.long.store(true, Ordering::Relaxed);
+        if !worker.pulse.counting.swap(true, Ordering::Relaxed) {
+            worker.interrupt(running - 1, crate::runtime::count_long_run);
+        }
         // Seen at the look after it began, so up to LOOK_EVERY late.
         if now - worker.since + LOOK_EVERY < SLICE
             || worker.pulse.asked.load(Ordering::Relaxed) == sequence
@@ -213,10 +234,7 @@ fn look(now: Instant) -> Seen {
             continue;
         }
         worker.pulse.asked.store(sequence, Ordering::Release);
-        let handles = worker.pulse.handles.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(handle) = handles.get(&(running - 1)) {
-            handle.request_interrupt(crate::runtime::interrupted, worker.runtime as *mut c_void);
-        }
+        worker.interrupt(running - 1, crate::runtime::interrupted);
     }
     seen
 }

@@ -31,6 +31,7 @@ pub use host::{
 };
 pub use parts::Caches;
 pub use state::{ExchangeId, MAX_EXCHANGES, STATE_SLOT, State};
+pub use wasm::memory::{MAX_HIDDEN_BYTES, MAX_MEMORIES};
 
 /// Name and text of each file. The text is ASCII and static, so that all isolates share it: V8 refers to it and never copies.
 macro_rules! files {

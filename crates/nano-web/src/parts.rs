@@ -199,6 +199,17 @@ parts! {
         exercise: r#"new Response("a").body.pipeThrough(new CompressionStream("gzip")).pipeThrough(new DecompressionStream("gzip")).getReader().read();"#
     }
     {
+        files: ["wasm/memory.js"],
+        exports: ["wasmMemory"],
+        globals: [WEBASSEMBLY],
+        enumerable: [],
+        exercise: r#"
+            const module = new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]));
+            new WebAssembly.Instance(module).exports;
+            new WebAssembly.Memory({ initial: 1 }).buffer;
+        "#
+    }
+    {
         files: ["worker/fetchevent.js"],
         exports: ["fetchEvent"],
         globals: ["FetchEvent"],
@@ -206,6 +217,9 @@ parts! {
         exercise: r#"addEventListener("fetch", (event) => event.respondWith(new Response("")));"#
     }
 }
+
+/// The global that V8 makes itself, for each context and after it was read from the snapshot: see [`prepare`].
+const WEBASSEMBLY: &str = "WebAssembly";
 
 /// The compiled form of all parts, as [`snapshot::create`](crate::snapshot::create) made it, for each isolate's [`State`](crate::State).
 ///
@@ -333,10 +347,56 @@ pub(crate) fn evaluate<'s>(
     Some(function)
 }
 
-/// Where the global object has `internal.loadPart`, unseen by scripts.
-fn load_key<'s>(scope: &mut Scope<'s, '_>) -> Option<v8::Local<'s, v8::Private>> {
-    let name = v8::String::new(scope, "nano.loadPart")?;
+/// A property of the global object that scripts do not see.
+fn private<'s>(scope: &mut Scope<'s, '_>, name: &str) -> Option<v8::Local<'s, v8::Private>> {
+    let name = v8::String::new(scope, name)?;
     Some(v8::Private::for_api(scope, Some(name)))
+}
+
+/// Where `internal.loadPart` is.
+const LOAD: &str = "nano.loadPart";
+
+/// Where V8's own WebAssembly is.
+const ORIGINAL: &str = "nano.WebAssembly";
+
+/// Makes a new context ready: the global that V8 has made becomes one of the parts'.
+pub(crate) fn prepare(scope: &mut Scope<'_, '_>) -> Option<()> {
+    let global = scope.get_current_context().global(scope);
+    let name: v8::Local<'_, v8::Name> = v8::String::new(scope, WEBASSEMBLY)?.into();
+    let original = global.get(scope, name.into())?;
+    let key = private(scope, ORIGINAL)?;
+    global.set_private(scope, key, original)?;
+    let number = PARTS.iter().position(|part| part.globals.contains(&WEBASSEMBLY))?;
+    define(scope, global, WEBASSEMBLY, number, v8::PropertyAttribute::DONT_ENUM)
+}
+
+pub(crate) fn original_webassembly<'s>(scope: &mut Scope<'s, '_>) -> Option<v8::Local<'s, v8::Value>> {
+    let global = scope.get_current_context().global(scope);
+    let key = private(scope, ORIGINAL)?;
+    global.get_private(scope, key)
+}
+
+/// Defines a global of a part.
+fn define(
+    scope: &mut Scope<'_, '_>,
+    global: v8::Local<'_, v8::Object>,
+    name: &str,
+    part: usize,
+    attributes: v8::PropertyAttribute,
+) -> Option<()> {
+    let name = v8::String::new(scope, name)?.into();
+    let data = v8::Integer::new_from_unsigned(scope, part as u32).into();
+    global
+        .set_lazy_data_property_with_data(
+            scope,
+            name,
+            get_global,
+            data,
+            attributes,
+            v8::SideEffectType::HasSideEffect,
+            v8::SideEffectType::HasSideEffect,
+        )
+        .map(drop)
 }
 
 /// Defines the parts' globals in the current context, while a snapshot is made. `load` is `internal.loadPart`.
@@ -344,23 +404,14 @@ pub(crate) fn install(scope: &mut Scope<'_, '_>, load: v8::Local<'_, v8::Value>)
     let context = scope.get_current_context();
     // Not in the properties' data, which V8 shares between contexts: it would take this one along into every isolate.
     let global = context.global(scope);
-    let key = load_key(scope)?;
+    let key = private(scope, LOAD)?;
     global.set_private(scope, key, load)?;
     for (number, part) in PARTS.iter().enumerate() {
-        let data = v8::Integer::new_from_unsigned(scope, number as u32).into();
-        let hidden = part.globals.iter().map(|name| (name, v8::PropertyAttribute::DONT_ENUM));
-        let shown = part.enumerable.iter().map(|name| (name, v8::PropertyAttribute::NONE));
-        for (name, attributes) in hidden.chain(shown) {
-            let name = v8::String::new(scope, name)?.into();
-            global.set_lazy_data_property_with_data(
-                scope,
-                name,
-                get_global,
-                data,
-                attributes,
-                v8::SideEffectType::HasSideEffect,
-                v8::SideEffectType::HasSideEffect,
-            )?;
+        for name in part.globals.iter().filter(|name| **name != WEBASSEMBLY) {
+            define(scope, global, name, number, v8::PropertyAttribute::DONT_ENUM)?;
+        }
+        for name in part.enumerable {
+            define(scope, global, name, number, v8::PropertyAttribute::NONE)?;
         }
     }
     Some(())
@@ -393,7 +444,7 @@ fn load_global<'s>(
     number: v8::Local<'_, v8::Value>,
 ) -> Option<v8::Local<'s, v8::Value>> {
     let global = scope.get_current_context().global(scope);
-    let key = load_key(scope)?;
+    let key = private(scope, LOAD)?;
     let load = v8::Local::<v8::Function>::try_from(global.get_private(scope, key)?).ok()?;
     let receiver = v8::undefined(scope).into();
     let globals = v8::Local::<v8::Object>::try_from(load.call(scope, receiver, &[number])?).ok()?;
@@ -421,7 +472,7 @@ pub(crate) fn compile(isolate: &mut v8::Isolate) -> Result<Vec<u8>, String> {
         let context = v8::Context::new(scope, Default::default());
         let scope = &mut v8::ContextScope::new(scope, context);
         v8::tc_scope!(let scope, scope);
-        let run = exercise(scope, part);
+        let run = prepare(scope).and_then(|()| exercise(scope, part));
         let recorded = RECORD.take().unwrap_or_default();
         match run {
             Some(None) => {}

@@ -36,6 +36,7 @@ fn all_ops() -> Vec<Op> {
         crate::navigator::ops,
         crate::wasm::ops,
         parts::ops,
+        crate::wasm::memory::ops,
     ] {
         all.extend(ops());
     }
@@ -138,12 +139,13 @@ fn run<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Array>>
     v8::Local::try_from(internal.get(scope, key.into())?).ok()
 }
 
-/// The entry functions of a context that came out of the snapshot; once for each context.
+/// Makes a context that came out of the snapshot ready, and gives its entry functions; once for each context.
 ///
 /// # Errors
 ///
 /// If the context did not come out of a snapshot of this version.
 pub fn entries(scope: &mut v8::PinScope<'_, '_>) -> Result<Entries, String> {
+    parts::prepare(scope).ok_or("the global object cannot be made ready")?;
     let array = scope
         .get_context_data_from_snapshot_once::<v8::Array>(ENTRY_DATA)
         .map_err(|error| format!("the startup snapshot has no entry functions: {error}"))?;

@@ -4,6 +4,7 @@
 
 use crate::host::{Accountant, Exchange, Host};
 use crate::parts::Caches;
+use crate::wasm::memory::Memories;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::c_void;
 use std::rc::Rc;
@@ -107,6 +108,7 @@ pub struct State {
     /// What marks the prototypes of interfaces; see `clone`.
     pub(crate) interface_mark: OnceCell<v8::Global<v8::Private>>,
     pub(crate) clone_account: OnceCell<Arc<dyn nano_clone::Account>>,
+    memories: Memories,
 }
 
 /// A promise that was rejected without a handler, or got its handler after that.
@@ -130,6 +132,7 @@ impl State {
             wasm: crate::wasm::Streams::default(),
             interface_mark: OnceCell::new(),
             clone_account: OnceCell::new(),
+            memories: Memories::default(),
         }
     }
 
@@ -140,6 +143,21 @@ impl State {
 
     pub(crate) fn accountant(&self) -> &Arc<dyn Accountant> {
         &self.accountant
+    }
+
+    pub(crate) fn memories(&self) -> &Memories {
+        &self.memories
+    }
+
+    /// Whether the isolate has memories of WebAssembly, which [`count_wasm`](Self::count_wasm) is to look at after each run.
+    pub fn has_wasm(&self) -> bool {
+        !self.memories.is_empty()
+    }
+
+    /// Counts the isolate's memories of WebAssembly, which grow without asking. False: they have grown beyond what the
+    /// isolate's [`Accountant`] allows.
+    pub fn count_wasm(&self, scope: &mut v8::PinScope<'_, '_>) -> bool {
+        self.memories.count(scope, &self.accountant)
     }
 
     pub(crate) fn caches(&self) -> Caches {
@@ -210,6 +228,12 @@ impl State {
     /// `self` must stay where it is and alive for as long as JavaScript runs in the isolate.
     pub unsafe fn attach(&self, isolate: &mut v8::Isolate) {
         isolate.set_data(STATE_SLOT, std::ptr::from_ref(self).cast_mut().cast::<c_void>());
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.memories.release(&self.accountant);
     }
 }
 

@@ -184,6 +184,11 @@ fn turn(scope: &mut Scope<'_, '_>, world: &World<'_>, mut done: impl FnMut(&mut 
         if done(scope) {
             return;
         }
+        // What V8 does on its own threads, such as compiling WebAssembly, comes back as a task.
+        let waits = scope.has_pending_background_tasks();
+        if v8::Platform::pump_message_loop(&v8::V8::get_current_platform(), scope, waits) {
+            continue;
+        }
         let Some(timer) = world.host.next_timer() else { return };
         v8::tc_scope!(let scope, scope);
         world.entries.fire_timer(scope, timer);
@@ -256,7 +261,8 @@ files![
     worker,
     parts,
     clone,
-    wasm
+    wasm,
+    wasm_memory,
 ];
 
 #[test]

@@ -149,6 +149,26 @@ const bombs = {
     }
   },
   wasmMany: () => forever(() => new Uint8Array(new WebAssembly.Memory({ initial: 1000 }).buffer).fill(1)),
+  // Grown within, where no script is asked: (memory (export "m") 1) (func (export "grow") (param i32) (result i32) …)
+  wasmInside: () => {
+    const { grow } = new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array([
+      0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 1, 127, 1, 127, 3, 2, 1, 0, 5, 3, 1, 0, 1, 7, 12, 2, 1, 109, 2, 0, 4, 103, 114, 111,
+      119, 0, 0, 10, 8, 1, 6, 0, 32, 0, 64, 0, 11,
+    ]))).exports;
+    for (;;) grow(1);
+  },
+  // The same with a memory that is not exported.
+  wasmHidden: () => {
+    const module = new WebAssembly.Module(new Uint8Array([
+      0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 1, 127, 1, 127, 3, 2, 1, 0, 5, 3, 1, 0, 1, 7, 8, 1, 4, 103, 114, 111, 119, 0, 0, 10,
+      8, 1, 6, 0, 32, 0, 64, 0, 11,
+    ]));
+    forever(() => {
+      const instance = new WebAssembly.Instance(module);
+      instance.exports.grow(255);
+      return instance;
+    });
+  },
   wasmTable: () => forever(() => new WebAssembly.Table({ element: "externref", initial: 1e6 })),
 
   // The platform's own objects.

@@ -1,5 +1,7 @@
 //! Streaming compilation of WebAssembly: V8's callback, and native functions that feed bytes to a compilation.
-//! WebAssembly Web API, section 3.
+//! WebAssembly Web API, section 3. Memories are looked after in [`memory`].
+
+pub(crate) mod memory;
 
 use crate::infra::{Args, Ret, Scope, buffer, ops, text, with_bytes};
 use crate::state::try_state;
