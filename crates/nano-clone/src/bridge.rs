@@ -122,12 +122,24 @@ pub(crate) struct SinkDelegate<'a> {
     table: &'static SinkTable,
     sink: &'a dyn Sink,
     context: v8::Local<'a, v8::Context>,
+    ordinary: Option<v8::Local<'a, v8::Value>>,
     serializer: std::cell::Cell<*const RawSerializer<'a>>,
 }
 
 impl<'a> SinkDelegate<'a> {
-    pub(crate) fn new(sink: &'a dyn Sink, context: v8::Local<'a, v8::Context>) -> Self {
-        Self { table: &SINK_TABLE, sink, context, serializer: std::cell::Cell::new(std::ptr::null()) }
+    /// Objects whose prototype is `ordinary` are nobody's but the script's: the sink is not asked.
+    pub(crate) fn new(
+        sink: &'a dyn Sink,
+        context: v8::Local<'a, v8::Context>,
+        ordinary: Option<v8::Local<'a, v8::Value>>,
+    ) -> Self {
+        Self {
+            table: &SINK_TABLE,
+            sink,
+            context,
+            ordinary,
+            serializer: std::cell::Cell::new(std::ptr::null()),
+        }
     }
 }
 
@@ -170,6 +182,15 @@ unsafe extern "C" fn is_host_object(
     _: IsolatePointer,
     object: v8::Local<'_, v8::Object>,
 ) -> MaybeBool {
+    if let Some(ordinary) = this.ordinary {
+        // SAFETY: the object is alive, and V8 has a handle scope of its own open around this call. The handle is not kept.
+        let prototype = unsafe { v8__Object__GetPrototype(std::ptr::from_ref(&*object)) };
+        // SAFETY: a handle points at a slot with the object's address; nothing moves objects between the two reads, since
+        // nothing allocates.
+        if unsafe { *prototype.cast::<usize>() == *std::ptr::from_ref(&*ordinary).cast::<usize>() } {
+            return MaybeBool::just(false);
+        }
+    }
     v8::callback_scope!(unsafe scope, this.context);
     MaybeBool::just(contained(|| this.sink.is_host_object(scope, object), false))
 }
@@ -283,6 +304,8 @@ unsafe extern "C" {
     fn v8__ValueSerializer__WriteUint32(this: *mut [usize; 1], value: u32);
     fn v8__ValueSerializer__WriteRawBytes(this: *mut [usize; 1], source: *const c_void, length: usize);
     fn v8__ValueSerializer__SetTreatArrayBufferViewsAsHostObjects(this: *mut [usize; 1], mode: bool);
+
+    fn v8__Object__GetPrototype(this: *const v8::Object) -> *const v8::Value;
 
     fn v8__ValueDeserializer__CONSTRUCT(
         this: *mut [usize; 1],

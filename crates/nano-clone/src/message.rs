@@ -39,8 +39,9 @@ impl Message {
     ) -> Result<Self, CloneError<'s>> {
         check_transfer(transfer)?;
         let written = write::write(scope, value, transfer, options, Shape::Own)?;
+        check_detachable(transfer)?;
+        let (bytes, charge, parts) = written.into_bytes(options.account).ok_or(CloneError::OutOfMemory)?;
         let moved = detach(transfer, &options)?;
-        let (bytes, charge, parts) = written.into_bytes();
         Ok(Self { bytes, parts, moved, _charge: charge })
     }
 

@@ -23,7 +23,8 @@ pub fn serialize<'s>(
 ) -> Result<Vec<u8>, CloneError<'s>> {
     let options = Options { limits: options.limits, account: options.account, ..Options::default() };
     let written = write::write(scope, value, &[], options, Shape::Node)?;
-    Ok(written.into_bytes().0)
+    let (bytes, ..) = written.into_bytes(options.account).ok_or(CloneError::OutOfMemory)?;
+    Ok(bytes)
 }
 
 /// Deserializes what `v8.serialize` wrote. The bytes may come from anywhere.

@@ -94,6 +94,9 @@ pub struct Options<'a> {
     pub limits: Limits,
     /// Who knows the host's objects. Without one, objects with internal fields are refused and all others are ordinary.
     pub host: Option<&'a dyn HostObjects>,
+    /// The prototype of nearly all objects, `Object.prototype`: what inherits from it directly is taken to be no host object, and
+    /// [`host`](Self::host) is not asked about it.
+    pub ordinary: Option<v8::Local<'a, v8::Value>>,
     /// Whether SharedArrayBuffers (and WebAssembly memories on them) go along: the receiver then works on the same memory.
     pub share_buffers: bool,
     /// Whether compiled WebAssembly modules go along.
@@ -107,6 +110,7 @@ impl std::fmt::Debug for Options<'_> {
         f.debug_struct("Options")
             .field("limits", &self.limits)
             .field("host", &self.host.is_some())
+            .field("ordinary", &self.ordinary.is_some())
             .field("share_buffers", &self.share_buffers)
             .field("share_modules", &self.share_modules)
             .field("account", &self.account.is_some())

@@ -18,6 +18,9 @@ pub(crate) enum Shape {
     Node,
 }
 
+/// What a message takes beside its bytes, more or less: empty ones count too.
+const MESSAGE_BYTES: usize = 256;
+
 /// What was written.
 pub(crate) struct Written {
     buffer: Buffer,
@@ -32,17 +35,21 @@ impl Written {
         unsafe { self.buffer.written(self.length) }
     }
 
-    /// The bytes, in memory of their own that is no larger than it should be.
-    pub(crate) fn into_bytes(self) -> (Vec<u8>, Charge, Parts) {
-        let Self { buffer, length, charge, parts } = self;
+    /// The bytes, in memory of their own that counts for the account. `None`: that has no room.
+    pub(crate) fn into_bytes(self, account: Option<&Arc<dyn Account>>) -> Option<(Vec<u8>, Charge, Parts)> {
+        let Self { buffer, length, mut charge, parts } = self;
         if length > crate::limits::SCRATCH_BYTES_MAX {
+            let counted = charge.grow(account, buffer.capacity());
             // SAFETY: as in `bytes`.
-            return (unsafe { buffer.into_vec(length) }, charge, parts);
+            return counted.then(|| (unsafe { buffer.into_vec(length) }, charge, parts));
         }
+        // What was counted is the thread's buffer, which is given back.
+        charge = Charge::default();
+        let counted = charge.grow(account, length + MESSAGE_BYTES);
         // SAFETY: as in `bytes`.
-        let bytes = unsafe { buffer.written(length) }.to_vec();
+        let bytes = counted.then(|| unsafe { buffer.written(length) }.to_vec());
         buffer.keep();
-        (bytes, charge, parts)
+        bytes.map(|bytes| (bytes, charge, parts))
     }
 
     /// The bytes are no longer needed.
@@ -229,7 +236,7 @@ pub(crate) fn write<'s>(
     };
     let (thrown, length) = {
         v8::tc_scope!(let scope, scope);
-        let delegate = SinkDelegate::new(&output, context);
+        let delegate = SinkDelegate::new(&output, context, options.ordinary);
         let serializer = RawSerializer::new(scope, &delegate);
         for (id, buffer) in transfer.iter().enumerate() {
             serializer.transfer(id as u32, *buffer);

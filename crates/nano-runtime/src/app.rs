@@ -2,6 +2,7 @@
 //!
 //! Knows V8's code caches only as bytes. What runs is an [`Instance`](crate::Instance), one a thread.
 
+use crate::channels::Channels;
 use crate::resolve::{self, Entry, ModuleKind, ResolveError, Resolved};
 use crate::source_map::{self, Original, SourceMap};
 use std::collections::HashMap;
@@ -32,6 +33,7 @@ pub struct Application {
     /// Some: a script, which needs no handler; its arguments.
     script: Option<Vec<String>>,
     modules: RwLock<Modules>,
+    channels: Channels,
 }
 
 #[derive(Default)]
@@ -159,7 +161,16 @@ impl Application {
     ) -> Result<Arc<Self>, LoadError> {
         let entry = resolve::find_entry(path, confine)?;
         let (name, modules) = (name.to_owned(), RwLock::default());
-        Ok(Arc::new(Self { name, entry, env, limits, confine, script: None, modules }))
+        Ok(Arc::new(Self {
+            name,
+            entry,
+            env,
+            limits,
+            confine,
+            script: None,
+            modules,
+            channels: Channels::default(),
+        }))
     }
 
     /// A script with its arguments: it needs no handler, and may import from anywhere.
@@ -178,7 +189,16 @@ impl Application {
         };
         let name = path.display().to_string();
         let (script, modules) = (Some(arguments), RwLock::default());
-        Ok(Arc::new(Self { name, entry, env: None, limits, confine: false, script, modules }))
+        Ok(Arc::new(Self {
+            name,
+            entry,
+            env: None,
+            limits,
+            confine: false,
+            script,
+            modules,
+            channels: Channels::default(),
+        }))
     }
 
     /// Code that was given as text: what `nano eval` evaluates.
@@ -199,7 +219,16 @@ impl Application {
             list: vec![Arc::new(source)],
         };
         let (name, script, modules) = ("[eval]".to_owned(), Some(Vec::new()), RwLock::new(modules));
-        Arc::new(Self { name, entry, env: None, limits, confine: false, script, modules })
+        Arc::new(Self {
+            name,
+            entry,
+            env: None,
+            limits,
+            confine: false,
+            script,
+            modules,
+            channels: Channels::default(),
+        })
     }
 
     /// Whether its entry is code that was given as text.
@@ -219,6 +248,11 @@ impl Application {
     /// Whether a script is a classic one, in sloppy mode: `.cjs`.
     pub(crate) fn is_classic(&self, entry: usize) -> bool {
         self.module(entry).path.extension().is_some_and(|extension| extension == "cjs")
+    }
+
+    /// Who of its isolates listens to which broadcast channels.
+    pub(crate) fn channels(&self) -> &Channels {
+        &self.channels
     }
 
     /// Its name, as logs have it.

@@ -3,10 +3,11 @@
 //! Only data, and what the platform's [`Host`] needs. What moves it is the [`Runtime`](crate::Runtime).
 
 use crate::app::{Application, LoadError};
+use crate::channels::{Address, Delivery, Parcel};
 use crate::modules::ModuleMap;
 use crate::realm::Realm;
-use nano_loop::{Loop, Moment, TimerId};
-use nano_web::{ExchangeId, Host, Level};
+use nano_loop::{Loop, Moment, Sender, TimerId};
+use nano_web::{ExchangeId, Host, Level, Message};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -46,6 +47,8 @@ pub(crate) enum Task {
     Gone(ExchangeId),
     /// V8's own.
     Platform(v8::Task),
+    /// What the isolate asked for, or a message from another.
+    Delivery(Parcel),
 }
 
 /// How far an application has come.
@@ -150,6 +153,11 @@ impl Instance {
         self.host.timers.borrow().len()
     }
 
+    /// Things that may still bring messages: started ports, broadcast channels that somebody listens to.
+    pub fn expected(&self) -> usize {
+        usize::try_from(self.host.expected.get()).unwrap_or(0)
+    }
+
     /// Exceptions and rejections that nobody caught, so far.
     pub fn uncaught(&self) -> u64 {
         self.host.uncaught.get()
@@ -177,12 +185,22 @@ pub(crate) struct InstanceHost {
     pub(crate) timers: RefCell<HashMap<u32, Timer>>,
     next_timer: Cell<u32>,
     pub(crate) uncaught: Cell<u64>,
+    /// See [`Instance::expected`].
+    expected: Cell<i64>,
+    /// The way to this thread; none where there is no runtime, and nothing runs.
+    messages: Option<Sender<Delivery>>,
+    /// The isolate's own, once it has an application.
+    address: RefCell<Option<Address>>,
     began: Cell<Moment>,
     origin_ms: Cell<f64>,
 }
 
 impl InstanceHost {
-    pub(crate) fn new(lp: Rc<Loop>, console: Rc<dyn Console>) -> Rc<Self> {
+    pub(crate) fn new(
+        lp: Rc<Loop>,
+        console: Rc<dyn Console>,
+        messages: Option<Sender<Delivery>>,
+    ) -> Rc<Self> {
         let began = lp.now();
         Rc::new(Self {
             lp,
@@ -192,6 +210,9 @@ impl InstanceHost {
             timers: RefCell::default(),
             next_timer: Cell::new(1),
             uncaught: Cell::new(0),
+            expected: Cell::new(0),
+            messages,
+            address: RefCell::new(None),
             began: Cell::new(began),
             origin_ms: Cell::new(0.0),
         })
@@ -201,6 +222,7 @@ impl InstanceHost {
     pub(crate) fn adopt(&self, key: u32, app: &Arc<Application>) {
         self.key.set(key);
         *self.app.borrow_mut() = Some(Arc::clone(app));
+        *self.address.borrow_mut() = self.messages.clone().map(|sender| Address::new(key, sender));
         self.began.set(self.lp.refresh_now());
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.origin_ms.set(now.as_secs_f64() * 1000.0);
@@ -216,10 +238,20 @@ impl InstanceHost {
         }
     }
 
-    /// Stops all timers.
+    /// Stops all timers, and messages from other isolates.
     pub(crate) fn clear(&self) {
+        self.with_address(|app, address| app.channels().leave_all(address));
         for (_, timer) in self.timers.borrow_mut().drain() {
             self.lp.cancel(timer.id);
+        }
+    }
+}
+
+impl InstanceHost {
+    /// Calls `with` if the isolate has an application.
+    fn with_address(&self, with: impl FnOnce(&Application, &Address)) {
+        if let (Some(app), Some(address)) = (&*self.app.borrow(), &*self.address.borrow()) {
+            with(app, address);
         }
     }
 }
@@ -270,5 +302,25 @@ impl Host for InstanceHost {
 
     fn uncaught(&self) {
         self.uncaught.set(self.uncaught.get() + 1);
+    }
+
+    fn post_task(&self) {
+        self.with_address(|_, address| address.send(Parcel::Task));
+    }
+
+    fn keep_alive(&self, change: i32) {
+        self.expected.set(self.expected.get() + i64::from(change));
+    }
+
+    fn broadcast_join(&self, name: &[u16]) {
+        self.with_address(|app, address| app.channels().join(name, address));
+    }
+
+    fn broadcast_leave(&self, name: &[u16]) {
+        self.with_address(|app, address| app.channels().leave(name, address));
+    }
+
+    fn broadcast_post(&self, name: &[u16], message: &Arc<Message>) {
+        self.with_address(|app, address| app.channels().post(name, address, message));
     }
 }

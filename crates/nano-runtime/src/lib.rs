@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod app;
+mod channels;
 mod engine;
 mod instance;
 mod memory;

@@ -80,7 +80,7 @@ pub fn evaluate(code: &str, console: Rc<dyn Console>) -> Result<String, RunError
 pub fn check(app: &Arc<Application>, console: Rc<dyn Console>) -> Result<Vec<LoadError>, RunError> {
     engine::initialize();
     let lp = Rc::new(Loop::new(Config::default())?);
-    let host = InstanceHost::new(lp, console);
+    let host = InstanceHost::new(lp, console, None);
     let realm = Realm::new(host, realm::stack_base()).map_err(io::Error::other)?;
     let entry = match app.entry() {
         Ok(entry) => entry,
@@ -121,7 +121,8 @@ fn turn_until_done(runtime: &Rc<Runtime>, instance: &Rc<Instance>) -> Result<(),
         if instance.uncaught() > 0 {
             return Err(RunError::Uncaught);
         }
-        if instance.timers() == 0 && !runtime.has_foreground_work() {
+        let expects = instance.timers() > 0 || instance.expected() > 0 || runtime.has_messages();
+        if !expects && !runtime.has_foreground_work() {
             if instance.has_background_work() {
                 // A compilation on V8's own threads; its end is posted, and looked for in case it is not.
                 lp.poll(Wait::AtMost(BACKGROUND_LOOK))?;

@@ -4,6 +4,7 @@
 //! No borrow of anything here is held while JavaScript runs: a slice may come in at any time, and turn the loop again.
 
 use crate::app::{Application, Content, LoadError};
+use crate::channels::{Delivery, Parcel};
 use crate::engine::{self, ForegroundTask};
 use crate::instance::{Console, Instance, InstanceHost, Phase, Task};
 use crate::memory;
@@ -28,6 +29,7 @@ pub const RUNTIME_KEYS: u64 = 1 << 63;
 const KIND_TIMER: u64 = RUNTIME_KEYS;
 const KIND_FOREGROUND: u64 = RUNTIME_KEYS | 1 << 61;
 const KIND_DELAYED: u64 = RUNTIME_KEYS | 1 << 62;
+const KIND_MESSAGES: u64 = RUNTIME_KEYS | 0b11 << 61;
 const KIND_MASK: u64 = 0b111 << 61;
 
 /// Keys of instances have this many bits; one that is in use is passed over when they wrap.
@@ -73,6 +75,9 @@ pub struct Runtime {
     foreground: Mailbox<ForegroundTask>,
     foreground_sender: Sender<ForegroundTask>,
     delayed: RefCell<Slab<(u32, v8::Task)>>,
+    /// Tasks and messages for the isolates of this thread, from themselves and from others.
+    messages: Mailbox<Delivery>,
+    message_sender: Sender<Delivery>,
     /// Instances whose code caches are to be made when there is time.
     cacheable: RefCell<VecDeque<Rc<Instance>>>,
     pulse: Arc<Pulse>,
@@ -94,6 +99,8 @@ impl Runtime {
         let pulse = Arc::new(Pulse::default());
         let (foreground_sender, foreground) =
             lp.mailbox(KIND_FOREGROUND, Capacity::AtMost(FOREGROUND_CAPACITY));
+        // What waits here is bounded by its senders' memory: each message counts for its sender until it is read.
+        let (message_sender, messages) = lp.mailbox(KIND_MESSAGES, Capacity::Unbounded);
         let mut watching = Ok(());
         let runtime = Rc::new_cyclic(|me: &std::rc::Weak<Self>| {
             // The address at which the runtime will be, for the interrupt callback.
@@ -113,6 +120,8 @@ impl Runtime {
                 foreground,
                 foreground_sender,
                 delayed: RefCell::default(),
+                messages,
+                message_sender,
                 cacheable: RefCell::default(),
                 pulse,
                 _watched: watched,
@@ -191,7 +200,11 @@ impl Runtime {
 
     fn make_realm(&self) -> Result<(Realm, Rc<InstanceHost>), NoIsolate> {
         let make = || {
-            let host = InstanceHost::new(Rc::clone(&self.lp), Rc::clone(&self.console));
+            let host = InstanceHost::new(
+                Rc::clone(&self.lp),
+                Rc::clone(&self.console),
+                Some(self.message_sender.clone()),
+            );
             Realm::new(Rc::clone(&host) as Rc<dyn nano_web::Host>, self.stack_base).map(|realm| (realm, host))
         };
         let (realm, host) = match make() {
@@ -457,6 +470,7 @@ impl Runtime {
                 }
             }
             Event::Mail { key } if key == KIND_FOREGROUND => self.take_foreground(),
+            Event::Mail { key } if key == KIND_MESSAGES => self.deliver(),
             Event::Ready { key, .. }
             | Event::Timer { key, .. }
             | Event::Mail { key }
@@ -475,6 +489,22 @@ impl Runtime {
         if let Some(instance) = instance {
             instance.last_used.set(self.lp.now());
             self.post(&instance, Task::Timer(timer));
+        }
+    }
+
+    /// Tasks and messages that were there when this began, each entering its isolate by itself; those that they cause come after
+    /// whatever else the loop has.
+    fn deliver(&self) {
+        for _ in 0..self.messages.len() {
+            let Some(Delivery { instance, what }) = self.messages.take() else { break };
+            let instance = self.instances.borrow().get(&instance).cloned();
+            if let Some(instance) = instance {
+                instance.last_used.set(self.lp.now());
+                self.post(&instance, Task::Delivery(what));
+            }
+        }
+        if !self.messages.is_empty() {
+            self.messages.requeue();
         }
     }
 
@@ -549,6 +579,11 @@ impl Runtime {
     /// Instances that are alive.
     pub fn instances(&self) -> usize {
         self.instances.borrow().len()
+    }
+
+    /// Whether tasks and messages wait.
+    pub(crate) fn has_messages(&self) -> bool {
+        !self.messages.is_empty()
     }
 
     /// Whether V8 has posted tasks that are to run now.
@@ -748,6 +783,10 @@ fn perform(scope: &mut v8::PinScope<'_, '_>, realm: &Realm, instance: &Instance,
             }
         }
         Task::Platform(task) => task.run(),
+        Task::Delivery(Parcel::Task) => realm.entries().run_task(scope),
+        Task::Delivery(Parcel::Broadcast(name, message)) => {
+            realm.entries().receive_broadcast(scope, &name, message);
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 use crate::state::{ExchangeId, try_state};
 use crate::{fetch, worker};
+use std::sync::Arc;
 
 type Scope<'s, 'i> = v8::PinScope<'s, 'i>;
 
@@ -19,6 +20,8 @@ enum Entry {
     Report,
     ReportRejection,
     Describe,
+    RunTask,
+    ReceiveBroadcast,
     /// Called by V8 and not by the embedder: see [`crate::wasm`].
     StreamWasm,
 }
@@ -98,6 +101,27 @@ impl Entries {
     pub fn fire_timer(&self, scope: &mut Scope<'_, '_>, timer: u32) {
         let timer = v8::Integer::new_from_unsigned(scope, timer);
         self.call(scope, Entry::FireTimer, &[timer.into()]);
+    }
+
+    /// A task that [`Host::post_task`](crate::Host::post_task) asked for.
+    pub fn run_task(&self, scope: &mut Scope<'_, '_>) {
+        self.call(scope, Entry::RunTask, &[]);
+    }
+
+    /// A message for the application's broadcast channels of this name, from another of its isolates.
+    pub fn receive_broadcast(
+        &self,
+        scope: &mut Scope<'_, '_>,
+        name: &[u16],
+        message: Arc<nano_clone::Message>,
+    ) {
+        let Some(state) = try_state(scope) else { return };
+        let number = state.messages.borrow_mut().add(message);
+        let number = v8::Number::new(scope, f64::from(number));
+        let Some(name) = v8::String::new_from_two_byte(scope, name, v8::NewStringType::Normal) else {
+            return;
+        };
+        self.call(scope, Entry::ReceiveBroadcast, &[name.into(), number.into()]);
     }
 
     /// An exception that nobody caught: HTML, "report an exception".

@@ -4,6 +4,8 @@
 //! each request, puts both into a [`State`](crate::State), and wakes the isolate through the functions of
 //! [`entry`](crate::entry).
 
+use std::sync::Arc;
+
 /// How important a printed line is, as the console's log levels have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
@@ -35,6 +37,18 @@ pub trait Host {
     fn colors(&self) -> bool;
     /// An exception or a rejection that nobody caught was just printed.
     fn uncaught(&self) {}
+    /// [`Entries::run_task`](crate::entry::Entries::run_task) is to be called soon, as a task of its own: once for each call of this,
+    /// and in turn with whatever else is to be done on the thread.
+    fn post_task(&self);
+    /// One more thing, or one less, may still bring messages, so that a script has not come to its end yet.
+    fn keep_alive(&self, change: i32);
+    /// Messages for this name's broadcast channels, from the application's other isolates, are wanted from now on, and come through
+    /// [`Entries::receive_broadcast`](crate::entry::Entries::receive_broadcast). The name is in UTF-16.
+    fn broadcast_join(&self, name: &[u16]);
+    /// They are not wanted any more.
+    fn broadcast_leave(&self, name: &[u16]);
+    /// Sends a message to the application's other isolates that want messages for this name. In order, for each of them.
+    fn broadcast_post(&self, name: &[u16], message: &Arc<nano_clone::Message>);
 }
 
 /// Counts the memory of buffers that native code makes for an isolate: bodies, encoded text, random bytes. Buffers that

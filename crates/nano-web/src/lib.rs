@@ -16,6 +16,7 @@ pub mod entry;
 mod fetch;
 mod host;
 mod infra;
+mod messaging;
 mod navigator;
 mod parts;
 mod performance;
@@ -29,6 +30,7 @@ mod worker;
 pub use host::{
     Accountant, BodyLength, BodyRead, Exchange, FailureCause, Host, Level, ResponseHead, Unaccounted, Written,
 };
+pub use nano_clone::Message;
 pub use parts::Caches;
 pub use state::{ExchangeId, MAX_EXCHANGES, STATE_SLOT, State};
 pub use wasm::memory::{MAX_HIDDEN_BYTES, MAX_MEMORIES};

@@ -144,6 +144,26 @@ parts! {
         exercise: r#"console.log("a %s", "b", 1, { a: [1, "b"], c: new Map([[1, 2]]) }); console.error(new Error("a"));"#
     }
     {
+        files: ["messaging/messageevent.js", "messaging/ports.js", "messaging/broadcast.js"],
+        exports: ["messaging"],
+        globals: ["BroadcastChannel", "MessageChannel", "MessageEvent", "MessagePort"],
+        enumerable: [],
+        exercise: r#"
+            const { port1, port2 } = new MessageChannel();
+            port2.onmessage = (event) => event.data;
+            port1.postMessage({ a: 1 });
+            port1.close();
+            new MessageEvent("a", { data: 1 }).data;
+        "#
+    }
+    {
+        files: ["messaging/streams.js"],
+        exports: ["streamTransfer"],
+        globals: [],
+        enumerable: [],
+        exercise: r#"const s = new ReadableStream(); structuredClone(s, { transfer: [s] });"#
+    }
+    {
         files: ["clone/clone.js"],
         exports: ["clone", "structuredClone"],
         globals: [],

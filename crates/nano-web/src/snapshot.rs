@@ -5,7 +5,7 @@
 
 use crate::entry::Entries;
 use crate::infra::Op;
-use crate::{FILES, clone, console, encoding, fetch, parts, performance, timers, url, worker};
+use crate::{FILES, clone, console, encoding, fetch, messaging, parts, performance, timers, url, worker};
 use std::borrow::Cow;
 use std::ffi::c_void;
 
@@ -25,6 +25,7 @@ fn all_ops() -> Vec<Op> {
     for ops in [
         url::ops,
         clone::ops,
+        messaging::ops,
         encoding::ops,
         console::ops,
         timers::ops,

@@ -109,6 +109,7 @@ pub struct State {
     pub(crate) interface_mark: OnceCell<v8::Global<v8::Private>>,
     pub(crate) clone_account: OnceCell<Arc<dyn nano_clone::Account>>,
     memories: Memories,
+    pub(crate) messages: RefCell<crate::messaging::Messages>,
 }
 
 /// A promise that was rejected without a handler, or got its handler after that.
@@ -133,6 +134,7 @@ impl State {
             interface_mark: OnceCell::new(),
             clone_account: OnceCell::new(),
             memories: Memories::default(),
+            messages: RefCell::default(),
         }
     }
 

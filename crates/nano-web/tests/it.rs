@@ -5,8 +5,8 @@
 
 use nano_web::entry::{self, Entries};
 use nano_web::{
-    Accountant, BodyLength, BodyRead, Caches, Exchange, ExchangeId, FailureCause, Host, Level, ResponseHead,
-    State, Written, snapshot,
+    Accountant, BodyLength, BodyRead, Caches, Exchange, ExchangeId, FailureCause, Host, Level, Message,
+    ResponseHead, State, Written, snapshot,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -22,6 +22,12 @@ struct TestHost {
     timers: RefCell<Vec<(f64, u32, Option<f64>)>>,
     last_timer: Cell<u32>,
     printed: RefCell<Vec<String>>,
+    tasks: Cell<u32>,
+    alive: Cell<i32>,
+    /// Names of broadcast channels that messages are wanted for.
+    joined: RefCell<Vec<String>>,
+    /// What was broadcast, with its name.
+    sent: RefCell<Vec<(String, Arc<Message>)>>,
 }
 
 impl Host for TestHost {
@@ -45,6 +51,22 @@ impl Host for TestHost {
     }
     fn colors(&self) -> bool {
         false
+    }
+    fn post_task(&self) {
+        self.tasks.set(self.tasks.get() + 1);
+    }
+    fn keep_alive(&self, change: i32) {
+        self.alive.set(self.alive.get() + change);
+    }
+    fn broadcast_join(&self, name: &[u16]) {
+        self.joined.borrow_mut().push(String::from_utf16_lossy(name));
+    }
+    fn broadcast_leave(&self, name: &[u16]) {
+        let name = String::from_utf16_lossy(name);
+        self.joined.borrow_mut().retain(|joined| *joined != name);
+    }
+    fn broadcast_post(&self, name: &[u16], message: &Arc<Message>) {
+        self.sent.borrow_mut().push((String::from_utf16_lossy(name), Arc::clone(message)));
     }
 }
 
@@ -130,6 +152,7 @@ fn in_isolate<R: Send + 'static>(
             expose_printed(scope);
             with(scope, &World { host: &host, state: &state, entries: &entries })
         };
+        host.sent.take();
         drop(isolate);
         drop(state);
         assert_eq!(
@@ -183,6 +206,11 @@ fn turn(scope: &mut Scope<'_, '_>, world: &World<'_>, mut done: impl FnMut(&mut 
         world.entries.report_rejections(scope);
         if done(scope) {
             return;
+        }
+        if world.host.tasks.get() > 0 {
+            world.host.tasks.set(world.host.tasks.get() - 1);
+            world.entries.run_task(scope);
+            continue;
         }
         // What V8 does on its own threads, such as compiling WebAssembly, comes back as a task.
         let waits = scope.has_pending_background_tasks();
@@ -263,6 +291,7 @@ files![
     clone,
     wasm,
     wasm_memory,
+    messaging
 ];
 
 #[test]
@@ -692,4 +721,44 @@ fn more_requests_than_fit_are_refused() {
         assert_ne!(again, first, "ids are never used twice");
         assert!(world.state.exchange(first).is_none());
     });
+}
+
+#[test]
+fn broadcasts_leave_the_isolate_and_arrive_in_another() {
+    in_isolate(|scope, world| {
+        evaluate(
+            scope,
+            world,
+            "app.js",
+            "const a = new BroadcastChannel('n\\ud800'); const b = new BroadcastChannel('m'); b.onmessage = () => {}; b.close();
+             a.postMessage({ blob: new Blob(['xyz']), map: new Map([[1, 2n]]) });",
+        );
+        turn(scope, world, |_| false);
+        assert_eq!(world.host.alive.get(), 0);
+        assert_eq!(world.host.joined.take(), ["n\u{fffd}"]);
+        let sent = world.host.sent.take();
+        let [(name, message)] = &sent[..] else { panic!("{}", sent.len()) };
+        assert_eq!(name, "n\u{fffd}");
+        let message = Arc::clone(message);
+        in_isolate(move |scope, world| receive_broadcast(scope, world, message));
+    });
+}
+
+fn receive_broadcast(scope: &mut Scope<'_, '_>, world: &World<'_>, message: Arc<Message>) {
+    evaluate(
+        scope,
+        world,
+        "app.js",
+        "globalThis.got = []; const a = new BroadcastChannel('n'), b = new BroadcastChannel('n');
+         a.onmessage = b.onmessage = async (event) => got.push(event.data.map.get(1), await event.data.blob.text());
+         a.onmessageerror = () => got.push('error');",
+    );
+    assert_eq!(world.host.alive.get(), 2);
+    let name: Vec<u16> = "n".encode_utf16().collect();
+    world.entries.receive_broadcast(scope, &name, message);
+    turn(scope, world, |_| false);
+    let got = evaluate(scope, world, "got", "got.join()").to_rust_string_lossy(scope);
+    assert_eq!(got, "2,xyz,2,xyz");
+    evaluate(scope, world, "close", "a.close(); b.close();");
+    assert_eq!((world.host.joined.take().len(), world.host.alive.get()), (0, 0));
 }

@@ -6,6 +6,7 @@ mod commands;
 mod hostile;
 mod isolation;
 mod memory;
+mod messages;
 mod modules;
 mod slices;
 mod typescript;

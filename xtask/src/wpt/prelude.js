@@ -42,6 +42,22 @@
     readAsArrayBuffer(blob) { this.#read(blob, "arrayBuffer"); }
   };
 
+  // Pages whose tests are of messages post them to themselves; a server has no window to post to. A message channel does it.
+  if (/\/(webmessaging|streams\/transferable)\/.*\.(htm|html|window\.html|window\.js)$/.test(base.pathname)) {
+    globalThis.window ??= globalThis;
+    let handler = null;
+    Object.defineProperty(globalThis, "onmessage", { get: () => handler, set: (value) => handler = value, configurable: true });
+    addEventListener("message", (event) => handler?.(event));
+    globalThis.postMessage = (message, origin, transfer) => {
+      const { port1, port2 } = new MessageChannel();
+      port2.onmessage = ({ data, ports }) => {
+        dispatchEvent(new MessageEvent("message", { data, ports: [...ports], origin: base.origin }));
+        port1.close();
+      };
+      port1.postMessage(message, typeof origin === "object" ? origin : transfer);
+    };
+  }
+
   // A server has no address that relative URLs of requests could start from; the tests take theirs for granted.
   const isRelative = (input) => {
     if (typeof input === "object" && input !== null && !(input instanceof URL)) return false;

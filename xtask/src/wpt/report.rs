@@ -16,7 +16,6 @@ const NOT_RUN: &[(&str, &str)] = &[
         "want network access from the application, which comes later",
     ),
     ("compression, urlpattern, WebCryptoAPI", "the interfaces come later"),
-    ("html/webappapis/structured-clone, webmessaging", "structuredClone and MessagePort come later"),
     ("workers, service-workers", "an application is one isolate; the fetch event is tested by tests/apps"),
     ("wasm, js", "V8 runs its own"),
     ("everything with a document", "there are no pages: DOM, CSS, navigation, storage of a browser"),

@@ -28,7 +28,9 @@ pub const SUITES: &[(&str, &str)] = &[
     ("compression", "CompressionStream, DecompressionStream"),
     ("urlpattern", "URLPattern"),
     ("webidl", "Web IDL bindings, DOMException"),
-    ("html/webappapis", "timers, queueMicrotask, atob and btoa, reportError, navigator"),
+    ("html/webappapis", "timers, queueMicrotask, atob and btoa, reportError, navigator, structuredClone"),
+    ("html/infrastructure/safe-passing-of-structured-data", "structured clone through message channels"),
+    ("webmessaging", "MessageChannel, MessagePort, MessageEvent, BroadcastChannel"),
 ];
 
 /// One run of a file: a file with several variants is several tests.
@@ -110,8 +112,13 @@ pub fn find(root: &Path, suite: &str, expectations: &Expectations) -> Result<Vec
         if !(also || path.ends_with(".any.js")) || expectations.leaves_out(path) {
             continue;
         }
-        let source = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-        let meta = Meta::parse(&source);
+        let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let (source, meta) = if path.ends_with(".html") || path.ends_with(".htm") {
+            scripts_of_page(&text)
+        } else {
+            let meta = Meta::parse(&text);
+            (text, meta)
+        };
         if !also && !meta.is_for_workers() {
             continue;
         }
@@ -127,6 +134,25 @@ pub fn find(root: &Path, suite: &str, expectations: &Expectations) -> Result<Vec
         }
     }
     Ok(tests)
+}
+
+/// A page that is nothing but its scripts: those between tags as the source, those from files as what it includes.
+fn scripts_of_page(page: &str) -> (String, Meta) {
+    let (mut source, mut meta) = (String::new(), Meta::default());
+    for part in page.split("<script").skip(1) {
+        let Some((attributes, rest)) = part.split_once('>') else { continue };
+        let text = rest.split("</script").next().unwrap_or_default();
+        let file = attributes.split_once("src=").map(|(_, value)| {
+            value.trim_start_matches(['"', '\'']).split(['"', '\'', ' ', '>']).next().unwrap_or_default()
+        });
+        match file {
+            // The harness is there anyway.
+            Some(file) if file.contains("/testharness") => {}
+            Some(file) => meta.scripts.push(file.into()),
+            None => source.extend(["\n;", text]),
+        }
+    }
+    (source, meta)
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
@@ -158,6 +184,16 @@ pub fn date(root: &Path) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scripts_are_found_in_pages() {
+        let (source, meta) = scripts_of_page(
+            "<!doctype html><script src=\"/resources/testharness.js\"></script><script src=a.js></script>\n\
+             <script src='b.js'></script><script>one();</script><p><script type=x>two();</script>",
+        );
+        assert_eq!(meta.scripts, ["a.js", "b.js"]);
+        assert_eq!(source, "\n;one();\n;two();");
+    }
 
     #[test]
     fn meta_lines_end_with_the_comments() {

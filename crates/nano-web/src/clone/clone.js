@@ -31,7 +31,6 @@ const {
   TypedArrayPrototypeGetByteOffset,
   TypedArrayPrototypeGetLength,
   TypedArrayPrototypeGetSymbolToStringTag,
-  TypedArrayPrototypeSet,
   Uint16Array,
   Uint32Array,
   Uint8Array,
@@ -196,10 +195,7 @@ function cloneBytes(value) {
   if (!isArrayBuffer(buffer) || ArrayBufferPrototypeGetResizable(buffer) || ArrayBufferPrototypeGetDetached(buffer)) {
     return undefined;
   }
-  const from = new Uint8Array(buffer);
-  const bytes = new Uint8Array(TypedArrayPrototypeGetLength(from));
-  TypedArrayPrototypeSet(bytes, from);
-  const copy = TypedArrayPrototypeGetBuffer(bytes);
+  const copy = TypedArrayPrototypeGetBuffer(ops.copyBuffer(buffer));
   if (name === undefined) return copy;
   return new viewClasses[name](copy, TypedArrayPrototypeGetByteOffset(value), TypedArrayPrototypeGetLength(value));
 }
@@ -225,9 +221,38 @@ function clone(value) {
   }
 }
 
-// How objects of a kind are transferred: [{ is(value), check(object), transfer(object), receive(holder) }]. check() throws if the
-// object cannot be transferred now; transfer() detaches it and gives what receive() makes the new one of.
-const transferables = [];
+// How objects of a kind are transferred: check() throws if the object cannot be transferred now; transfer() detaches it and gives what
+// receive() makes the new one of.
+const transferables = [
+  {
+    __proto__: null,
+    is: (value) => internal.loaded.messaging?.isMessagePort(value),
+    check: (port) => internal.messaging.checkPort(port),
+    transfer: (port) => internal.messaging.transferPort(port),
+    receive: (holder) => internal.messaging.receivePort(holder),
+  },
+  {
+    __proto__: null,
+    is: (value) => internal.loaded.streams?.isReadableStream(value),
+    check: (stream) => internal.streamTransfer.checkReadable(stream),
+    transfer: (stream) => internal.streamTransfer.transferReadable(stream),
+    receive: (holder) => internal.streamTransfer.receiveReadable(holder),
+  },
+  {
+    __proto__: null,
+    is: (value) => internal.loaded.streams?.isWritableStream(value),
+    check: (stream) => internal.streamTransfer.checkWritable(stream),
+    transfer: (stream) => internal.streamTransfer.transferWritable(stream),
+    receive: (holder) => internal.streamTransfer.receiveWritable(holder),
+  },
+  {
+    __proto__: null,
+    is: (value) => internal.loaded.streams?.isTransformStream(value),
+    check: (stream) => internal.streamTransfer.checkTransform(stream),
+    transfer: (stream) => internal.streamTransfer.transferTransform(stream),
+    receive: (holder) => internal.streamTransfer.receiveTransform(holder),
+  },
+];
 
 function findTransferable(object) {
   for (let i = 0; i < transferables.length; i++) {
@@ -343,7 +368,6 @@ internal.clone = {
   convertStructuredSerializeOptions,
   newDataCloneError,
   portably,
-  transferables,
 };
 internal.structuredClone = clone;
 internal.exposeEnumerable({ structuredClone });

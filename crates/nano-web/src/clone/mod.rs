@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 ops! {
     "markInterface" => mark_interface,
+    "copyBuffer" => copy_buffer,
     "structuredClone" => structured_clone,
     "structuredCloneWithTransfer" => structured_clone_with_transfer,
 }
@@ -65,6 +66,11 @@ impl<'a> Hooks<'a> {
         })
     }
 
+    /// For what may leave the isolate.
+    pub(crate) fn options<'o>(&'o self, account: Option<&'o Arc<dyn nano_clone::Account>>) -> Options<'o> {
+        Options { host: Some(self), ordinary: Some(self.object_prototype), account, ..Options::default() }
+    }
+
     /// Throws what `error` is to JavaScript.
     pub(crate) fn throw(&self, scope: &mut Scope<'_, '_>, error: CloneError<'_>) {
         match error {
@@ -90,9 +96,6 @@ impl<'a> Hooks<'a> {
 impl HostObjects for Hooks<'_> {
     fn is_host_object(&self, scope: &mut Scope<'_, '_>, object: v8::Local<'_, v8::Object>) -> bool {
         let Some(mut prototype) = object.get_prototype(scope) else { return false };
-        if prototype == self.object_prototype {
-            return false;
-        }
         let Some(mark) = mark(scope) else { return false };
         for _ in 0..PROTOTYPES_MAX {
             let Ok(object) = v8::Local::<v8::Object>::try_from(prototype) else { return false };
@@ -186,16 +189,18 @@ fn structured_clone(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>)
     }
     let Some(hooks) = Hooks::new(&args, 2) else { return };
     let account = account(scope);
-    let options = Options {
-        host: Some(&hooks),
-        share_buffers: true,
-        share_modules: true,
-        account: account.as_ref(),
-        ..Options::default()
-    };
+    let options = Options { share_buffers: true, share_modules: true, ..hooks.options(account.as_ref()) };
     match nano_clone::structured_clone(scope, value, &[], options, |_| Ok(())) {
         Ok(received) => ret.set(received.value),
         Err(error) => hooks.throw(scope, error),
+    }
+}
+
+/// `copyBuffer(buffer)`: a Uint8Array with an ArrayBuffer's bytes, in memory that is written once.
+fn copy_buffer(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let bytes = infra::with_bytes(args.get(0), <[u8]>::to_vec);
+    if let Some(array) = infra::uint8_array(scope, bytes) {
+        ret.set(array.into());
     }
 }
 
@@ -216,13 +221,7 @@ fn structured_clone_with_transfer(scope: &mut Scope<'_, '_>, args: Args<'_>, mut
         buffers.push(buffer);
     }
     let account = account(scope);
-    let options = Options {
-        host: Some(&hooks),
-        share_buffers: true,
-        share_modules: true,
-        account: account.as_ref(),
-        ..Options::default()
-    };
+    let options = Options { share_buffers: true, share_modules: true, ..hooks.options(account.as_ref()) };
     let received = nano_clone::structured_clone(scope, args.get(0), &buffers, options, |scope| {
         v8::tc_scope!(let scope, scope);
         let receiver = v8::undefined(scope).into();

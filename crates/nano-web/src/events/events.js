@@ -193,6 +193,9 @@ class Event {
 webidl.configureInterface(Event);
 webidl.defineConstants(Event, { __proto__: null, NONE, CAPTURING_PHASE: 1, AT_TARGET, BUBBLING_PHASE: 3 });
 
+// Whether its dispatch flag is set.
+const isDispatched = (event) => (getFlags(event) & DISPATCH) !== 0;
+
 const convertEvent = webidl.createInterfaceConverter("Event", isEvent);
 
 // DOM section 2.4
@@ -704,11 +707,13 @@ internal.events = {
   getHandlerAttribute,
   getTarget: getTargetOf,
   hasListeners,
+  isDispatched,
   isEvent,
   isEventTarget,
   notifyRejectionHandled,
   notifyUnhandledRejection,
   observeListeners,
+  reinitialize: initEvent,
   reportException,
   setHandlerAttribute,
 };

@@ -182,9 +182,10 @@ function readableStreamTee(stream, cloneForBranch2 = true) {
 // section 9.5, pipe to. The promise needs no handler.
 function readableStreamPipeTo(
   readable, writable, preventClose = false, preventAbort = false, preventCancel = false, signal = undefined,
+  atOnce = false,
 ) {
   const promise = ReadableStreamPipeTo(
-    getReadableState(readable), getWritableState(writable), preventClose, preventAbort, preventCancel, signal,
+    getReadableState(readable), getWritableState(writable), preventClose, preventAbort, preventCancel, signal, atOnce,
   );
   setPromiseIsHandledToTrue(promise);
   return promise;

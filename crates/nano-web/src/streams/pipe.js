@@ -211,10 +211,14 @@ function waitForBoth(a, b) {
   return deferred.promise;
 }
 
-// section 4.9.1, ReadableStreamPipeTo, on states
-function ReadableStreamPipeTo(source, dest, preventClose, preventAbort, preventCancel, signal = undefined) {
+// section 4.9.1, ReadableStreamPipeTo, on states. With `atOnce` the first read does not wait for the next microtask: a source that has
+// not started yet is then pulled once for both, as transferred streams of browsers have it.
+function ReadableStreamPipeTo(
+  source, dest, preventClose, preventAbort, preventCancel, signal = undefined, atOnce = false,
+) {
   const pipe = new Pipe(source, dest, preventClose, preventAbort, preventCancel, signal);
   pipe.start();
+  if (atOnce) pipe.loop();
   return pipe.deferred.promise;
 }
 

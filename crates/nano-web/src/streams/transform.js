@@ -305,13 +305,16 @@ const convertTransformer = webidl.createDictionaryConverter("Transformer", [
   { key: "writableType", converter: converters.any },
 ]);
 
+let getTransformState;
+let isTransformStream;
+
 // section 6.2
 class TransformStream {
   #stream;
 
   constructor(transformer = undefined, writableStrategy = undefined, readableStrategy = undefined) {
     if (transformer === webidl.constructorKey) {
-      // From inside: for a state that exists.
+      // From inside: for a state that exists, or for two streams that are elsewhere a transform's: { readable, writable }.
       this.#stream = writableStrategy;
       return;
     }
@@ -346,6 +349,11 @@ class TransformStream {
 
   get writable() {
     return streams.writableShell(this.#stream.writable);
+  }
+
+  static {
+    isTransformStream = (value) => webidl.isObject(value) && #stream in value;
+    getTransformState = (stream) => stream.#stream;
   }
 }
 webidl.configureInterface(TransformStream);
@@ -386,4 +394,6 @@ streams.TransformStreamError = TransformStreamError;
 streams.createTransformState = createTransformState;
 // A promise of the next change if the readable side wants nothing now; null if it wants more or will never want anything.
 streams.transformBackpressure = (stream) => stream.backpressure ? whenBackpressureChanges(stream) : null;
+streams.getTransformState = getTransformState;
+streams.isTransformStream = isTransformStream;
 internal.expose({ TransformStream, TransformStreamDefaultController });

@@ -277,8 +277,18 @@ internal.forgetApplication = () => {
   application = env = lastRequest = lastId = undefined;
 };
 
+// A task that ops.postTask() asked for.
+function runTask() {
+  internal.loaded.messaging?.runTask();
+}
+
+// A message for the broadcast channels of a name, from another isolate.
+function receiveBroadcast(name, message) {
+  internal.messaging.receive(name, message);
+}
+
 // In the order of `Entry` in ../entry.rs.
 internal.entry = [
-  start, dispatch, fail, abort, fireTimer, report, reportRejection, describe,
+  start, dispatch, fail, abort, fireTimer, report, reportRejection, describe, runTask, receiveBroadcast,
   (source, id) => internal.wasm.stream(source, id),
 ];
