@@ -256,7 +256,18 @@ impl InstanceHost {
     }
 }
 
+/// The process's HTTP cache: an application finds there what it has stored on any thread.
+fn cache_store() -> &'static nano_cache::Store {
+    static STORE: std::sync::OnceLock<nano_cache::Store> = std::sync::OnceLock::new();
+    STORE.get_or_init(|| nano_cache::Store::new(nano_cache::Limits::default()))
+}
+
 impl Host for InstanceHost {
+    fn caches(&self) -> Option<nano_cache::Tenant> {
+        let app = self.app.borrow();
+        app.as_ref().map(|app| cache_store().tenant(app.name()))
+    }
+
     fn performance_now(&self) -> f64 {
         (self.lp.refresh_now() - self.began.get()).as_secs_f64() * 1000.0
     }

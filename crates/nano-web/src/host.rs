@@ -49,6 +49,10 @@ pub trait Host {
     fn broadcast_leave(&self, name: &[u16]);
     /// Sends a message to the application's other isolates that want messages for this name. In order, for each of them.
     fn broadcast_post(&self, name: &[u16], message: &Arc<nano_clone::Message>);
+    /// The application's own view of the HTTP cache. `None`: it has none, and says so to whoever uses it.
+    fn caches(&self) -> Option<nano_cache::Tenant> {
+        None
+    }
 }
 
 /// Counts the memory of buffers that native code makes for an isolate: bodies, encoded text, random bytes. Buffers that

@@ -198,6 +198,13 @@ parts! {
         "#
     }
     {
+        files: ["caches/caches.js"],
+        exports: [],
+        globals: ["Cache", "CacheStorage", "caches"],
+        enumerable: [],
+        exercise: r#"caches.default.match("http://localhost/").catch(() => {}); caches.default.put("http://localhost/", new Response("a")).catch(() => {});"#
+    }
+    {
         files: ["navigator/navigator.js"],
         exports: [],
         globals: ["Navigator"],

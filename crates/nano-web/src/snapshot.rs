@@ -34,6 +34,7 @@ fn all_ops() -> Vec<Op> {
         worker::ops,
         crate::crypto::ops,
         crate::compression::ops,
+        crate::caches::ops,
         crate::navigator::ops,
         crate::wasm::ops,
         parts::ops,

@@ -18,6 +18,7 @@ type Scope<'s, 'i> = v8::PinScope<'s, 'i>;
 
 #[derive(Default)]
 struct TestHost {
+    caches: nano_cache::Store,
     now: Cell<f64>,
     timers: RefCell<Vec<(f64, u32, Option<f64>)>>,
     last_timer: Cell<u32>,
@@ -67,6 +68,9 @@ impl Host for TestHost {
     }
     fn broadcast_post(&self, name: &[u16], message: &Arc<Message>) {
         self.sent.borrow_mut().push((String::from_utf16_lossy(name), Arc::clone(message)));
+    }
+    fn caches(&self) -> Option<nano_cache::Tenant> {
+        Some(self.caches.tenant("test"))
     }
 }
 
@@ -291,7 +295,8 @@ files![
     clone,
     wasm,
     wasm_memory,
-    messaging
+    messaging,
+    caches
 ];
 
 #[test]

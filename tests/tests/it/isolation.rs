@@ -1,6 +1,6 @@
 //! Applications that share a process and a thread, and know nothing of each other.
 
-use nano_tests::{Dir, Nano, Options, request};
+use nano_tests::{Dir, Nano, Options, get, request};
 
 /// Sets what it can reach, and tells what it sees of what others have set.
 const APP: &str = r#"
@@ -125,6 +125,40 @@ fn two_applications_interleave_on_one_thread() {
             assert!(response.text().starts_with(host), "{}", response.text());
         }
         assert!(wakes >= 2);
+    }
+    server.stop();
+}
+
+#[test]
+fn what_an_application_caches_it_finds_on_every_thread_and_nobody_else_does() {
+    const CACHING: &str = r#"
+export default {
+  async fetch(request) {
+    const url = "https://example.com/shared";
+    if (request.method === "PUT") {
+      await caches.default.put(url, new Response(request.body, { headers: { "cache-control": "max-age=60" } }));
+      return new Response("stored");
+    }
+    const hit = await caches.default.match(url);
+    return hit ?? new Response("nothing", { status: 404 });
+  },
+};
+"#;
+    let apps = "{ \"name\": \"one\", \"path\": \"app.js\" }, { \"name\": \"two\", \"path\": \"app.js\" }";
+    let config = format!("{{ \"apps\": [{apps}] }}");
+    let server = Nano::config(
+        Dir::new(&[("app.js", CACHING), ("nano.jsonc", &config)]),
+        Options::args(&["--threads", "2"]),
+    );
+    let body = "x".repeat(200_000);
+    let put = server.connect().send(request("PUT", "/", "one", &[], body.as_bytes())).response();
+    assert_eq!(put.text(), "stored");
+    // Connections are spread over the threads.
+    for _ in 0..20 {
+        let hit = get(server.port(), "one", "/");
+        assert_eq!((hit.status, hit.text().len()), (200, body.len()));
+        let miss = get(server.port(), "two", "/");
+        assert_eq!((miss.status, miss.text().as_str()), (404, "nothing"));
     }
     server.stop();
 }

@@ -23,3 +23,8 @@ function define(name, kind) {
 define("onerror", "error");
 define("onunhandledrejection", "");
 define("onrejectionhandled", "");
+
+// section 10.2.1.1 "The WorkerGlobalScope common interface": the global object itself, by the name that code for all platforms uses.
+ObjectDefineProperty(globalThis, "self", {
+  __proto__: null, value: globalThis, writable: true, enumerable: true, configurable: true,
+});

@@ -7,8 +7,10 @@
 const { StringPrototypeIndexOf } = internal.primordials;
 const {
   ObjectFreeze,
+  ObjectGetOwnPropertyDescriptors,
   StringPrototypeToUpperCase,
   TypeError,
+  uncurryThis,
 } = internal.primordials;
 const webidl = internal.webidl;
 const { converters } = webidl;
@@ -432,6 +434,9 @@ internal.fetch.getRequestHeaderList = getRequestHeaderList;
 internal.fetch.getRequestSettings = getSettings;
 internal.fetch.getSignal = getSignal;
 internal.fetch.isRequest = isRequest;
+const { method: { get: getMethod }, url: { get: getUrl } } = ObjectGetOwnPropertyDescriptors(Request.prototype);
+internal.fetch.requestMethod = uncurryThis(getMethod);
+internal.fetch.requestUrl = uncurryThis(getUrl);
 // The native id of an incoming request, or -1.
 internal.fetch.requestId = requestId;
 // The body for whoever sends the request: as takeBody() of body.js.

@@ -2,7 +2,7 @@
 
 use crate::infra::{Args, Ret, Scope, ops, string};
 
-ops! { "userAgent" => user_agent, "hardwareConcurrency" => hardware_concurrency }
+ops! { "userAgent" => user_agent, "hardwareConcurrency" => hardware_concurrency, "platform" => platform }
 
 /// `NANO/x.y`: what tells runtimes apart has no use for the rest of the version.
 const USER_AGENT: &str =
@@ -17,4 +17,16 @@ fn user_agent(scope: &mut Scope<'_, '_>, _: Args<'_>, mut ret: Ret<'_>) {
 fn hardware_concurrency(_: &mut Scope<'_, '_>, _: Args<'_>, mut ret: Ret<'_>) {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     ret.set_uint32(u32::try_from(threads).unwrap_or(u32::MAX));
+}
+
+/// As browsers have it: the system and the processor.
+fn platform(scope: &mut Scope<'_, '_>, _: Args<'_>, mut ret: Ret<'_>) {
+    let system = if cfg!(target_os = "macos") {
+        "MacIntel".into()
+    } else {
+        format!("Linux {}", std::env::consts::ARCH)
+    };
+    if let Some(text) = string(scope, &system) {
+        ret.set(text.into());
+    }
 }

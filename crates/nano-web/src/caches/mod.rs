@@ -1,0 +1,158 @@
+//! Native functions of the Cache API, on the embedder's `nano-cache`.
+
+use crate::infra::{
+    Args, Error, Ret, Scope, buffer, ops, state, string, text, throw, uint8_array, with_bytes,
+};
+use nano_cache::{Body, Lookup, Request, Response, Tenant};
+use std::ffi::c_void;
+use std::time::SystemTime;
+
+ops! {
+    "cacheMatch" => cache_match,
+    "cacheRead" => cache_read,
+    "cachePut" => cache_put,
+    "cacheDelete" => cache_delete,
+}
+
+/// A body up to this size is given whole; a larger one in pieces of this size.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// The application's view of the store, or an exception.
+fn tenant(scope: &mut Scope<'_, '_>) -> Option<Tenant> {
+    let tenant = state(scope).and_then(|state| state.host().caches());
+    if tenant.is_none() {
+        throw(scope, Error::Type("there is no cache here"));
+    }
+    tenant
+}
+
+/// A flat array `[name, value, …]` as pairs.
+fn pairs(scope: &mut Scope<'_, '_>, value: v8::Local<'_, v8::Value>) -> Vec<(String, String)> {
+    let Ok(flat) = v8::Local::<v8::Array>::try_from(value) else { return Vec::new() };
+    let mut stack = buffer::<256>();
+    let mut found = Vec::with_capacity(flat.length() as usize / 2);
+    for index in (0..flat.length() / 2).map(|pair| pair * 2) {
+        let (Some(name), Some(value)) = (flat.get_index(scope, index), flat.get_index(scope, index + 1))
+        else {
+            break;
+        };
+        let name = text(scope, name, &mut stack).into_owned();
+        let value = text(scope, value, &mut stack).into_owned();
+        found.push((name, value));
+    }
+    found
+}
+
+fn argument(scope: &mut Scope<'_, '_>, args: &Args<'_>, index: i32) -> String {
+    let mut stack = buffer::<256>();
+    text(scope, args.get(index), &mut stack).into_owned()
+}
+
+/// `cacheMatch(cache, url, headers)`: undefined, or [status, status text, headers, body, whether that is a holder]; the body is null,
+/// bytes, or a holder for `cacheRead`.
+fn cache_match(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let Some(tenant) = tenant(scope) else { return };
+    let (cache, url) = (argument(scope, &args, 0), argument(scope, &args, 1));
+    let headers = pairs(scope, args.get(2));
+    let Lookup::Hit(hit) =
+        tenant.look_up(&cache, &Request { url: &url, headers: &headers }, SystemTime::now())
+    else {
+        return;
+    };
+    let Some(status_text) = string(scope, &hit.response.status_text) else { return };
+    let mut flat: Vec<v8::Local<'_, v8::Value>> = Vec::with_capacity(hit.response.headers.len() * 2);
+    for (name, value) in &hit.response.headers {
+        let (Some(name), Some(value)) = (string(scope, name), string(scope, value)) else { return };
+        flat.push(name.into());
+        flat.push(value.into());
+    }
+    let flat = v8::Array::new_with_elements(scope, &flat);
+    let null_body = matches!(hit.response.status, 204 | 205 | 304);
+    let whole = hit.body.len() <= PIECE_BYTES as u64;
+    let body: v8::Local<'_, v8::Value> = if null_body {
+        v8::null(scope).into()
+    } else if whole {
+        let Some(bytes) = read(scope, &hit.body, 0) else { return };
+        let Some(bytes) = uint8_array(scope, bytes) else { return };
+        bytes.into()
+    } else {
+        hold(scope, hit.body).into()
+    };
+    let status = v8::Integer::new(scope, i32::from(hit.response.status)).into();
+    let is_holder = v8::Boolean::new(scope, !null_body && !whole).into();
+    let found = [status, status_text.into(), flat.into(), body, is_holder];
+    ret.set(v8::Array::new_with_elements(scope, &found).into());
+}
+
+/// A piece of a body, or an exception.
+fn read(scope: &mut Scope<'_, '_>, body: &Body, offset: u64) -> Option<Vec<u8>> {
+    let left = body.len().saturating_sub(offset).min(PIECE_BYTES as u64) as usize;
+    let mut bytes = vec![0; left];
+    match body.read(offset, &mut bytes) {
+        Ok(count) => {
+            bytes.truncate(count);
+            Some(bytes)
+        }
+        Err(error) => {
+            throw(scope, Error::Type(&format!("the stored body cannot be read: {error}")));
+            None
+        }
+    }
+}
+
+unsafe extern "C" fn drop_body(data: *mut c_void, _: usize, _: *mut c_void) {
+    // SAFETY: `data` came from `Box::into_raw` in `hold`; V8 calls this once.
+    drop(unsafe { Box::from_raw(data.cast::<Body>()) });
+}
+
+/// A body as an ArrayBuffer that no tenant ever sees: collecting it lets go of the body.
+fn hold<'s>(scope: &mut Scope<'s, '_>, body: Body) -> v8::Local<'s, v8::ArrayBuffer> {
+    // SAFETY: the pointer is valid for the struct's size until `drop_body` frees it.
+    let store = unsafe {
+        v8::ArrayBuffer::new_backing_store_from_ptr(
+            Box::into_raw(Box::new(body)).cast::<c_void>(),
+            size_of::<Body>(),
+            drop_body,
+            std::ptr::null_mut(),
+        )
+    };
+    v8::ArrayBuffer::with_backing_store(scope, &store.make_shared())
+}
+
+/// `cacheRead(holder, offset)`: the next piece, or null at the end.
+fn cache_read(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let Ok(holder) = v8::Local::<v8::ArrayBuffer>::try_from(args.get(0)) else { return };
+    let Some(data) = holder.data().filter(|_| holder.byte_length() == size_of::<Body>()) else { return };
+    let offset = args.get(1).integer_value(scope).unwrap_or(0).max(0) as u64;
+    // SAFETY: only `hold` makes the buffers that the platform's JavaScript passes here. The clone is the function's own.
+    let body = unsafe { &*data.as_ptr().cast::<Body>() }.clone();
+    let Some(bytes) = read(scope, &body, offset) else { return };
+    if bytes.is_empty() {
+        ret.set_null();
+    } else if let Some(array) = uint8_array(scope, bytes) {
+        ret.set(array.into());
+    }
+}
+
+/// `cachePut(cache, url, request headers, status, status text, headers, bytes | null)`: whether it was stored.
+fn cache_put(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let Some(tenant) = tenant(scope) else { return };
+    let (cache, url) = (argument(scope, &args, 0), argument(scope, &args, 1));
+    let request = pairs(scope, args.get(2));
+    let status = args.get(3).uint32_value(scope).unwrap_or(0) as u16;
+    let status_text = argument(scope, &args, 4);
+    let headers = pairs(scope, args.get(5));
+    let body = with_bytes(args.get(6), |bytes| bytes.into());
+    let response = Response { status, status_text, headers };
+    let stored =
+        tenant.put(&cache, &Request { url: &url, headers: &request }, response, body, SystemTime::now());
+    ret.set_bool(stored.is_ok());
+}
+
+/// `cacheDelete(cache, url, headers)`: whether there was something.
+fn cache_delete(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let Some(tenant) = tenant(scope) else { return };
+    let (cache, url) = (argument(scope, &args, 0), argument(scope, &args, 1));
+    let headers = pairs(scope, args.get(2));
+    ret.set_bool(tenant.delete(&cache, &Request { url: &url, headers: &headers }));
+}
