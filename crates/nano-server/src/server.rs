@@ -143,23 +143,18 @@ pub fn serve(
     let (reports, ready) = mpsc::channel();
     // Before anybody can be told that the server is there: a signal that comes then is an orderly end already.
     let signals = watch_signals(reports.clone())?;
+    // The first worker answers before the others begin: making isolates on all cores at once would delay the first answer.
+    let mut listeners = listeners.into_iter().enumerate();
     let mut workers = Vec::with_capacity(threads);
-    for (index, listener) in listeners.into_iter().enumerate() {
+    for (index, listener) in listeners.by_ref().take(1) {
+        workers.push(Thread::start(index, listener, Arc::clone(&shared), reports.clone())?);
+        wait_until_ready(&workers, &ready, 1)?;
+    }
+    for (index, listener) in listeners {
         workers.push(Thread::start(index, listener, Arc::clone(&shared), reports.clone())?);
     }
     drop(reports);
-    let mut waiting = threads;
-    while waiting > 0 {
-        match ready.recv() {
-            Ok(Report::Ready) => waiting -= 1,
-            Ok(Report::Signal) => leave(),
-            Ok(Report::Failed(error)) => {
-                stop_all(&workers, Command::Stop);
-                return Err(error);
-            }
-            Ok(Report::Ended) | Err(_) => return Err(ServeError::Worker),
-        }
-    }
+    wait_until_ready(&workers, &ready, threads - 1)?;
     listening(address);
     let ended = wait_for_the_end(config.drain_timeout, &workers, &ready);
     signals.close();
@@ -168,6 +163,27 @@ pub fn serve(
         leave();
     }
     ended.map(|_| ())
+}
+
+/// Waits until so many workers accept connections.
+fn wait_until_ready(
+    workers: &[Thread],
+    reports: &mpsc::Receiver<Report>,
+    count: usize,
+) -> Result<(), ServeError> {
+    let mut waiting = count;
+    while waiting > 0 {
+        match reports.recv() {
+            Ok(Report::Ready) => waiting -= 1,
+            Ok(Report::Signal) => leave(),
+            Ok(Report::Failed(error)) => {
+                stop_all(workers, Command::Stop);
+                return Err(error);
+            }
+            Ok(Report::Ended) | Err(_) => return Err(ServeError::Worker),
+        }
+    }
+    Ok(())
 }
 
 /// Ends the process at once, with success: an application still runs on some thread, and nothing may be taken apart under it.
@@ -240,6 +256,7 @@ fn work(
     let console = Rc::new(LogConsole(Rc::clone(&log)));
     let single = shared.apps.len() == 1;
     let spares = if single { 0 } else { SPARE_ISOLATES };
+    let accepting = listener.try_clone().map_err(system("share the listening socket"))?;
     let runtime = Runtime::new(Rc::clone(&lp), RuntimeOptions { spares, console })
         .map_err(system("start a runtime"))?;
     let slots: Vec<_> =
@@ -261,6 +278,9 @@ fn work(
             .preload(&slots[0])
             .map_err(|error| ServeError::Application(shared.apps[0].0.name().to_owned(), error))?;
     }
+    // The first is listening already.
+    accepting.listen(BACKLOG).map_err(system("listen"))?;
+    drop(accepting);
     let _ = reports.send(Report::Ready);
     worker.run().map_err(system("wait for events"))
 }
@@ -274,9 +294,10 @@ fn listen(address: SocketAddr, threads: usize) -> Result<Vec<Socket>, ServeError
     }
     let mut address = address;
     let mut sockets = Vec::with_capacity(threads);
-    for _ in 0..threads {
+    for index in 0..threads {
+        // Clients may connect to the first socket from now on, and wait; to the others when their workers are there (`work`).
         let socket = bind(address, true)
-            .and_then(|socket| socket.listen(BACKLOG).map(|()| socket))
+            .and_then(|socket| if index == 0 { socket.listen(BACKLOG).map(|()| socket) } else { Ok(socket) })
             .map_err(|error| ServeError::Listen(address, error))?;
         if let Some(bound) = socket.local_addr().ok().and_then(|bound| bound.as_socket()) {
             // A port that was picked is everybody's.
