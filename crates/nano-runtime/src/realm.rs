@@ -45,7 +45,14 @@ impl std::fmt::Display for NoIsolate {
 
 impl std::error::Error for NoIsolate {}
 
-/// An isolate with one context. It is exited; [`Realm::enter`] enters it for a while.
+thread_local! {
+    /// The isolate that is entered on this thread though nothing runs in it, or null.
+    static PARKED: Cell<*mut v8::OwnedIsolate> = const { Cell::new(std::ptr::null_mut()) };
+    /// How many realms are entered within each other on this thread.
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+}
+
+/// An isolate with one context. It is exited or parked; [`Realm::enter`] enters it for a while.
 ///
 /// The fields before `isolate` hold handles into it and so are dropped first; those after it are what V8 calls back into.
 pub(crate) struct Realm {
@@ -137,6 +144,9 @@ impl Realm {
 
     /// Enters the isolate and its context, and calls `with` there.
     ///
+    /// Afterwards V8 still has it as the thread's current isolate, so that the next request for the same application need not
+    /// enter it again; entering another one first leaves it ([`PARKED`]).
+    ///
     /// # Panics
     ///
     /// If it [is entered](Self::is_entered) already: callers queue instead.
@@ -144,22 +154,45 @@ impl Realm {
         struct Exit<'a>(&'a Realm);
         impl Drop for Exit<'_> {
             fn drop(&mut self) {
-                // SAFETY: entered below, on this thread; what was entered within has been exited (this type again).
-                unsafe { (*self.0.isolate.get()).exit() };
                 self.0.entered.set(false);
+                let depth = DEPTH.get() - 1;
+                DEPTH.set(depth);
+                if depth == 0 {
+                    PARKED.set(self.0.isolate.get());
+                } else {
+                    // SAFETY: entered below, on this thread; what was entered within has been exited (this type again).
+                    unsafe { (*self.0.isolate.get()).exit() };
+                }
             }
         }
         assert!(!self.entered.replace(true), "an isolate is entered once at a time");
         // SAFETY: `entered` was false, so no other reference to the isolate exists: this is the only place that makes one that
         // lasts.
         let isolate = unsafe { &mut *self.isolate.get() };
-        // SAFETY: the isolate belongs to this thread and is exited by `Exit`.
-        unsafe { isolate.enter() };
+        if !self.unpark() {
+            // SAFETY: the isolate belongs to this thread, and is exited by `Exit` or `unpark`.
+            unsafe { isolate.enter() };
+        }
+        DEPTH.set(DEPTH.get() + 1);
         let _exit = Exit(self);
         v8::scope!(let scope, &mut *isolate);
         let context = v8::Local::new(scope, &self.context);
         let scope = &mut v8::ContextScope::new(scope, context);
         with(scope, self)
+    }
+
+    /// Nothing is parked on this thread from now on. True: it was this isolate, which stays entered; another is exited.
+    fn unpark(&self) -> bool {
+        let parked = PARKED.replace(std::ptr::null_mut());
+        if parked == self.isolate.get() {
+            return true;
+        }
+        if !parked.is_null() {
+            // SAFETY: what is parked is an isolate of this thread that is alive (its realm's `drop` would have unparked it) and
+            // the last that was entered and not exited.
+            unsafe { (*parked).exit() };
+        }
+        false
     }
 
     /// Counts memories of WebAssembly, which have grown unseen; the isolate is terminated if they are beyond its limit.
@@ -184,8 +217,10 @@ impl Realm {
 
 impl Drop for Realm {
     fn drop(&mut self) {
-        // SAFETY: V8 wants an isolate entered while its handles and itself are dropped; `OwnedIsolate` exits it.
-        unsafe { (*self.isolate.get()).enter() };
+        if !self.unpark() {
+            // SAFETY: V8 wants an isolate entered while its handles and itself are dropped; `OwnedIsolate` exits it.
+            unsafe { (*self.isolate.get()).enter() };
+        }
     }
 }
 
