@@ -2,13 +2,16 @@
 //!
 //! Knows nothing of applications.
 
-use nano_loop::Sender;
+use nano_loop::{Pool, PoolConfig, Sender};
 use std::collections::HashMap;
 use std::ffi::c_void;
-use std::sync::{Once, RwLock};
+use std::sync::{Once, OnceLock, RwLock};
 
 /// V8's own background threads (concurrent marking and compilation), at most: more would compete with the workers.
 const MAX_PLATFORM_THREADS: usize = 4;
+
+/// How much the threads for long work give way to the loops: a tenth of their share while both want the same core.
+const WORK_NICENESS: i32 = 10;
 
 #[repr(align(16))]
 struct Aligned<T: ?Sized>(T);
@@ -37,6 +40,18 @@ pub fn initialize() {
 /// The version of V8 that is linked.
 pub fn v8_version() -> &'static str {
     v8::V8::get_version()
+}
+
+/// The threads for what would hold a loop up, shared by all loops of the process; started when first needed.
+///
+/// They are as many as there are cores, for what comes here computes, and they give way to the loops, which have requests waiting.
+pub(crate) fn pool() -> &'static Pool {
+    static POOL: OnceLock<Pool> = OnceLock::new();
+    POOL.get_or_init(|| {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let defaults = PoolConfig::default();
+        Pool::new(PoolConfig { max_threads: cores.clamp(2, 16), niceness: WORK_NICENESS, ..defaults })
+    })
 }
 
 /// The snapshot, as V8 takes it.

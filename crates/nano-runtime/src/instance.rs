@@ -6,8 +6,8 @@ use crate::app::{Application, LoadError};
 use crate::channels::{Address, Delivery, Parcel};
 use crate::modules::ModuleMap;
 use crate::realm::Realm;
-use nano_loop::{Loop, Moment, Sender, TimerId};
-use nano_web::{ExchangeId, Host, Level, Message};
+use nano_loop::{Job, Loop, Moment, Sender, TimerId};
+use nano_web::{ExchangeId, Host, Level, Message, Offloaded, Work, WorkResult};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -28,6 +28,16 @@ pub trait Console {
 /// stopped by this before it costs its neighbours memory: each is about 100 bytes outside of its heap.
 pub const MAX_TIMERS: usize = 100_000;
 
+/// How much work of one isolate runs on the pool's threads at a time: a tenant that has keys generated without end leaves threads
+/// to its neighbours.
+pub const MAX_RUNNING_WORK: usize = 2;
+
+/// How much more work of one isolate may wait for that; beyond it work is refused.
+pub const MAX_WAITING_WORK: usize = 1024;
+
+/// What who waits for work is told then.
+const POOL_FULL: &str = "too much work waits for a thread";
+
 /// The longest delay of a timer, in milliseconds: 2^31 - 1, as everywhere on the web.
 const MAX_DELAY_MS: f64 = 2_147_483_647.0;
 
@@ -45,6 +55,8 @@ pub(crate) enum Task {
     HungUp(ExchangeId),
     /// The client is gone.
     Gone(ExchangeId),
+    /// Work on another thread has ended.
+    Work(u32, Result<WorkResult, String>),
     /// V8's own.
     Platform(v8::Task),
     /// What the isolate asked for, or a message from another.
@@ -158,6 +170,11 @@ impl Instance {
         usize::try_from(self.host.expected.get()).unwrap_or(0)
     }
 
+    /// Work on other threads that it waits for.
+    pub fn works(&self) -> usize {
+        self.host.works.borrow().len() + self.host.waiting.borrow().len()
+    }
+
     /// Exceptions and rejections that nobody caught, so far.
     pub fn uncaught(&self) -> u64 {
         self.host.uncaught.get()
@@ -184,6 +201,10 @@ pub(crate) struct InstanceHost {
     app: RefCell<Option<Arc<Application>>>,
     pub(crate) timers: RefCell<HashMap<u32, Timer>>,
     next_timer: Cell<u32>,
+    /// Work on the pool's threads.
+    works: RefCell<HashMap<u32, Job<WorkResult>>>,
+    /// Work that comes after it.
+    waiting: RefCell<VecDeque<(u32, Work)>>,
     pub(crate) uncaught: Cell<u64>,
     /// See [`Instance::expected`].
     expected: Cell<i64>,
@@ -209,6 +230,8 @@ impl InstanceHost {
             app: RefCell::new(None),
             timers: RefCell::default(),
             next_timer: Cell::new(1),
+            works: RefCell::default(),
+            waiting: RefCell::default(),
             uncaught: Cell::new(0),
             expected: Cell::new(0),
             messages,
@@ -238,8 +261,33 @@ impl InstanceHost {
         }
     }
 
-    /// Stops all timers, and messages from other isolates.
+    /// Gives work to the pool. False: it takes no more.
+    fn start_work(&self, id: u32, work: Work) -> bool {
+        let key = crate::runtime::work_key(self.key.get(), id);
+        let started = self.lp.run_blocking(crate::engine::pool(), key, work);
+        started.map(|job| self.works.borrow_mut().insert(id, job)).is_ok()
+    }
+
+    /// What became of work that has ended, if it is known; and of work that waited for it and cannot begin, because the pool is
+    /// full of others'.
+    pub(crate) fn take_work(&self, id: u32) -> Vec<(u32, Result<WorkResult, String>)> {
+        let job = self.works.borrow_mut().remove(&id);
+        let result = job.and_then(|job| job.take());
+        let mut ended = Vec::from_iter(result.map(|result| (id, result.map_err(|panic| panic.to_string()))));
+        loop {
+            let next = self.waiting.borrow_mut().pop_front();
+            let Some((id, work)) = next else { return ended };
+            if self.start_work(id, work) {
+                return ended;
+            }
+            ended.push((id, Err(POOL_FULL.to_owned())));
+        }
+    }
+
+    /// Stops all timers and messages from other isolates, and waits for no work.
     pub(crate) fn clear(&self) {
+        self.waiting.borrow_mut().clear();
+        self.works.borrow_mut().clear();
         self.with_address(|app, address| app.channels().leave_all(address));
         for (_, timer) in self.timers.borrow_mut().drain() {
             self.lp.cancel(timer.id);
@@ -333,5 +381,17 @@ impl Host for InstanceHost {
 
     fn broadcast_post(&self, name: &[u16], message: &Arc<Message>) {
         self.with_address(|app, address| app.channels().post(name, address, message));
+    }
+
+    fn offload(&self, id: u32, work: Work) -> Offloaded {
+        if self.works.borrow().len() >= MAX_RUNNING_WORK {
+            let mut waiting = self.waiting.borrow_mut();
+            if waiting.len() >= MAX_WAITING_WORK {
+                return Offloaded::Refused;
+            }
+            waiting.push_back((id, work));
+            return Offloaded::Started;
+        }
+        if self.start_work(id, work) { Offloaded::Started } else { Offloaded::Refused }
     }
 }

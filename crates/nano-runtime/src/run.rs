@@ -121,7 +121,10 @@ fn turn_until_done(runtime: &Rc<Runtime>, instance: &Rc<Instance>) -> Result<(),
         if instance.uncaught() > 0 {
             return Err(RunError::Uncaught);
         }
-        let expects = instance.timers() > 0 || instance.expected() > 0 || runtime.has_messages();
+        let expects = instance.timers() > 0
+            || instance.expected() > 0
+            || instance.works() > 0
+            || runtime.has_messages();
         if !expects && !runtime.has_foreground_work() {
             if instance.has_background_work() {
                 // A compilation on V8's own threads; its end is posted, and looked for in case it is not.

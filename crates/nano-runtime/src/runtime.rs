@@ -30,6 +30,8 @@ const KIND_TIMER: u64 = RUNTIME_KEYS;
 const KIND_FOREGROUND: u64 = RUNTIME_KEYS | 1 << 61;
 const KIND_DELAYED: u64 = RUNTIME_KEYS | 1 << 62;
 const KIND_MESSAGES: u64 = RUNTIME_KEYS | 0b11 << 61;
+/// Jobs end with an event of their own, so that this may have the bits of mail.
+const KIND_WORK: u64 = KIND_MESSAGES;
 const KIND_MASK: u64 = 0b111 << 61;
 
 /// Keys of instances have this many bits; one that is in use is passed over when they wrap.
@@ -50,6 +52,11 @@ const FOREGROUND_CAPACITY: usize = 1 << 16;
 /// The loop's key for a JavaScript timer.
 pub(crate) fn timer_key(instance: u32, timer: u32) -> u64 {
     KIND_TIMER | u64::from(instance) << 32 | u64::from(timer)
+}
+
+/// The loop's key for work on another thread.
+pub(crate) fn work_key(instance: u32, work: u32) -> u64 {
+    KIND_WORK | u64::from(instance) << 32 | u64::from(work)
 }
 
 /// How a thread's runtime is made.
@@ -471,6 +478,7 @@ impl Runtime {
             }
             Event::Mail { key } if key == KIND_FOREGROUND => self.take_foreground(),
             Event::Mail { key } if key == KIND_MESSAGES => self.deliver(),
+            Event::Done { key } if key & KIND_MASK == KIND_WORK => self.work_done(key),
             Event::Ready { key, .. }
             | Event::Timer { key, .. }
             | Event::Mail { key }
@@ -505,6 +513,17 @@ impl Runtime {
         }
         if !self.messages.is_empty() {
             self.messages.requeue();
+        }
+    }
+
+    fn work_done(&self, key: u64) {
+        let instance = (key >> 32) as u32 & ((1 << KEY_BITS) - 1);
+        let instance = self.instances.borrow().get(&instance).cloned();
+        if let Some(instance) = instance {
+            instance.last_used.set(self.lp.now());
+            for (id, result) in instance.host.take_work(key as u32) {
+                self.post(&instance, Task::Work(id, result));
+            }
         }
     }
 
@@ -782,6 +801,7 @@ fn perform(scope: &mut v8::PinScope<'_, '_>, realm: &Realm, instance: &Instance,
                 realm.state().remove_exchange(id);
             }
         }
+        Task::Work(id, result) => entry::work_done(scope, id, result),
         Task::Platform(task) => task.run(),
         Task::Delivery(Parcel::Task) => realm.entries().run_task(scope),
         Task::Delivery(Parcel::Broadcast(name, message)) => {

@@ -4,7 +4,7 @@
 //! RSA (seconds), private operations of RSA, PBKDF2, and megabytes of data.
 
 use crate::algorithm::{
-    CipherParams, DeriveParams, Format, GenerateParams, ImportParams, KeyAlgorithm, SignParams,
+    CipherParams, DeriveParams, Format, GenerateParams, ImportParams, KeyAlgorithm, MlKemSet, SignParams,
 };
 use crate::error::{Error, Result};
 use crate::key::{Generated, Key, KeyType, Material};
@@ -340,6 +340,8 @@ pub fn derive_bits(params: &DeriveParams<'_>, key: &Key, length: Option<u32>) ->
 
 /// Derives a key: the same with the usage `deriveKey`, and then an import. Section 14.3.7
 ///
+/// `aes_length` is the length of an AES key in bits; others say theirs in `derived`, or have one only.
+///
 /// # Errors
 ///
 /// As [`derive_bits`] and [`import_key`].
@@ -347,11 +349,12 @@ pub fn derive_key(
     params: &DeriveParams<'_>,
     key: &Key,
     derived: &ImportParams,
-    length: Option<u32>,
+    aes_length: Option<u16>,
     extractable: bool,
     usages: Usages,
 ) -> Result<Key> {
     key.require(params.name(), Usages::DERIVE_KEY)?;
+    let length = derived_length(derived, aes_length)?;
     let bits = derive(params, key, length)?;
     import_key(Format::RawSecret, KeyData::Bytes(&bits), derived, extractable, usages)
 }
@@ -516,13 +519,22 @@ pub fn check_wrap(params: &WrapParams<'_>, key: &Key) -> Result<()> {
     params.check(key, Usages::WRAP_KEY)
 }
 
+/// The same for `unwrapKey`.
+///
+/// # Errors
+///
+/// InvalidAccess: the key is for something else.
+pub fn check_unwrap(params: &WrapParams<'_>, key: &Key) -> Result<()> {
+    params.check(key, Usages::UNWRAP_KEY)
+}
+
 /// A fresh shared secret for the owner of a public key, and what they need to get at it: (secret, ciphertext). "Modern Algorithms"
 ///
 /// # Errors
 ///
 /// InvalidAccess: the key is for something else. Operation: no random bytes.
-pub fn encapsulate_bits(key: &Key, usage: Usages) -> Result<(Zeroizing<Vec<u8>>, Vec<u8>)> {
-    key.require(key.algorithm().name(), usage)?;
+pub fn encapsulate_bits(set: MlKemSet, key: &Key, usage: Usages) -> Result<(Zeroizing<Vec<u8>>, Vec<u8>)> {
+    key.require(set.name(), usage)?;
     match key.material() {
         Material::MlKemPublic(public) => ml_kem::encapsulate(public),
         _ => Err(key.wrong_kind()),
@@ -534,8 +546,13 @@ pub fn encapsulate_bits(key: &Key, usage: Usages) -> Result<(Zeroizing<Vec<u8>>,
 /// # Errors
 ///
 /// InvalidAccess: the key is for something else. Operation: the ciphertext has another length.
-pub fn decapsulate_bits(key: &Key, usage: Usages, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-    key.require(key.algorithm().name(), usage)?;
+pub fn decapsulate_bits(
+    set: MlKemSet,
+    key: &Key,
+    usage: Usages,
+    ciphertext: &[u8],
+) -> Result<Zeroizing<Vec<u8>>> {
+    key.require(set.name(), usage)?;
     match key.material() {
         Material::MlKemPrivate(private) => ml_kem::decapsulate(private, ciphertext),
         _ => Err(key.wrong_kind()),

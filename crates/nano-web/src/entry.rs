@@ -169,6 +169,12 @@ pub fn writable(scope: &mut Scope<'_, '_>, id: ExchangeId, gone: bool) {
     }
 }
 
+/// Work that [`Host::offload`](crate::Host::offload) was given has ended: who waits for it goes on. An `Err` says how it failed
+/// (it panicked).
+pub fn work_done(scope: &mut Scope<'_, '_>, id: u32, result: Result<crate::WorkResult, String>) {
+    crate::work::settle(scope, id, result);
+}
+
 /// The embedder looks after this rejection itself: it is not reported.
 pub fn handle_rejection(scope: &mut Scope<'_, '_>, promise: v8::Local<'_, v8::Promise>) {
     promise.mark_as_handled();

@@ -4,6 +4,7 @@
 //! each request, puts both into a [`State`](crate::State), and wakes the isolate through the functions of
 //! [`entry`](crate::entry).
 
+use std::any::Any;
 use std::sync::Arc;
 
 /// How important a printed line is, as the console's log levels have it.
@@ -17,6 +18,22 @@ pub enum Level {
     Warn,
     /// `console.error`, and exceptions that nobody caught
     Error,
+}
+
+/// Work for another thread, and what it makes.
+pub type Work = Box<dyn FnOnce() -> WorkResult + Send>;
+
+/// What [`Work`] has made; who gave it the work knows its type.
+pub type WorkResult = Box<dyn Any + Send>;
+
+/// What became of work that was handed over.
+pub enum Offloaded {
+    /// [`entry::work_done`](crate::entry::work_done) will be called with its id, unless the isolate ends before.
+    Started,
+    /// Too much waits already; the work was dropped.
+    Refused,
+    /// There are no threads for this: the isolate does it at once.
+    Here(Work),
 }
 
 /// What one isolate needs of the world. All methods are called on the isolate's thread, from inside JavaScript; they must
@@ -52,6 +69,12 @@ pub trait Host {
     /// The application's own view of the HTTP cache. `None`: it has none, and says so to whoever uses it.
     fn caches(&self) -> Option<nano_cache::Tenant> {
         None
+    }
+    /// Has `work` done on another thread, for what would hold this one up for longer than a millisecond. Ids are not reused
+    /// while the work is under way. When the isolate ends, work that has not begun is dropped, and what other work makes too.
+    fn offload(&self, id: u32, work: Work) -> Offloaded {
+        let _ = id;
+        Offloaded::Here(work)
     }
 }
 

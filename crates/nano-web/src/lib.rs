@@ -26,10 +26,12 @@ mod state;
 mod timers;
 mod url;
 mod wasm;
+mod work;
 mod worker;
 
 pub use host::{
-    Accountant, BodyLength, BodyRead, Exchange, FailureCause, Host, Level, ResponseHead, Unaccounted, Written,
+    Accountant, BodyLength, BodyRead, Exchange, FailureCause, Host, Level, Offloaded, ResponseHead,
+    Unaccounted, Work, WorkResult, Written,
 };
 pub use nano_clone::Message;
 pub use parts::Caches;

@@ -32,11 +32,11 @@ fn all_ops() -> Vec<Op> {
         performance::ops,
         fetch::ops,
         worker::ops,
-        crate::crypto::ops,
         crate::compression::ops,
         crate::caches::ops,
         crate::navigator::ops,
         crate::wasm::ops,
+        crate::crypto::all_ops,
         parts::ops,
         crate::wasm::memory::ops,
     ] {

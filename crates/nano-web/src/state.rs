@@ -110,6 +110,10 @@ pub struct State {
     pub(crate) clone_account: OnceCell<Arc<dyn nano_clone::Account>>,
     memories: Memories,
     pub(crate) messages: RefCell<crate::messaging::Messages>,
+    /// Work on other threads, and who waits for it.
+    pub(crate) works: crate::work::Works,
+    /// Keys and unfinished digests that JavaScript holds.
+    pub(crate) crypto: crate::crypto::Handles,
 }
 
 /// A promise that was rejected without a handler, or got its handler after that.
@@ -135,6 +139,8 @@ impl State {
             clone_account: OnceCell::new(),
             memories: Memories::default(),
             messages: RefCell::default(),
+            works: crate::work::Works::default(),
+            crypto: crate::crypto::Handles::default(),
         }
     }
 

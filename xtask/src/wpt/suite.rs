@@ -27,6 +27,7 @@ pub const SUITES: &[(&str, &str)] = &[
     ("performance-timeline", "PerformanceObserver, entries"),
     ("compression", "CompressionStream, DecompressionStream"),
     ("urlpattern", "URLPattern"),
+    ("WebCryptoAPI", "crypto, SubtleCrypto, CryptoKey"),
     ("webidl", "Web IDL bindings, DOMException"),
     ("html/webappapis", "timers, queueMicrotask, atob and btoa, reportError, navigator, structuredClone"),
     ("html/infrastructure/safe-passing-of-structured-data", "structured clone through message channels"),

@@ -98,11 +98,16 @@ fn pairs_belong_together() {
             KeyAlgorithm::Ec { scheme: EcScheme::Ecdsa, .. } => SignParams::Ecdsa { hash: Hash::Sha384 },
             KeyAlgorithm::Ed25519 => SignParams::Ed25519,
             KeyAlgorithm::MlDsa(set) => SignParams::MlDsa { set: *set, context: b"c" },
-            KeyAlgorithm::MlKem(_) => {
-                let (secret, ciphertext) = encapsulate_bits(&pair.public, Usages::ENCAPSULATE_BITS).unwrap();
-                let other = decapsulate_bits(&pair.private, Usages::DECAPSULATE_BITS, &ciphertext).unwrap();
+            KeyAlgorithm::MlKem(set) => {
+                let (secret, ciphertext) =
+                    encapsulate_bits(*set, &pair.public, Usages::ENCAPSULATE_BITS).unwrap();
+                let other =
+                    decapsulate_bits(*set, &pair.private, Usages::DECAPSULATE_BITS, &ciphertext).unwrap();
                 assert_eq!(secret, other);
-                assert!(decapsulate_bits(&pair.private, Usages::DECAPSULATE_BITS, &ciphertext[1..]).is_err());
+                assert!(
+                    decapsulate_bits(*set, &pair.private, Usages::DECAPSULATE_BITS, &ciphertext[1..])
+                        .is_err()
+                );
                 continue;
             }
             _ => continue,

@@ -1,6 +1,22 @@
-//! Native functions of the Web Cryptography API: so far its source of randomness.
+//! Native functions of the Web Cryptography API: its source of randomness, and nano-subtle for all else.
+//!
+//! Small work is done at once, in the function that is called, on the caller's bytes; what takes long is copied and handed to the
+//! embedder's threads ([`work`](crate::work)).
 
-use crate::infra::{Args, Error, Ret, Scope, ops, throw};
+mod handles;
+mod keys;
+mod subtle;
+
+use crate::infra::{Args, Error, Op, Ret, Scope, ops, throw};
+pub(crate) use handles::Handles;
+
+/// All functions of this folder.
+pub(crate) fn all_ops() -> Vec<Op> {
+    let mut all = ops();
+    all.extend(subtle::ops());
+    all.extend(keys::ops());
+    all
+}
 
 ops! { "randomBytes" => random_bytes }
 

@@ -161,6 +161,16 @@ pub(crate) fn try_uint8_array<'s>(
     scope: &mut Scope<'s, '_>,
     bytes: Vec<u8>,
 ) -> Option<v8::Local<'s, v8::Uint8Array>> {
+    let length = bytes.len();
+    let buffer = try_array_buffer(scope, bytes)?;
+    v8::Uint8Array::new(scope, buffer, 0, length)
+}
+
+/// A new `ArrayBuffer` that owns `bytes`; none, and no exception, if that is beyond the isolate's memory.
+pub(crate) fn try_array_buffer<'s>(
+    scope: &mut Scope<'s, '_>,
+    bytes: Vec<u8>,
+) -> Option<v8::Local<'s, v8::ArrayBuffer>> {
     /// What a buffer's bytes are counted against, and their true extent.
     struct Owner {
         accountant: Option<Arc<dyn Accountant>>,
@@ -198,8 +208,7 @@ pub(crate) fn try_uint8_array<'s>(
             Box::into_raw(owner).cast::<c_void>(),
         )
     };
-    let buffer = v8::ArrayBuffer::with_backing_store(scope, &store.make_shared());
-    v8::Uint8Array::new(scope, buffer, 0, length)
+    Some(v8::ArrayBuffer::with_backing_store(scope, &store.make_shared()))
 }
 
 /// Writes `values` into a `Uint32Array` argument that JavaScript handed over for results.

@@ -1,0 +1,93 @@
+// CryptoKey: Web Cryptography, section 13. The key itself is native, under a number that nobody else knows.
+//
+// Knows nothing of algorithms but how `algorithm` describes them.
+
+const { ArrayPrototypePush, Uint8Array } = internal.primordials;
+const { webidl } = internal;
+
+const types = ["secret", "public", "private"];
+const usageNames = ops.subtleNames(4);
+
+let handleOf;
+let usagesOf;
+let typeOf;
+let isCryptoKey;
+
+class CryptoKey {
+  #handle;
+  #type;
+  #extractable;
+  #usages;
+  // Made when they are first read; the same objects from then on. section 13.4
+  #algorithm = null;
+  #usageList = null;
+
+  constructor(key = undefined, handle = undefined, type = undefined, extractable = undefined, usages = undefined) {
+    if (key !== webidl.constructorKey) webidl.illegalConstructor();
+    this.#handle = handle;
+    this.#type = type;
+    this.#extractable = extractable;
+    this.#usages = usages;
+    ops.subtleKeep(this, handle);
+  }
+
+  get type() {
+    return types[this.#type];
+  }
+
+  get extractable() {
+    return this.#extractable;
+  }
+
+  get algorithm() {
+    return this.#algorithm ??= describe(this.#handle);
+  }
+
+  get usages() {
+    return this.#usageList ??= namesOfUsages(this.#usages);
+  }
+
+  static {
+    handleOf = (key) => key.#handle;
+    usagesOf = (key) => key.#usages;
+    typeOf = (key) => types[key.#type];
+    isCryptoKey = (value) => webidl.isObject(value) && #handle in value;
+  }
+}
+webidl.configureInterface(CryptoKey);
+
+// A KeyAlgorithm dictionary of what the native side says of a key.
+function describe(handle) {
+  const list = ops.subtleDescribe(handle);
+  const length = list[1];
+  const hash = list[2];
+  const curve = list[3];
+  const exponent = list[4];
+  const name = list[0];
+  if (exponent !== undefined) {
+    return { name, modulusLength: length, publicExponent: new Uint8Array(exponent), hash: { name: hash } };
+  }
+  if (hash !== undefined) return { name, hash: { name: hash }, length };
+  if (length !== undefined) return { name, length };
+  if (curve !== undefined) return { name, namedCurve: curve };
+  return { name };
+}
+
+function namesOfUsages(bits) {
+  const names = [];
+  for (let i = 0; i < usageNames.length; i++) {
+    if (bits & (1 << i)) ArrayPrototypePush(names, usageNames[i]);
+  }
+  return names;
+}
+
+// The key at a place of a native result, which has four values for each key.
+const newCryptoKey = (list, at) =>
+  new CryptoKey(webidl.constructorKey, list[at], list[at + 1], list[at + 2], list[at + 3]);
+
+const convertCryptoKey = webidl.createInterfaceConverter("CryptoKey", isCryptoKey);
+
+internal.cryptoKey = {
+  __proto__: null, CryptoKey, convertCryptoKey, handleOf, newCryptoKey, typeOf, usageNames, usagesOf,
+};
+internal.expose({ CryptoKey });
