@@ -3,6 +3,7 @@
 //! Each suite is a module that measures one thing; `page` makes the document of what they found.
 
 pub mod client;
+mod crypto;
 mod field;
 mod first;
 mod load;
@@ -36,6 +37,7 @@ Suites (all when none is named):
   first      first answer of an application never touched before
   memory     memory of 1, 100 and 1,000 visited applications
   neighbour  latency beside an application that computes
+  crypto     crypto.subtle from JavaScript, and latency beside keys that are generated
 
   --short          a quick look: one short round; stored apart, and the page stays as it is
   --only PEERS     of bare,nano,bun,deno,node,workerd only these (comma between)
@@ -50,7 +52,7 @@ The page is made from each suite's stored result (target/bench/results), so a ru
 they were. A run that leaves out a peer is printed and not stored for the page. Other work on the machine spoils the figures.
 ";
 
-const OTHER_SUITES: [&str; 4] = [start::KEY, first::KEY, memory::KEY, neighbour::KEY];
+const OTHER_SUITES: [&str; 5] = [start::KEY, first::KEY, memory::KEY, neighbour::KEY, crypto::KEY];
 
 pub fn main(args: &[String]) -> Result<(), String> {
     let mut args = args.to_vec();
@@ -135,6 +137,7 @@ fn measure(field: &Field, suite: &str) -> Result<Section, String> {
         first::KEY => first::run(field),
         memory::KEY => memory::run(field),
         neighbour::KEY => neighbour::run(field),
+        crypto::KEY => crypto::run(field),
         _ => match throughput::HANDLERS.iter().find(|handler| handler.key == suite) {
             Some(handler) => throughput::run(field, handler),
             None => Err("no such suite".into()),

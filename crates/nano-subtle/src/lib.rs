@@ -38,7 +38,7 @@ pub use jwk::JsonWebKey;
 pub use key::{Generated, Key, KeyPair, KeyType};
 pub use operations::{
     decapsulate_bits, decrypt, derive_bits, encapsulate_bits, encrypt, export_key, generate_key, import_key,
-    public_key, sign, unwrap_bytes, verify, wrap_bytes,
+    public_key, serialize_key, sign, unwrap_bytes, verify, wrap_bytes,
 };
 pub use usage::Usages;
 pub use zeroize::Zeroizing;

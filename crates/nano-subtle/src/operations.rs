@@ -144,13 +144,32 @@ fn import_input(
     Ok(Key::new(KeyType::Secret, algorithm, extractable, usages, material))
 }
 
+/// A key's material for the serialization steps of structured clone (section 13.6), whether or not it is extractable: what comes
+/// out is for nobody's eyes, and [`import_key`] in the same format makes the key again.
+///
+/// # Errors
+///
+/// Operation: the key cannot be encoded.
+pub fn serialize_key(key: &Key) -> Result<(Format, Zeroizing<Vec<u8>>)> {
+    let format = match (key.material(), key.kind()) {
+        (Material::Bytes(bytes), _) => return Ok((Format::RawSecret, bytes.clone())),
+        (Material::MlKemPrivate(_) | Material::MlDsaPrivate(_), _) => Format::RawSeed,
+        (_, KeyType::Secret) => Format::RawSecret,
+        (_, KeyType::Public) => Format::Spki,
+        (_, KeyType::Private) => Format::Pkcs8,
+    };
+    match export_material(format, key)? {
+        Exported::Bytes(bytes) => Ok((format, bytes)),
+        Exported::Jwk(_) => Err(Error::opaque()),
+    }
+}
+
 /// Gives a key's material. Section 14.3.10
 ///
 /// # Errors
 ///
 /// InvalidAccess: the key is not extractable, or keys of its type do not come in this format. NotSupported: none of its algorithm do.
 pub fn export_key(format: Format, key: &Key) -> Result<Exported> {
-    let raw = |bytes: Vec<u8>| Ok(Exported::Bytes(Zeroizing::new(bytes)));
     let algorithm = key.algorithm();
     if matches!(algorithm, KeyAlgorithm::Hkdf | KeyAlgorithm::Pbkdf2) {
         return Err(Error::unsupported(format!("a key for {} cannot be exported", algorithm.name())));
@@ -158,7 +177,16 @@ pub fn export_key(format: Format, key: &Key) -> Result<Exported> {
     if !key.extractable() {
         return Err(Error::access("the key is not extractable"));
     }
-    let exported = match (key.material(), algorithm) {
+    export_material(format, key).map(|exported| match exported {
+        Exported::Jwk(jwk) => Exported::Jwk(jwk.with_use(key.usages(), key.extractable())),
+        bytes => bytes,
+    })
+}
+
+fn export_material(format: Format, key: &Key) -> Result<Exported> {
+    let raw = |bytes: Vec<u8>| Ok(Exported::Bytes(Zeroizing::new(bytes)));
+    let algorithm = key.algorithm();
+    match (key.material(), algorithm) {
         (Material::Aes(aes), KeyAlgorithm::Aes { mode, .. }) => match format {
             Format::Raw | Format::RawSecret => raw(aes::export_raw(aes)),
             Format::Jwk => Ok(Exported::Jwk(aes::export_jwk(aes, *mode))),
@@ -209,11 +237,7 @@ pub fn export_key(format: Format, key: &Key) -> Result<Exported> {
             ml_dsa::export_private(*set, private, format)
         }
         _ => Err(Error::opaque()),
-    };
-    exported.map(|exported| match exported {
-        Exported::Jwk(jwk) => Exported::Jwk(jwk.with_use(key.usages(), key.extractable())),
-        bytes => bytes,
-    })
+    }
 }
 
 fn no_such_format(algorithm: &KeyAlgorithm, format: Format) -> Error {

@@ -238,7 +238,7 @@ parts! {
     }
     {
         files: ["crypto/cryptokey.js", "crypto/normalize.js", "crypto/jwk.js", "crypto/subtle.js"],
-        exports: ["cryptoKey", "cryptoAlgorithms", "cryptoJwk", "subtle"],
+        exports: ["cryptoKeys", "cryptoAlgorithms", "cryptoJwk", "subtle"],
         globals: ["CryptoKey", "SubtleCrypto"],
         enumerable: [],
         exercise: r#"

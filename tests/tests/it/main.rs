@@ -3,6 +3,7 @@
 mod answers;
 mod bodies;
 mod commands;
+mod crypto;
 mod hostile;
 mod isolation;
 mod memory;

@@ -123,6 +123,18 @@ impl Field {
         Ok(command)
     }
 
+    /// The command that runs a script to its end, on all cores.
+    pub fn script(&self, peer: Peer, path: &Path) -> Command {
+        let mut command = self.command(peer, None);
+        match peer {
+            Peer::Deno => command.args(["run", "-A"]),
+            Peer::Bun | Peer::Nano => command.arg("run"),
+            _ => &mut command,
+        };
+        command.arg(path);
+        command
+    }
+
     /// Starts one of xtask/bench/apps, pinned to the server's core, and waits for it.
     pub fn start(&self, peer: Peer, app: &str) -> Result<Server, String> {
         let port = process::free_port()?;

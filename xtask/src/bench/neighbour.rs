@@ -30,9 +30,10 @@ struct Both {
     busy: (SocketAddr, Request),
 }
 
-fn start(field: &Field, peer: Peer) -> Result<Both, String> {
+/// Starts a process with the quiet application and `busy`, one of xtask/bench/apps.
+fn start(field: &Field, peer: Peer, busy: &str) -> Result<Both, String> {
     let folder = field::work_folder().join("apps");
-    let apps = [("busy".to_string(), folder.join("busy")), ("quiet".to_string(), folder.join("hello"))];
+    let apps = [("busy".to_string(), folder.join(busy)), ("quiet".to_string(), folder.join("hello"))];
     let port = process::free_port()?;
     let core = field.server_core;
     let (mut command, busy_port) = match peer {
@@ -99,6 +100,30 @@ impl Both {
     }
 }
 
+/// What NANO's quiet application notices while the other generates RSA keys of 4096 bits in a row: a table, and all times.
+pub fn beside_keys(field: &Field) -> Result<(Table, serde_json::Value), String> {
+    let time = BUSY * if field.short { 2 } else { 10 };
+    let both = start(field, Peer::Nano, "keys")?;
+    both.ask_while(|| rest(WARM_UP))?;
+    let quiet = both.ask_while(|| rest(time))?;
+    let mut request = both.busy.1.clone();
+    request.path = format!("/?milliseconds={}", time.as_millis());
+    let (at, wanted) = (both.busy.0, &request);
+    let mut keys = String::new();
+    let into = &mut keys;
+    let disturbed = both.ask_while(move || {
+        let answer = client::once(at, wanted)?;
+        *into = String::from_utf8_lossy(&answer.body).trim().to_owned();
+        Ok(())
+    })?;
+    let mut table = Table::new(&["beside 4096-bit RSA keys", "p50 ms", "p99 ms", "slowest ms", "keys made"]);
+    for (name, times, keys) in [("quiet", &quiet, String::new()), ("disturbed", &disturbed, keys)] {
+        let at = |percent: f64| show(percentile(times, percent));
+        table.row(&[name.into(), at(50.0), at(99.0), at(100.0), keys]);
+    }
+    Ok((table, json!({ "quiet": quiet, "disturbed": disturbed })))
+}
+
 fn rest(time: Duration) -> Result<(), String> {
     std::thread::sleep(time);
     Ok(())
@@ -119,7 +144,7 @@ pub fn run(field: &Field) -> Result<Section, String> {
         let (mut quiet, mut disturbed) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
             let measured = (|| {
-                let mut both = start(field, peer)?;
+                let mut both = start(field, peer, "busy")?;
                 // How many rounds take two seconds here: measured after the loop has been compiled.
                 both.compute(20_000_000)?;
                 let sample = 100_000_000;

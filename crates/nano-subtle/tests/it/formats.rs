@@ -90,6 +90,21 @@ fn pairs_go_out_and_come_in_again() {
 }
 
 #[test]
+fn keys_that_are_not_extractable_are_serialized_all_the_same() {
+    for (pair, params, public, private) in pairs() {
+        for (key, formats) in [(&pair.public, public), (&pair.private, private)] {
+            let (format, bytes) = serialize_key(key).unwrap();
+            let again = import_key(format, KeyData::Bytes(&bytes), &params, true, key.usages()).unwrap();
+            assert_eq!(export_key(formats[0], &again).unwrap(), export_key(formats[0], key).unwrap());
+        }
+    }
+    let password =
+        import_key(Format::Raw, KeyData::Bytes(b"p"), &ImportParams::Pbkdf2, false, Usages::DERIVE_BITS)
+            .unwrap();
+    assert_eq!(*serialize_key(&password).unwrap().1, b"p");
+}
+
+#[test]
 fn pairs_belong_together() {
     for (pair, ..) in pairs() {
         let algorithm = pair.private.algorithm().clone();

@@ -2,15 +2,13 @@
 //
 // Knows nothing of algorithms but how `algorithm` describes them.
 
-const { ArrayPrototypePush, Uint8Array } = internal.primordials;
+const { ArrayIsArray, ArrayPrototypePush, Uint8Array } = internal.primordials;
 const { webidl } = internal;
 
 const types = ["secret", "public", "private"];
 const usageNames = ops.subtleNames(4);
 
 let handleOf;
-let usagesOf;
-let typeOf;
 let isCryptoKey;
 
 class CryptoKey {
@@ -49,8 +47,6 @@ class CryptoKey {
 
   static {
     handleOf = (key) => key.#handle;
-    usagesOf = (key) => key.#usages;
-    typeOf = (key) => types[key.#type];
     isCryptoKey = (value) => webidl.isObject(value) && #handle in value;
   }
 }
@@ -87,7 +83,29 @@ const newCryptoKey = (list, at) =>
 
 const convertCryptoKey = webidl.createInterfaceConverter("CryptoKey", isCryptoKey);
 
-internal.cryptoKey = {
-  __proto__: null, CryptoKey, convertCryptoKey, handleOf, newCryptoKey, typeOf, usageNames, usagesOf,
+// ---------------------------------------------------------------------------------------------------------------------
+// Structured clone: section 13.6
+
+// A clone in this isolate: the same key.
+const clone = (key) => newCryptoKey(ops.subtleClone(handleOf(key)), 0);
+
+// A value that a key elsewhere is made of; it holds the material, extractable or not.
+function serialize(key) {
+  const value = ops.subtleSerialize(handleOf(key));
+  if (typeof value === "string") throw new internal.domexception.DOMException(value, "DataCloneError");
+  return value;
+}
+
+// The key of such a value; undefined if it is none (it may come from storage).
+function deserialize(value) {
+  if (!ArrayIsArray(value) || value.length !== 7) return undefined;
+  if (!webidl.isArrayBuffer(value[1])) return undefined;
+  const made = ops.subtleImport(value[0], value[1], value[2], value[3], value[4], value[5], value[6]);
+  return typeof made === "string" ? undefined : newCryptoKey(made, 0);
+}
+
+internal.cryptoKeys = {
+  __proto__: null, CryptoKey, clone, convertCryptoKey, deserialize, handleOf, isCryptoKey, newCryptoKey, serialize,
+  usageNames,
 };
 internal.expose({ CryptoKey });

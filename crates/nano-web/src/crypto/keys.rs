@@ -3,13 +3,14 @@
 
 use super::handles;
 use super::subtle::{
-    Algorithm, algorithm, bug, bytes, failure, give, give_promise, hash, key, number, one_of, optional,
+    ALGORITHMS, Algorithm, algorithm, bug, bytes, failure, give, give_promise, hash, key, number, one_of,
+    optional,
 };
 use crate::infra::{Args, NO_ROOM, Ret, Scope, ops, string, with_bytes};
 use crate::work;
 use nano_subtle::operations::{self, WrapParams};
 use nano_subtle::{
-    AesMode, Curve, DeriveParams, Error, ErrorKind, Exported, Format, GenerateParams, Generated,
+    AesMode, Curve, DeriveParams, Error, ErrorKind, Exported, Format, GenerateParams, Generated, Hash,
     ImportParams, JsonWebKey, Key, KeyAlgorithm, KeyData, KeyType, Result, Usages,
 };
 
@@ -22,6 +23,8 @@ ops! {
     "subtleDescribe" => describe,
     "subtleCheckWrap" => check_wrap,
     "subtlePublicKey" => public_key,
+    "subtleClone" => clone,
+    "subtleSerialize" => serialize,
 }
 
 /// `subtleKeep(object, key)`: the key lives as long as the object.
@@ -350,4 +353,46 @@ fn public_key(scope: &mut Scope<'_, '_>, args: Args<'_>, ret: Ret<'_>) {
         nano_subtle::public_key(&key(scope, &args, 0)?, usages)
     })();
     give_key(scope, ret, made);
+}
+
+/// `subtleClone(key)`: another handle to the same key, for a clone in this isolate.
+fn clone(scope: &mut Scope<'_, '_>, args: Args<'_>, ret: Ret<'_>) {
+    let key = key(scope, &args, 0);
+    give_key(scope, ret, key);
+}
+
+/// `subtleSerialize(key)`: `[format, bytes, algorithm, parameter, length, extractable, usages]`, of which `subtleImport` makes the key
+/// again. Web Cryptography, section 13.6
+fn serialize(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let made = (|| {
+        let key = key(scope, &args, 0)?;
+        let name = key.algorithm().name();
+        let algorithm = ALGORITHMS.iter().position(|algorithm| algorithm.name() == name).ok_or_else(bug)?;
+        Ok((algorithm, nano_subtle::serialize_key(&key)?, key))
+    })();
+    let (algorithm, (format, material), key) = match made {
+        Ok(made) => made,
+        Err(error) => return give(scope, ret, Err(error)),
+    };
+    let of_hash = |hash: &Hash| Hash::ALL.iter().position(|known| known == hash);
+    let (parameter, length) = match key.algorithm() {
+        KeyAlgorithm::Hmac { hash, length } => (of_hash(hash), Some(*length)),
+        KeyAlgorithm::Rsa { hash, .. } => (of_hash(hash), None),
+        KeyAlgorithm::Ec { curve, .. } => (Curve::ALL.iter().position(|known| known == curve), None),
+        _ => (None, None),
+    };
+    let format = Format::ALL.iter().position(|known| *known == format).unwrap_or_default();
+    let undefined: v8::Local<'_, v8::Value> = v8::undefined(scope).into();
+    let Some(material) = bytes(scope, Ok(material.to_vec())) else { return };
+    let list = [
+        v8::Integer::new_from_unsigned(scope, format as u32).into(),
+        material,
+        v8::Integer::new_from_unsigned(scope, algorithm as u32).into(),
+        parameter
+            .map_or(undefined, |parameter| v8::Integer::new_from_unsigned(scope, parameter as u32).into()),
+        length.map_or(undefined, |length| v8::Integer::new_from_unsigned(scope, length).into()),
+        v8::Boolean::new(scope, key.extractable()).into(),
+        v8::Integer::new_from_unsigned(scope, u32::from(key.usages().bits())).into(),
+    ];
+    ret.set(v8::Array::new_with_elements(scope, &list).into());
 }

@@ -169,7 +169,7 @@ const hash = (algorithm, to, prefix) => {
 };
 // EcdhKeyDeriveParams
 const publicKey = (algorithm, to, prefix) => {
-  to.key = required(algorithm, "public", internal.cryptoKey.convertCryptoKey, prefix);
+  to.key = required(algorithm, "public", internal.cryptoKeys.convertCryptoKey, prefix);
 };
 // HkdfParams
 const hkdf = (algorithm, to, prefix) => {

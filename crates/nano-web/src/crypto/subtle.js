@@ -11,7 +11,7 @@ const { webidl } = internal;
 const { converters, requiredArguments } = webidl;
 const algorithms = internal.cryptoAlgorithms;
 const { convertIdentifier, normalize } = algorithms;
-const { convertCryptoKey, handleOf, newCryptoKey, typeOf, usageNames, usagesOf } = internal.cryptoKey;
+const { convertCryptoKey, handleOf, newCryptoKey, usageNames } = internal.cryptoKeys;
 const jwks = internal.cryptoJwk;
 const { BufferSource } = converters;
 

@@ -76,7 +76,7 @@ pub(super) const ALGORITHMS: [Algorithm; 21] = [
 ];
 
 impl Algorithm {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Aes(mode) => mode.name(),
             Self::Hmac => "HMAC",
@@ -212,7 +212,7 @@ fn offload_bytes(
     ret: Ret<'_>,
     work: impl FnOnce() -> Result<Vec<u8>> + Send + 'static,
 ) {
-    let promise = work::promise(scope, move |_| work(), |scope, result| bytes(scope, result));
+    let promise = work::promise(scope, move |_| work(), bytes);
     give_promise(scope, ret, promise);
 }
 
@@ -442,8 +442,7 @@ fn derive(scope: &mut Scope<'_, '_>, args: Args<'_>, ret: Ret<'_>) {
         Some(target) => {
             let work = move || target.derive(&derivation.params()?, &key);
             if slow {
-                let promise =
-                    work::promise(scope, move |_| work(), |scope, made| keys::key_value(scope, made));
+                let promise = work::promise(scope, move |_| work(), keys::key_value);
                 return give_promise(scope, ret, promise);
             }
             let made = work();
