@@ -76,7 +76,8 @@ pub fn main(args: &[String]) -> Result<(), String> {
     // Where the binary lies is the machine's own affair: the page says its version.
     let nano = util::take_value(&mut args, "--nano")?;
     let command = format!("cargo xtask bench {}", args.join(" ")).trim_end().to_string();
-    let mut nano_args = Vec::new();
+    // No peer writes a line for each request.
+    let mut nano_args = vec!["--no-request-log".to_owned()];
     while let Some(arg) = util::take_value(&mut args, "--nano-arg")? {
         nano_args.push(arg);
     }

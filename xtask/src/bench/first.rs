@@ -1,12 +1,13 @@
 //! The first answer of an application that nobody has asked before, among many in one process.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::client::{Connection, Request};
+use super::client::{Answer, Connection, Request};
 use super::field::{self, Field};
 use super::page::{Section, Table};
 use super::peers::Peer;
@@ -79,10 +80,10 @@ fn visit(
 ) -> Result<Vec<f64>, String> {
     // The first application is asked before the clock runs: the connection and the server are warm, the others untouched.
     let mut times = Vec::new();
-    let (server, mut connections, requests) = many(field, peer, apps)?;
-    let exchange = |connections: &mut Vec<Connection>, at: usize| {
-        let on = at % connections.len();
-        let answer = connections[on].exchange(&requests[at])?;
+    let (server, mut visits) = many(field, peer, apps)?;
+    let complain = |error: String| format!("{}: {error}\n{}", peer.title(), server.said());
+    let exchange = |visits: &mut Visits, at: usize| {
+        let answer = visits.exchange(at)?;
         let expected = format!("Hello from {}", apps[at].0);
         if answer.status == 200 && answer.body == expected.as_bytes() {
             Ok(())
@@ -95,7 +96,7 @@ fn visit(
             ))
         }
     };
-    exchange(&mut connections, 0).map_err(|error| format!("{}: {error}\n{}", peer.title(), server.said()))?;
+    visits.connect(0).and_then(|()| exchange(&mut visits, 0)).map_err(complain)?;
     server.wait_idle(Duration::from_secs(5));
     let begun = Instant::now();
     for at in 1..apps.len() {
@@ -104,24 +105,46 @@ fn visit(
             let due = begun + pause * u32::try_from(at).unwrap_or(u32::MAX);
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
+        visits.connect(at).map_err(complain)?;
         let sent = Instant::now();
-        exchange(&mut connections, at)
-            .map_err(|error| format!("{}: {error}\n{}", peer.title(), server.said()))?;
+        exchange(&mut visits, at).map_err(complain)?;
         times.push(sent.elapsed().as_secs_f64() * 1e3);
     }
     Ok(times)
 }
 
-/// Starts one process with all applications; opens the connections that the visits need, and writes the requests.
+/// The visits to many applications of one process: over one connection, or over one each where each has its own address.
+pub struct Visits {
+    addresses: Vec<SocketAddr>,
+    requests: Vec<Request>,
+    /// The connection that is open, and to which address.
+    open: Option<(SocketAddr, Connection)>,
+}
+
+impl Visits {
+    /// Opens the connection for a visit, unless it is open.
+    pub fn connect(&mut self, at: usize) -> Result<(), String> {
+        let address = self.addresses[at];
+        if self.open.as_ref().is_none_or(|(open, _)| *open != address) {
+            self.open = Some((address, Connection::open(address).map_err(|error| error.to_string())?));
+        }
+        Ok(())
+    }
+
+    /// Asks the application; [`connect`](Self::connect) first.
+    pub fn exchange(&mut self, at: usize) -> Result<Answer, String> {
+        let (_, connection) = self.open.as_mut().ok_or("no connection is open")?;
+        connection.exchange(&self.requests[at])
+    }
+}
+
+/// Starts one process with all applications, and writes the requests of the visits.
 pub fn many(
     field: &Field,
     peer: Peer,
     apps: &[(String, PathBuf)],
-) -> Result<(process::Server, Vec<Connection>, Vec<Request>), String> {
+) -> Result<(process::Server, Visits), String> {
     let what = format!("many-{}", apps.len());
-    let open = |port: u16| {
-        Connection::open(process::local(port)).map_err(|error| format!("{}: {error}", peer.title()))
-    };
     if peer == Peer::Workerd {
         let mut sockets = Vec::new();
         for (name, folder) in apps {
@@ -130,15 +153,14 @@ pub fn many(
         let last = sockets[sockets.len() - 1].2;
         let server =
             field.started(peer, &what, &mut field.workerd_many(&sockets, field.server_core)?, last)?;
-        let connections = sockets.iter().map(|(_, _, port)| open(*port)).collect::<Result<_, _>>()?;
-        let requests =
-            sockets.iter().map(|(_, _, port)| Request::get(&process::local(*port).to_string(), "/"));
-        return Ok((server, connections, requests.collect()));
+        let addresses: Vec<_> = sockets.iter().map(|(_, _, port)| process::local(*port)).collect();
+        let requests = addresses.iter().map(|address| Request::get(&address.to_string(), "/")).collect();
+        return Ok((server, Visits { addresses, requests, open: None }));
     }
     let port = process::free_port()?;
     let server = field.started(peer, &what, &mut field.nano_many(apps, port, field.server_core)?, port)?;
     let requests = apps.iter().map(|(name, _)| Request::get(&field::host(name), "/")).collect();
-    Ok((server, vec![open(port)?], requests))
+    Ok((server, Visits { addresses: vec![process::local(port); apps.len()], requests, open: None }))
 }
 
 pub fn run(field: &Field) -> Result<Section, String> {

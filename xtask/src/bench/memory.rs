@@ -69,22 +69,17 @@ pub fn run(field: &Field) -> Result<Section, String> {
 
 fn visited(field: &Field, peer: Peer, count: usize) -> Result<Memory, String> {
     let apps = first::small_apps(count)?;
-    let (mut server, mut connections, requests) = first::many(field, peer, &apps)?;
-    for (at, request) in requests.iter().enumerate() {
-        let on = at % connections.len();
-        let answer =
-            connections[on].exchange(request).map_err(|error| format!("{}: {error}", peer.title()))?;
+    let (mut server, mut visits) = first::many(field, peer, &apps)?;
+    for (at, (name, _)) in apps.iter().enumerate() {
+        let answer = visits
+            .connect(at)
+            .and_then(|()| visits.exchange(at))
+            .map_err(|error| format!("{}: {error}\n{}", peer.title(), server.said()))?;
         if answer.status != 200 {
-            return Err(format!(
-                "{}: {} answered {}\n{}",
-                peer.title(),
-                apps[at].0,
-                answer.status,
-                server.said()
-            ));
+            return Err(format!("{}: {} answered {}\n{}", peer.title(), name, answer.status, server.said()));
         }
     }
-    drop(connections);
+    drop(visits);
     server.wait_idle(REST);
     server.check_alive()?;
     Ok(server.memory())

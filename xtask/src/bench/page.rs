@@ -107,7 +107,7 @@ this page; `cargo xtask bench --help` tells how to measure a part.
   the answers. It is steadier than requests a second, and it is what a machine full of applications pays.
 - *× NANO* is the figure divided by NANO's.
 - The *bare loop* is nano-loop and nano-http answering without JavaScript: what is left when the engine costs nothing.
-- NANO runs as `nano serve` does by default, its log written to a file, except for what a section says.
+- NANO runs as `nano serve` does, without a line in the log for each request, which no peer writes either.
 ";
 
 const NOTES: (&str, &str) = ("<!-- notes: written by hand, kept as they are -->", "<!-- end of notes -->");

@@ -8,6 +8,7 @@ use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use super::client::{Connection, Request};
@@ -24,11 +25,23 @@ pub struct Server {
     ended: bool,
 }
 
-/// A port that nothing listens on at the moment.
+/// Where ports are taken from: below those that the system gives to outgoing connections, one of which would have taken a port
+/// until the server that it was picked for begins to listen.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// A port that nothing listens on at the moment, and that was not picked before if there are others.
 pub fn free_port() -> Result<u16, String> {
-    let listener =
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| format!("no free port: {error}"))?;
-    Ok(listener.local_addr().map_err(|error| error.to_string())?.port())
+    static NEXT: AtomicU16 = AtomicU16::new(PORTS.start);
+    for _ in PORTS {
+        let port = NEXT.fetch_add(1, Ordering::Relaxed);
+        if port + 1 >= PORTS.end {
+            NEXT.store(PORTS.start, Ordering::Relaxed);
+        }
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(format!("no free port in {PORTS:?}"))
 }
 
 /// The address of a port on this machine.
