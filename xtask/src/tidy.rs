@@ -21,7 +21,11 @@ const MAY_DEPEND: [(&str, &[&str], &[&str]); 15] = [
     ("nano-cache", &[], &["v8", "mio"]),
     ("nano-clone", &[], &["mio"]),
     ("nano-web", &["nano-cache", "nano-arena", "nano-clone", "nano-compression", "nano-subtle"], &["mio"]),
-    ("nano-runtime", &["nano-arena", "nano-cache", "nano-loop", "nano-typescript", "nano-web"], &[]),
+    (
+        "nano-runtime",
+        &["nano-arena", "nano-cache", "nano-fetch", "nano-loop", "nano-typescript", "nano-web"],
+        &[],
+    ),
     ("nano-subtle", &[], &["v8", "mio"]),
     ("nano-server", &["nano-arena", "nano-http", "nano-loop", "nano-runtime"], &["v8"]),
     ("nano", &["nano-runtime", "nano-server"], &["v8", "mio"]),

@@ -110,6 +110,11 @@ impl Headers {
         self.block = kept;
     }
 
+    /// All lines, without a copy.
+    pub fn into_block(self) -> Vec<u8> {
+        self.block
+    }
+
     /// All lines.
     pub fn block(&self) -> &[u8] {
         &self.block

@@ -59,7 +59,7 @@ fn measure(count: usize) -> Result<(), Box<dyn std::error::Error>> {
     )?;
     let runtime = Runtime::new(
         Rc::new(Loop::new(Config::default())?),
-        RuntimeOptions { spares: count, console: Rc::new(Quiet) },
+        RuntimeOptions { spares: count, console: Rc::new(Quiet), network: Default::default() },
     )?;
     let mut made = Vec::new();
     let before = resident_bytes();

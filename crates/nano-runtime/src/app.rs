@@ -14,12 +14,35 @@ use std::sync::{Arc, OnceLock, RwLock};
 pub struct Limits {
     /// JavaScript heap of one isolate, in bytes; its ArrayBuffers may take as much again outside of the heap.
     pub memory_bytes: usize,
+    /// What its fetches may do.
+    pub fetch: FetchLimits,
+}
+
+/// What the fetches of an application may do.
+#[derive(Clone, Copy, Debug)]
+pub struct FetchLimits {
+    /// Whether they may reach private, loopback and link-local addresses.
+    pub allow_private: bool,
+    /// How many of them one incoming request may make.
+    pub max_subrequests: u32,
+}
+
+impl Default for FetchLimits {
+    /// As for one tenant among others.
+    fn default() -> Self {
+        Self { allow_private: false, max_subrequests: 50 }
+    }
+}
+
+impl FetchLimits {
+    /// For programs that are their owner's own.
+    pub const UNLIMITED: Self = Self { allow_private: true, max_subrequests: u32::MAX };
 }
 
 impl Default for Limits {
     /// 128 MiB: what Workers have, and what libraries are written for.
     fn default() -> Self {
-        Self { memory_bytes: 128 << 20 }
+        Self { memory_bytes: 128 << 20, fetch: FetchLimits::default() }
     }
 }
 

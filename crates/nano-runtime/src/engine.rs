@@ -37,6 +37,13 @@ pub fn initialize() {
     });
 }
 
+/// The process's threads for what waits rather than computes: names, the system's certificates. Not those of [`pool`], so that no
+/// name waits for somebody's key to be derived.
+pub(crate) fn waiting_pool() -> Pool {
+    static POOL: OnceLock<Pool> = OnceLock::new();
+    POOL.get_or_init(|| Pool::new(PoolConfig::default())).clone()
+}
+
 /// The version of V8 that is linked.
 pub fn v8_version() -> &'static str {
     v8::V8::get_version()

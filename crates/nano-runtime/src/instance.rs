@@ -5,9 +5,11 @@
 use crate::app::{Application, LoadError};
 use crate::channels::{Address, Delivery, Parcel};
 use crate::modules::ModuleMap;
+use crate::network::InstanceNetwork;
 use crate::realm::Realm;
+use nano_fetch::Client;
 use nano_loop::{Job, Loop, Moment, Sender, TimerId};
-use nano_web::{ExchangeId, Host, Level, Message, Offloaded, Work, WorkResult};
+use nano_web::{ExchangeId, Host, Level, Message, Network, NetworkEvent, Offloaded, Work, WorkResult};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -57,6 +59,8 @@ pub(crate) enum Task {
     Gone(ExchangeId),
     /// Work on another thread has ended.
     Work(u32, Result<WorkResult, String>),
+    /// News of a fetch.
+    Network(u64, NetworkEvent),
     /// V8's own.
     Platform(v8::Task),
     /// What the isolate asked for, or a message from another.
@@ -160,6 +164,11 @@ impl Instance {
         self.realm().map_or(0, |realm| realm.buffers.used())
     }
 
+    /// Whether a script waits for the network.
+    pub fn awaits_network(&self) -> bool {
+        self.realm().is_some_and(|realm| realm.state().awaits_network())
+    }
+
     /// Timers that wait.
     pub fn timers(&self) -> usize {
         self.host.timers.borrow().len()
@@ -214,6 +223,7 @@ pub(crate) struct InstanceHost {
     address: RefCell<Option<Address>>,
     began: Cell<Moment>,
     origin_ms: Cell<f64>,
+    pub(crate) network: InstanceNetwork,
 }
 
 impl InstanceHost {
@@ -221,6 +231,7 @@ impl InstanceHost {
         lp: Rc<Loop>,
         console: Rc<dyn Console>,
         messages: Option<Sender<Delivery>>,
+        client: Rc<Client>,
     ) -> Rc<Self> {
         let began = lp.now();
         Rc::new(Self {
@@ -238,12 +249,14 @@ impl InstanceHost {
             address: RefCell::new(None),
             began: Cell::new(began),
             origin_ms: Cell::new(0.0),
+            network: InstanceNetwork::new(client),
         })
     }
 
     /// The isolate is an application's from now on; its time origin is now.
     pub(crate) fn adopt(&self, key: u32, app: &Arc<Application>) {
         self.key.set(key);
+        self.network.adopt(key, app.limits().fetch);
         *self.app.borrow_mut() = Some(Arc::clone(app));
         *self.address.borrow_mut() = self.messages.clone().map(|sender| Address::new(key, sender));
         self.began.set(self.lp.refresh_now());
@@ -284,11 +297,12 @@ impl InstanceHost {
         }
     }
 
-    /// Stops all timers and messages from other isolates, and waits for no work.
+    /// Stops all timers, fetches and messages from other isolates, and waits for no work.
     pub(crate) fn clear(&self) {
         self.waiting.borrow_mut().clear();
         self.works.borrow_mut().clear();
         self.with_address(|app, address| app.channels().leave_all(address));
+        self.network.clear();
         for (_, timer) in self.timers.borrow_mut().drain() {
             self.lp.cancel(timer.id);
         }
@@ -393,5 +407,9 @@ impl Host for InstanceHost {
             return Offloaded::Started;
         }
         if self.start_work(id, work) { Offloaded::Started } else { Offloaded::Refused }
+    }
+
+    fn network(&self) -> Option<&dyn Network> {
+        Some(&self.network)
     }
 }

@@ -6,6 +6,7 @@ mod engine;
 mod instance;
 mod memory;
 mod modules;
+mod network;
 mod realm;
 pub mod resolve;
 mod run;
@@ -14,12 +15,16 @@ mod slice;
 mod source_map;
 mod traces;
 
-pub use app::{Application, Limits, LoadError};
+pub use app::{Application, FetchLimits, Limits, LoadError};
 pub use engine::{initialize, v8_version};
 pub use instance::{Console, Instance, MAX_TIMERS};
 pub use memory::{process_limit, process_used, set_process_limit};
 pub use nano_web::{BodyLength, BodyRead, Exchange, ExchangeId, FailureCause, Level, ResponseHead, Written};
+pub use network::MAX_FETCHES;
 pub use realm::{NoIsolate, THREAD_STACK_BYTES};
 pub use run::{RunError, check, evaluate, run};
 pub use runtime::{RUNTIME_KEYS, Runtime, RuntimeOptions};
 pub use slice::SLICE;
+
+/// How fetches are made: limits, times, proxies, whom to trust.
+pub use nano_fetch::{ClientOptions, Proxies};

@@ -2,12 +2,13 @@
 //!
 //! Knows nothing of servers. Each function wants a thread with [`THREAD_STACK_BYTES`](crate::THREAD_STACK_BYTES) of stack.
 
-use crate::app::{Application, Limits, LoadError};
+use crate::app::{Application, FetchLimits, Limits, LoadError};
 use crate::instance::{Console, InstanceHost};
 use crate::modules::{self, ModuleMap};
 use crate::realm::{self, Realm};
 use crate::runtime::{Runtime, RuntimeOptions, exception_error};
 use crate::{engine, instance::Instance};
+use nano_fetch::{Client, ClientOptions, Proxies};
 use nano_loop::{Config, Loop, Wait};
 use std::io;
 use std::rc::Rc;
@@ -66,7 +67,7 @@ pub fn run(app: &Arc<Application>, console: Rc<dyn Console>) -> Result<(), RunEr
 /// See [`RunError`].
 pub fn evaluate(code: &str, console: Rc<dyn Console>) -> Result<String, RunError> {
     let runtime = start(console)?;
-    let app = Application::code(code, Limits::default());
+    let app = Application::code(code, Limits { fetch: FetchLimits::UNLIMITED, ..Limits::default() });
     let instance = instance(&runtime, &app)?;
     turn_until_done(&runtime, &instance)?;
     runtime.completion(&instance).ok_or(RunError::Stalled)
@@ -80,7 +81,8 @@ pub fn evaluate(code: &str, console: Rc<dyn Console>) -> Result<String, RunError
 pub fn check(app: &Arc<Application>, console: Rc<dyn Console>) -> Result<Vec<LoadError>, RunError> {
     engine::initialize();
     let lp = Rc::new(Loop::new(Config::default())?);
-    let host = InstanceHost::new(lp, console, None);
+    let client = Rc::new(Client::new(Rc::clone(&lp), engine::waiting_pool(), ClientOptions::default()));
+    let host = InstanceHost::new(lp, console, None, client);
     let realm = Realm::new(host, realm::stack_base()).map_err(io::Error::other)?;
     let entry = match app.entry() {
         Ok(entry) => entry,
@@ -101,7 +103,10 @@ pub fn check(app: &Arc<Application>, console: Rc<dyn Console>) -> Result<Vec<Loa
 fn start(console: Rc<dyn Console>) -> Result<Rc<Runtime>, RunError> {
     engine::initialize();
     let lp = Rc::new(Loop::new(Config::default())?);
-    Ok(Runtime::new(lp, RuntimeOptions { spares: 0, console })?)
+    let mut network = ClientOptions::default();
+    network.core.proxies = Proxies::from_env(|name| std::env::var(name).ok())
+        .map_err(|error| RunError::System(io::Error::other(error)))?;
+    Ok(Runtime::new(lp, RuntimeOptions { spares: 0, console, network })?)
 }
 
 fn instance(runtime: &Rc<Runtime>, app: &Arc<Application>) -> Result<Rc<Instance>, RunError> {
@@ -124,7 +129,8 @@ fn turn_until_done(runtime: &Rc<Runtime>, instance: &Rc<Instance>) -> Result<(),
         let expects = instance.timers() > 0
             || instance.expected() > 0
             || instance.works() > 0
-            || runtime.has_messages();
+            || runtime.has_messages()
+            || instance.awaits_network();
         if !expects && !runtime.has_foreground_work() {
             if instance.has_background_work() {
                 // A compilation on V8's own threads; its end is posted, and looked for in case it is not.

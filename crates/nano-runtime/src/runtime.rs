@@ -9,11 +9,13 @@ use crate::engine::{self, ForegroundTask};
 use crate::instance::{Console, Instance, InstanceHost, Phase, Task};
 use crate::memory;
 use crate::modules::{self, Failure, ModuleMap};
+use crate::network;
 use crate::realm::{self, NoIsolate, Realm};
 use crate::slice::{self, Pulse, Watched};
 use crate::source_map::Original;
+use nano_fetch::{Client, ClientOptions, EventKind};
 use nano_loop::{Capacity, Event, Loop, Mailbox, Moment, Sender};
-use nano_web::{Exchange, ExchangeId, FailureCause, entry};
+use nano_web::{Exchange, ExchangeId, FailureCause, NetworkEvent, entry};
 use slab::Slab;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -32,6 +34,9 @@ const KIND_DELAYED: u64 = RUNTIME_KEYS | 1 << 62;
 const KIND_MESSAGES: u64 = RUNTIME_KEYS | 0b11 << 61;
 /// Jobs end with an event of their own, so that this may have the bits of mail.
 const KIND_WORK: u64 = KIND_MESSAGES;
+/// The client's own: it uses the lower bits.
+const KIND_NETWORK: u64 = KIND_MESSAGES | 1 << 60;
+const NETWORK_MASK: u64 = KIND_MASK | 1 << 60;
 const KIND_MASK: u64 = 0b111 << 61;
 
 /// Keys of instances have this many bits; one that is in use is passed over when they wrap.
@@ -65,6 +70,8 @@ pub struct RuntimeOptions {
     pub spares: usize,
     /// Where tenants print.
     pub console: Rc<dyn Console>,
+    /// How fetches are made. Its keys are the runtime's to choose.
+    pub network: ClientOptions,
 }
 
 /// What turns the driver's loop, for at most the time given.
@@ -74,6 +81,7 @@ type Turn = Rc<dyn Fn(Duration)>;
 pub struct Runtime {
     lp: Rc<Loop>,
     console: Rc<dyn Console>,
+    client: Rc<Client>,
     spare_target: Cell<usize>,
     spares: RefCell<Vec<(Realm, Rc<InstanceHost>)>>,
     instances: RefCell<HashMap<u32, Rc<Instance>>>,
@@ -108,6 +116,8 @@ impl Runtime {
             lp.mailbox(KIND_FOREGROUND, Capacity::AtMost(FOREGROUND_CAPACITY));
         // What waits here is bounded by its senders' memory: each message counts for its sender until it is read.
         let (message_sender, messages) = lp.mailbox(KIND_MESSAGES, Capacity::Unbounded);
+        let network = ClientOptions { keys: KIND_NETWORK, ..options.network };
+        let client = Rc::new(Client::new(Rc::clone(&lp), engine::waiting_pool(), network));
         let mut watching = Ok(());
         let runtime = Rc::new_cyclic(|me: &std::rc::Weak<Self>| {
             // The address at which the runtime will be, for the interrupt callback.
@@ -119,6 +129,7 @@ impl Runtime {
             Self {
                 lp,
                 console: options.console,
+                client,
                 spare_target: Cell::new(options.spares),
                 spares: RefCell::default(),
                 instances: RefCell::default(),
@@ -211,6 +222,7 @@ impl Runtime {
                 Rc::clone(&self.lp),
                 Rc::clone(&self.console),
                 Some(self.message_sender.clone()),
+                Rc::clone(&self.client),
             );
             Realm::new(Rc::clone(&host) as Rc<dyn nano_web::Host>, self.stack_base).map(|realm| (realm, host))
         };
@@ -478,6 +490,12 @@ impl Runtime {
             }
             Event::Mail { key } if key == KIND_FOREGROUND => self.take_foreground(),
             Event::Mail { key } if key == KIND_MESSAGES => self.deliver(),
+            Event::Ready { key, .. } | Event::Timer { key, .. } | Event::Done { key }
+                if key & NETWORK_MASK == KIND_NETWORK =>
+            {
+                self.client.handle(event);
+                self.take_news();
+            }
             Event::Done { key } if key & KIND_MASK == KIND_WORK => self.work_done(key),
             Event::Ready { key, .. }
             | Event::Timer { key, .. }
@@ -523,6 +541,26 @@ impl Runtime {
             instance.last_used.set(self.lp.now());
             for (id, result) in instance.host.take_work(key as u32) {
                 self.post(&instance, Task::Work(id, result));
+            }
+        }
+    }
+
+    /// Tells the isolates what has happened to their fetches.
+    fn take_news(&self) {
+        while let Some(news) = self.client.next_event() {
+            let (key, id) = network::owner_parts(news.owner);
+            let instance = self.instances.borrow().get(&key).cloned();
+            let event = match news.kind {
+                EventKind::Head => NetworkEvent::Head,
+                EventKind::Body => NetworkEvent::Body,
+                EventKind::Room => NetworkEvent::Room,
+            };
+            match instance {
+                Some(instance) => {
+                    instance.last_used.set(self.lp.now());
+                    self.post(&instance, Task::Network(id, event));
+                }
+                None => self.client.cancel(news.fetch),
             }
         }
     }
@@ -789,6 +827,9 @@ fn perform(scope: &mut v8::PinScope<'_, '_>, realm: &Realm, instance: &Instance,
                 Some(false) => drop(instance.host.timers.borrow_mut().remove(&timer)),
             }
             realm.entries().fire_timer(scope, timer);
+            if known == Some(false) {
+                realm.entries().forget_timer(scope, timer);
+            }
         }
         Task::BodyReady(id) => entry::body_ready(scope, id),
         Task::Writable(id) => entry::writable(scope, id, false),
@@ -802,6 +843,7 @@ fn perform(scope: &mut v8::PinScope<'_, '_>, realm: &Realm, instance: &Instance,
             }
         }
         Task::Work(id, result) => entry::work_done(scope, id, result),
+        Task::Network(id, event) => entry::network_event(scope, id, event),
         Task::Platform(task) => task.run(),
         Task::Delivery(Parcel::Task) => realm.entries().run_task(scope),
         Task::Delivery(Parcel::Broadcast(name, message)) => {

@@ -6,7 +6,9 @@ use crate::config::{App, Config, EnvValue};
 use crate::log::LogWriter;
 use crate::worker::{AppSlot, Command, KIND_COMMANDS, LogConsole, Parts, Worker};
 use nano_loop::{Capacity, Config as LoopConfig, Loop, Sender};
-use nano_runtime::{Application, Limits, LoadError, Runtime, RuntimeOptions, THREAD_STACK_BYTES};
+use nano_runtime::{
+    Application, FetchLimits, Limits, LoadError, Runtime, RuntimeOptions, THREAD_STACK_BYTES,
+};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::cell::RefCell;
@@ -70,7 +72,13 @@ impl std::error::Error for ServeError {}
 
 /// Opens a configured application: finds its entry, compiles nothing.
 pub fn open_application(app: &App, confine: bool) -> Result<Arc<Application>, LoadError> {
-    let limits = Limits { memory_bytes: usize::try_from(app.limits.memory_bytes).unwrap_or(usize::MAX) };
+    let limits = Limits {
+        memory_bytes: usize::try_from(app.limits.memory_bytes).unwrap_or(usize::MAX),
+        fetch: FetchLimits {
+            allow_private: app.fetch.allow_private,
+            max_subrequests: app.limits.max_subrequests,
+        },
+    };
     Application::open(&app.name, &app.path, Some(env_json(&app.env)), limits, confine)
 }
 
@@ -257,8 +265,9 @@ fn work(
     let single = shared.apps.len() == 1;
     let spares = if single { 0 } else { SPARE_ISOLATES };
     let accepting = listener.try_clone().map_err(system("share the listening socket"))?;
-    let runtime = Runtime::new(Rc::clone(&lp), RuntimeOptions { spares, console })
-        .map_err(system("start a runtime"))?;
+    let runtime =
+        Runtime::new(Rc::clone(&lp), RuntimeOptions { spares, console, network: Default::default() })
+            .map_err(system("start a runtime"))?;
     let slots: Vec<_> =
         shared.apps.iter().map(|(app, max_body)| AppSlot::new(Arc::clone(app), *max_body)).collect();
     let worker = Worker::new(Parts {

@@ -3,6 +3,7 @@
 //! Every function here is called with the isolate entered and its context current. Each runs JavaScript and may leave an
 //! exception pending in the caller's try-catch scope; the caller drains microtasks afterwards.
 
+use crate::host::NetworkEvent;
 use crate::state::{ExchangeId, try_state};
 use crate::{fetch, worker};
 use std::sync::Arc;
@@ -82,7 +83,11 @@ impl Entries {
         id: ExchangeId,
     ) -> Option<()> {
         let id = v8::Number::new(scope, id.as_f64());
-        self.call(scope, Entry::Dispatch, &[head.into(), id.into()]).map(drop)
+        scope.set_continuation_preserved_embedder_data(id.into());
+        let called = self.call(scope, Entry::Dispatch, &[head.into(), id.into()]).map(drop);
+        let nobody = v8::undefined(scope);
+        scope.set_continuation_preserved_embedder_data(nobody.into());
+        called
     }
 
     /// The handler threw `reason`.
@@ -99,8 +104,24 @@ impl Entries {
 
     /// A timer is due.
     pub fn fire_timer(&self, scope: &mut Scope<'_, '_>, timer: u32) {
-        let timer = v8::Integer::new_from_unsigned(scope, timer);
-        self.call(scope, Entry::FireTimer, &[timer.into()]);
+        let owner = try_state(scope).and_then(|state| state.timer_owners.borrow().get(&timer).copied());
+        if let Some(owner) = owner {
+            let owner = v8::Number::new(scope, owner);
+            scope.set_continuation_preserved_embedder_data(owner.into());
+        }
+        let number = v8::Integer::new_from_unsigned(scope, timer);
+        self.call(scope, Entry::FireTimer, &[number.into()]);
+        if owner.is_some() {
+            let nobody = v8::undefined(scope);
+            scope.set_continuation_preserved_embedder_data(nobody.into());
+        }
+    }
+
+    /// A timer that does not repeat was fired for the last time.
+    pub fn forget_timer(&self, scope: &mut Scope<'_, '_>, timer: u32) {
+        if let Some(state) = try_state(scope) {
+            state.timer_owners.borrow_mut().remove(&timer);
+        }
     }
 
     /// A task that [`Host::post_task`](crate::Host::post_task) asked for.
@@ -160,6 +181,11 @@ pub fn body_ready(scope: &mut Scope<'_, '_>, id: ExchangeId) {
     if let Some(slot) = try_state(scope).and_then(|state| state.slot(id)) {
         fetch::resume(scope, &slot);
     }
+}
+
+/// News of a fetch that the isolate has begun.
+pub fn network_event(scope: &mut Scope<'_, '_>, id: u64, event: NetworkEvent) {
+    fetch::client::resume(scope, id, event);
 }
 
 /// There is room for more of a response, or its client is gone: goes on with a producer that waits for it.

@@ -76,6 +76,122 @@ pub trait Host {
         let _ = id;
         Offloaded::Here(work)
     }
+    /// What fetches; without it `fetch()` fails.
+    fn network(&self) -> Option<&dyn Network> {
+        None
+    }
+}
+
+/// What an isolate needs of the network. Ids are the platform's: positive, below 2^36 and never used twice. News of a fetch goes to
+/// [`entry::network_event`](crate::entry::network_event). What was cancelled, or told to be over, is forgotten.
+pub trait Network {
+    /// Begins a request.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot even begin. All else is said by [`response`](Network::response).
+    fn start(&self, id: u64, request: OutgoingRequest<'_>) -> Result<(), NetworkError>;
+    /// The response's head, once, after [`NetworkEvent::Head`]; or why there is none: then the fetch is over.
+    fn response(&self, id: u64) -> Option<Result<IncomingResponse, NetworkError>>;
+    /// Takes the next bytes of the response's body.
+    fn read(&self, id: u64) -> NetworkRead;
+    /// Writes a piece of an [`OutgoingBody::Stream`].
+    fn write(&self, id: u64, bytes: &[u8]) -> Written;
+    /// The request's body is complete.
+    fn finish(&self, id: u64);
+    /// Ends a fetch, whatever it is at.
+    fn cancel(&self, id: u64);
+    /// How many requests one incoming request may lead to.
+    fn max_subrequests(&self) -> u32;
+}
+
+/// A request that an application makes.
+#[derive(Debug)]
+pub struct OutgoingRequest<'a> {
+    /// A token.
+    pub method: &'a str,
+    /// Serialized, `http` or `https`.
+    pub url: &'a str,
+    /// `name: value\r\n` lines, valid, in Latin-1.
+    pub headers: &'a [u8],
+    /// The body.
+    pub body: OutgoingBody,
+    /// What happens to redirects.
+    pub redirect: Redirect,
+    /// Another protocol that is asked for instead of a response.
+    pub upgrade: Option<&'a str>,
+}
+
+/// The body of an [`OutgoingRequest`].
+#[derive(Debug)]
+pub enum OutgoingBody {
+    /// None at all.
+    None,
+    /// All of it.
+    Bytes(Vec<u8>),
+    /// It is written piece by piece when [`NetworkEvent::Room`] has come; of that length, if it is known.
+    Stream(Option<u64>),
+}
+
+/// What happens to redirects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redirect {
+    /// They are followed.
+    Follow,
+    /// They are errors.
+    Error,
+    /// They are responses as others.
+    Manual,
+}
+
+/// The head of a response to an [`OutgoingRequest`].
+#[derive(Debug)]
+pub struct IncomingResponse {
+    /// 101, or 200 and above.
+    pub status: u16,
+    /// The reason phrase, in Latin-1.
+    pub status_text: Vec<u8>,
+    /// Of the last request.
+    pub url: String,
+    /// Whether there were redirects.
+    pub redirected: bool,
+    /// `name: value\r\n` lines in lower case, in Latin-1.
+    pub headers: Vec<u8>,
+    /// Whether there is nothing to read.
+    pub is_empty: bool,
+}
+
+/// Why a fetch failed.
+#[derive(Debug)]
+pub struct NetworkError {
+    /// A short name that stays as it is, for programs.
+    pub code: &'static str,
+    /// For people.
+    pub message: String,
+}
+
+/// One step of reading a response's body.
+#[derive(Debug)]
+pub enum NetworkRead {
+    /// The next bytes; never empty.
+    Bytes(Vec<u8>),
+    /// The body is complete, the fetch over.
+    End,
+    /// Nothing has come: [`NetworkEvent::Body`] follows.
+    Pending,
+    /// The body broke off, the fetch is over.
+    Failed(NetworkError),
+}
+
+/// News of a fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NetworkEvent {
+    /// The response's head is there, or there will be none.
+    Head,
+    /// There is something to read.
+    Body,
+    /// There is room for the request's body.
+    Room,
 }
 
 /// Counts the memory of buffers that native code makes for an isolate: bodies, encoded text, random bytes. Buffers that

@@ -30,8 +30,9 @@ mod work;
 mod worker;
 
 pub use host::{
-    Accountant, BodyLength, BodyRead, Exchange, FailureCause, Host, Level, Offloaded, ResponseHead,
-    Unaccounted, Work, WorkResult, Written,
+    Accountant, BodyLength, BodyRead, Exchange, FailureCause, Host, IncomingResponse, Level, Network,
+    NetworkError, NetworkEvent, NetworkRead, Offloaded, OutgoingBody, OutgoingRequest, Redirect,
+    ResponseHead, Unaccounted, Work, WorkResult, Written,
 };
 pub use nano_clone::Message;
 pub use parts::Caches;

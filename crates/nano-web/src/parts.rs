@@ -137,6 +137,20 @@ parts! {
         exercise: r#"new Response("a", { headers: { "content-type": "text/plain;charset=utf-8" } }).blob();"#
     }
     {
+        files: ["fetch/client.js"],
+        exports: ["fetchClient"],
+        globals: [],
+        enumerable: ["fetch"],
+        exercise: r#"fetch("data:,a").then((response) => response.text()); fetch("http://localhost/").catch(() => {});"#
+    }
+    {
+        files: ["fetch/dataurl.js"],
+        exports: ["dataUrl"],
+        globals: [],
+        enumerable: [],
+        exercise: r#"fetch("data:text/plain;base64,YQ==");"#
+    }
+    {
         files: ["console/layout.js", "console/inspect.js", "console/platform.js", "console/console.js"],
         exports: ["layout", "console", "platformInspectors"],
         globals: ["console"],

@@ -31,6 +31,7 @@ fn all_ops() -> Vec<Op> {
         timers::ops,
         performance::ops,
         fetch::ops,
+        fetch::client::ops,
         worker::ops,
         crate::compression::ops,
         crate::caches::ops,

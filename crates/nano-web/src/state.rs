@@ -2,10 +2,12 @@
 //!
 //! Reachable from every native function through the isolate's data slot [`STATE_SLOT`]. Knows nothing of how requests arrive.
 
+use crate::fetch::client::Fetches;
 use crate::host::{Accountant, Exchange, Host};
 use crate::parts::Caches;
 use crate::wasm::memory::Memories;
 use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
 use std::ffi::c_void;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -42,6 +44,8 @@ pub(crate) struct Slot {
     pub(crate) reading: RefCell<Option<Reading>>,
     /// `ops.responseWrite` waits for room.
     pub(crate) writing: RefCell<Option<v8::Global<v8::PromiseResolver>>>,
+    /// Fetches that were made for it, those that are over included.
+    pub(crate) fetches: RefCell<Vec<u64>>,
 }
 
 impl Slot {
@@ -114,6 +118,9 @@ pub struct State {
     pub(crate) works: crate::work::Works,
     /// Keys and unfinished digests that JavaScript holds.
     pub(crate) crypto: crate::crypto::Handles,
+    pub(crate) fetches: Fetches,
+    /// The request in whose name each timer was started.
+    pub(crate) timer_owners: RefCell<HashMap<u32, f64>>,
 }
 
 /// A promise that was rejected without a handler, or got its handler after that.
@@ -141,6 +148,8 @@ impl State {
             messages: RefCell::default(),
             works: crate::work::Works::default(),
             crypto: crate::crypto::Handles::default(),
+            fetches: Fetches::default(),
+            timer_owners: RefCell::default(),
         }
     }
 
@@ -186,8 +195,13 @@ impl State {
         let sequence = self.sequence.get();
         self.sequence.set(sequence + 1);
         let id = (sequence << 16) | index as u64;
-        slots[index] =
-            Some(Rc::new(Slot { id, exchange, reading: RefCell::new(None), writing: RefCell::new(None) }));
+        slots[index] = Some(Rc::new(Slot {
+            id,
+            exchange,
+            reading: RefCell::new(None),
+            writing: RefCell::new(None),
+            fetches: RefCell::default(),
+        }));
         self.live.set(self.live.get() + 1);
         Some(ExchangeId(id))
     }
@@ -205,7 +219,18 @@ impl State {
         };
         self.free.borrow_mut().push(index as u16);
         self.live.set(self.live.get() - 1);
-        removed.map(|slot| Rc::clone(&slot.exchange))
+        removed.map(|slot| {
+            // What a request has begun ends with it.
+            for id in slot.fetches.take() {
+                self.fetches.cancel(&*self.host, id);
+            }
+            Rc::clone(&slot.exchange)
+        })
+    }
+
+    /// Whether a script waits for the network.
+    pub fn awaits_network(&self) -> bool {
+        self.fetches.is_awaited()
     }
 
     /// How many requests are under way.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use nano_runtime::{Application, Limits, RunError, THREAD_STACK_BYTES};
+use nano_runtime::{Application, FetchLimits, Limits, RunError, THREAD_STACK_BYTES};
 use nano_server::config::{Config, EnvValue, Overrides};
 use nano_server::{ServeError, ServeOptions};
 
@@ -186,7 +186,7 @@ fn tell(text: &str) {
 
 /// A person's own script may use what the machine has; V8 stops it well before that.
 fn script_limits() -> Limits {
-    Limits { memory_bytes: 2 << 30 }
+    Limits { memory_bytes: 2 << 30, fetch: FetchLimits::UNLIMITED }
 }
 
 /// JavaScript wants more stack than a program's first thread is sure to have.

@@ -4,6 +4,7 @@ mod answers;
 mod bodies;
 mod commands;
 mod crypto;
+mod fetching;
 mod hostile;
 mod isolation;
 mod memory;

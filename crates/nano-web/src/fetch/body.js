@@ -37,6 +37,8 @@ const BLOB = 2;
 const STREAM = 3;
 // An incoming request's body: the request's id.
 const INCOMING = 4;
+// A body of the network: the source of its stream, which can also `readAll()`.
+const NETWORK = 5;
 
 // Larger bodies made of several pieces are sent piece by piece.
 const CONCATENATE_BYTES_MAX = 256 * 1024;
@@ -116,8 +118,17 @@ function makeStringBody(string) {
   return new InnerBody(STRING, string, null);
 }
 
+// Over bytes that nobody else can reach.
+function makeBytesBody(bytes) {
+  return new InnerBody(BYTES, bytes, null);
+}
+
 function makeIncomingBody(id) {
   return new InnerBody(INCOMING, id, null);
+}
+
+function makeNetworkBody(source) {
+  return new InnerBody(NETWORK, source, null);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -171,6 +182,8 @@ function bodyStream(body) {
       return body.stream = createNativeReadableStream(makeBytesSource(() => body.shared ? copyBytes(source) : source));
     case BLOB:
       return body.stream = internal.file.blobStream(source);
+    case NETWORK:
+      return body.stream = createNativeReadableStream(source);
     default:
       return body.stream = createNativeReadableStream(makeIncomingSource(source));
   }
@@ -189,7 +202,7 @@ function isUsed(body) {
 
 // "clone a body": the new one; the old one may change its stream. section 2.2.4
 function cloneBody(body) {
-  if (body.stream === null && body.kind !== INCOMING) {
+  if (body.stream === null && body.kind !== INCOMING && body.kind !== NETWORK) {
     const clone = new InnerBody(body.kind, body.source, null);
     body.shared = clone.shared = true;
     return clone;
@@ -290,6 +303,8 @@ function readSource(body) {
       return body.shared ? copyBytes(body.source) : body.source;
     case BLOB:
       return internal.file.blobBytes(body.source);
+    case NETWORK:
+      return body.source.readAll();
     default:
       return ops.bodyReadAll(body.source);
   }
@@ -401,7 +416,9 @@ internal.body = {
   convertBodyInit,
   extractBody,
   isUnusable,
+  makeBytesBody,
   makeIncomingBody,
+  makeNetworkBody,
   makeStringBody,
   mixinBody,
   takeBody,

@@ -19,7 +19,7 @@ const {
   makeIncomingHeaders, normalizeList,
 } = internal.fetch;
 const {
-  cloneBody, convertBodyInit, extractBody, isUnusable, makeIncomingBody, makeStringBody, mixinBody, takeBody, takeExtractedType,
+  bodyLength, cloneBody, convertBodyInit, extractBody, isUnusable, makeIncomingBody, makeStringBody, mixinBody, takeBody, takeExtractedType,
   transferBody,
 } = internal.body;
 const { headGet, headMethod, headUrl } = internal.incoming;
@@ -164,6 +164,7 @@ function hasSettings(init) {
 const constructorKey = webidl.constructorKey;
 
 let isRequest, getBody, getContentType, getSettings, getSignal, abortRequest, requestId, getRequestHeaderList, cloneInto;
+let getMethod, getSignalSource, getUrl;
 
 class Request {
   // An incoming request's id and head; -1 and null for others.
@@ -201,6 +202,11 @@ class Request {
     };
 
     getSettings = (request) => request.#settings;
+    getMethod = (request) => request.#method ??= headMethod(request.#head);
+    getUrl = (request) => request.#url ??= headUrl(request.#head);
+
+    // The signal that aborts the request, without making one: null, an AbortSignal, or { reason } if it is aborted already.
+    getSignalSource = (request) => request.#signal ?? request.#signalSource;
 
     // The header list, for reading.
     getRequestHeaderList = (request) => request.#list ?? getHeaderList(request.headers);
@@ -432,6 +438,9 @@ internal.fetch.abortRequest = abortRequest;
 internal.fetch.createIncomingRequest = createIncomingRequest;
 internal.fetch.getRequestHeaderList = getRequestHeaderList;
 internal.fetch.getRequestSettings = getSettings;
+internal.fetch.getRequestMethod = getMethod;
+internal.fetch.getRequestSignalSource = getSignalSource;
+internal.fetch.getRequestUrl = getUrl;
 internal.fetch.getSignal = getSignal;
 internal.fetch.isRequest = isRequest;
 const { method: { get: getMethod }, url: { get: getUrl } } = ObjectGetOwnPropertyDescriptors(Request.prototype);
@@ -441,4 +450,6 @@ internal.fetch.requestUrl = uncurryThis(getUrl);
 internal.fetch.requestId = requestId;
 // The body for whoever sends the request: as takeBody() of body.js.
 internal.fetch.requestTakeBody = (request) => takeBody(getBody(request));
+// The length in bytes of a body that is sent as a stream, where it is known, or -1.
+internal.fetch.requestBodyLength = (request) => bodyLength(getBody(request));
 internal.expose({ Request });

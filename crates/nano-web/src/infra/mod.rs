@@ -63,6 +63,12 @@ pub(crate) fn state<'a>(scope: &'a Scope<'_, '_>) -> Option<&'a State> {
     try_state(scope)
 }
 
+/// The id of the request in whose name JavaScript runs now, as V8 carries it along with promises; none outside of requests.
+pub(crate) fn owner(scope: &Scope<'_, '_>) -> Option<f64> {
+    let data = scope.get_continuation_preserved_embedder_data();
+    v8::Local::<v8::Number>::try_from(data).ok().map(|number| number.value())
+}
+
 /// The request whose id is the function's first argument, if it is under way.
 pub(crate) fn slot(scope: &mut Scope<'_, '_>, args: &Args<'_>) -> Option<Rc<Slot>> {
     let id = ExchangeId::from_f64(args.get(0).number_value(scope).unwrap_or(-1.0));

@@ -287,6 +287,7 @@ streams.createWritableStream = createWritableStream;
 streams.errorTakenStream = errorTakenStream;
 streams.closeNative = (stream) => closeTakenStream(getReadableState(stream));
 streams.errorNative = (stream, e) => errorTakenStream(getReadableState(stream), e);
+streams.failNativeSource = (stream, e) => streams.failNativeSourceOfState(getReadableState(stream), e);
 streams.cancelWithReader = cancelWithReader;
 streams.getStoredError = getStoredError;
 streams.isClosed = isClosed;

@@ -309,5 +309,11 @@ function takeNativeSourceOfState(stream) {
   return source;
 }
 
+// The source has failed, though nobody pulls from it now.
+function failNativeSourceOfState(stream, e) {
+  if (stream.controller instanceof NativeController && stream.state === READABLE) stream.controller.fail(e);
+}
+
+streams.failNativeSourceOfState = failNativeSourceOfState;
 streams.createNativeReadableStreamState = createNativeReadableStreamState;
 streams.takeNativeSourceOfState = takeNativeSourceOfState;

@@ -1,6 +1,6 @@
 //! Native functions of timers and microtasks: HTML, section 8.6 "Timers", and `queueMicrotask`.
 
-use crate::infra::{Args, Ret, Scope, ops, state};
+use crate::infra::{Args, Ret, Scope, ops, owner, state};
 
 ops! { "timerStart" => timer_start, "timerCancel" => timer_cancel, "queueMicrotask" => queue_microtask }
 
@@ -9,6 +9,10 @@ fn timer_start(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let repeat = args.get(1).is_true();
     if let Some(state) = state(scope) {
         let id = state.host().timer_start(if delay.is_finite() { delay.max(0.0) } else { 0.0 }, repeat);
+        // What the timer does is done for the request in whose name it was started.
+        if let Some(owner) = owner(scope) {
+            state.timer_owners.borrow_mut().insert(id, owner);
+        }
         ret.set_uint32(id);
     }
 }
@@ -16,6 +20,7 @@ fn timer_start(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
 fn timer_cancel(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     let id = args.get(0).uint32_value(scope).unwrap_or(0);
     if let Some(state) = state(scope) {
+        state.timer_owners.borrow_mut().remove(&id);
         state.host().timer_cancel(id);
     }
 }

@@ -1,0 +1,158 @@
+//! The platform's network for one isolate, on the thread's client: which fetches are whose, and what they may reach.
+
+use crate::app::FetchLimits;
+use nano_fetch::{
+    AllowAll, BodyRead, Client, FetchError, FetchId, Headers, Policy, PublicOnly, RedirectMode, Request,
+    RequestBody, Url,
+};
+use nano_web::{
+    IncomingResponse, Network, NetworkError, NetworkRead, OutgoingBody, OutgoingRequest, Redirect, Written,
+};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// The platform's ids are below this power of two; the instance's key is above.
+const ID_BITS: u32 = 36;
+
+/// Fetches that one isolate may have at the same time: each may hold a socket and some hundred KiB of what was not read yet.
+pub const MAX_FETCHES: usize = 2048;
+
+/// The instance and the platform's id that are in a fetch's owner.
+pub(crate) fn owner_parts(owner: u64) -> (u32, u64) {
+    ((owner >> ID_BITS) as u32, owner & ((1 << ID_BITS) - 1))
+}
+
+/// One isolate's way to the network.
+pub(crate) struct InstanceNetwork {
+    client: Rc<Client>,
+    key: Cell<u32>,
+    limits: Cell<FetchLimits>,
+    fetches: RefCell<HashMap<u64, FetchId>>,
+}
+
+impl InstanceNetwork {
+    pub(crate) fn new(client: Rc<Client>) -> Self {
+        Self { client, key: Cell::new(0), limits: Cell::default(), fetches: RefCell::default() }
+    }
+
+    /// The isolate is an application's from now on.
+    pub(crate) fn adopt(&self, key: u32, limits: FetchLimits) {
+        self.key.set(key);
+        self.limits.set(limits);
+    }
+
+    /// Ends all fetches, and closes the connections that were kept.
+    pub(crate) fn clear(&self) {
+        for (_, fetch) in self.fetches.take() {
+            self.client.cancel(fetch);
+        }
+        self.client.close_partition(u64::from(self.key.get()));
+    }
+
+    fn get(&self, id: u64) -> Option<FetchId> {
+        self.fetches.borrow().get(&id).copied()
+    }
+
+    fn forget(&self, id: u64) {
+        self.fetches.borrow_mut().remove(&id);
+    }
+}
+
+fn error(error: &FetchError) -> NetworkError {
+    NetworkError { code: error.kind.code(), message: error.message.clone() }
+}
+
+fn refused(message: impl Into<String>) -> NetworkError {
+    NetworkError { code: "ERR_REQUEST", message: message.into() }
+}
+
+impl Network for InstanceNetwork {
+    fn start(&self, id: u64, request: OutgoingRequest<'_>) -> Result<(), NetworkError> {
+        if self.fetches.borrow().len() >= MAX_FETCHES {
+            let message = format!("the application has {MAX_FETCHES} fetches under way already");
+            return Err(NetworkError { code: "EBUSY", message });
+        }
+        let url =
+            Url::parse(request.url).map_err(|error| refused(format!("the URL is not valid: {error}")))?;
+        let policy: Rc<dyn Policy> =
+            if self.limits.get().allow_private { Rc::new(AllowAll) } else { Rc::new(PublicOnly) };
+        let mut outgoing = Request::new(request.method, url, policy);
+        outgoing.headers = Headers::from_block(request.headers)
+            .map_err(|_| refused("a header cannot be sent: it is not valid"))?;
+        outgoing.body = match request.body {
+            OutgoingBody::None => RequestBody::None,
+            OutgoingBody::Bytes(bytes) => RequestBody::Bytes(bytes),
+            OutgoingBody::Stream(length) => RequestBody::Stream(length),
+        };
+        outgoing.redirect = match request.redirect {
+            Redirect::Follow => RedirectMode::Follow,
+            Redirect::Error => RedirectMode::Error,
+            Redirect::Manual => RedirectMode::Manual,
+        };
+        outgoing.upgrade = request.upgrade.map(str::to_owned);
+        outgoing.partition = u64::from(self.key.get());
+        outgoing.owner = u64::from(self.key.get()) << ID_BITS | id;
+        let fetch = self.client.start(outgoing);
+        self.fetches.borrow_mut().insert(id, fetch);
+        Ok(())
+    }
+
+    fn response(&self, id: u64) -> Option<Result<IncomingResponse, NetworkError>> {
+        match self.client.response(self.get(id)?)? {
+            Ok(response) => Some(Ok(IncomingResponse {
+                status: response.status,
+                status_text: response.reason,
+                url: response.url.into(),
+                redirected: response.redirects > 0,
+                headers: response.headers.into_block(),
+                is_empty: response.length == Some(0) && response.status != 101,
+            })),
+            Err(failed) => {
+                self.forget(id);
+                Some(Err(error(&failed)))
+            }
+        }
+    }
+
+    fn read(&self, id: u64) -> NetworkRead {
+        let Some(fetch) = self.get(id) else { return NetworkRead::End };
+        match self.client.read_body(fetch) {
+            BodyRead::Bytes(bytes) => NetworkRead::Bytes(bytes),
+            BodyRead::Pending => NetworkRead::Pending,
+            BodyRead::End => {
+                self.forget(id);
+                NetworkRead::End
+            }
+            BodyRead::Failed(failed) => {
+                self.forget(id);
+                NetworkRead::Failed(error(&failed))
+            }
+        }
+    }
+
+    fn write(&self, id: u64, bytes: &[u8]) -> Written {
+        match self.get(id).map(|fetch| self.client.write_body(fetch, bytes)) {
+            Some(nano_fetch::Written::Ready) => Written::Ready,
+            Some(nano_fetch::Written::Full) => Written::Full,
+            Some(nano_fetch::Written::Gone) | None => Written::Gone,
+        }
+    }
+
+    fn finish(&self, id: u64) {
+        if let Some(fetch) = self.get(id) {
+            self.client.finish_body(fetch);
+        }
+    }
+
+    fn cancel(&self, id: u64) {
+        let fetch = self.fetches.borrow_mut().remove(&id);
+        if let Some(fetch) = fetch {
+            self.client.cancel(fetch);
+        }
+    }
+
+    fn max_subrequests(&self) -> u32 {
+        self.limits.get().max_subrequests
+    }
+}

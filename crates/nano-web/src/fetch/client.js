@@ -1,0 +1,313 @@
+// fetch() (Fetch Standard section 5.6), and which way each scheme goes (section 4.2 "scheme fetch").
+//
+// Resolving names, connections, redirects, codings and limits are native: this file hands a request over, gives the body of one
+// to the network as fast as it takes it, makes a Response of the head, and ends all of it when the signal is aborted.
+// CORS, referrers, caches and cookies are a browser's; a server's fetch has none of them.
+
+const {
+  Promise,
+  PromisePrototypeThen,
+  PromiseReject,
+  StringPrototypeCharCodeAt,
+  StringPrototypeIndexOf,
+  StringPrototypeSlice,
+  TypeError,
+  TypedArrayPrototypeGetByteLength,
+  TypedArrayPrototypeGetSymbolToStringTag,
+  hideObjectPrototype,
+} = internal.primordials;
+const { loaded, webidl } = internal;
+const {
+  Request, getRequestHeaderList, getRequestMethod, getRequestSettings, getRequestSignalSource, getRequestUrl, listContains,
+  makeResponse, makeResponseMeta, requestBodyLength, requestTakeBody, serializeList,
+} = internal.fetch;
+const { headList, headUrl } = internal.incoming;
+const { makeNetworkBody, makeStringBody } = internal.body;
+
+function isBytes(value) {
+  return TypedArrayPrototypeGetSymbolToStringTag(value) === "Uint8Array";
+}
+
+function failed(reason, cause = undefined) {
+  return cause === undefined
+    ? new TypeError(`fetch failed: ${reason}`)
+    : new TypeError(`fetch failed: ${reason}`, { __proto__: null, cause });
+}
+
+// One fetch over the network, from fetch() until its response's body is read.
+const Exchange = hideObjectPrototype(class Exchange {
+  constructor(request, resolve, reject) {
+    this.request = request;
+    this.resolve = resolve;
+    this.reject = reject;
+    this.id = 0;
+    this.signal = null;
+    this.onAbort = null;
+    // The loop that writes the request's body, or null
+    this.upload = null;
+    // The response's body (of body.js), or null
+    this.body = null;
+    // Why it was ended before its end: { reason }
+    this.ended = null;
+  }
+
+  // Nothing can be aborted any more.
+  finish() {
+    if (this.signal === null) return;
+    internal.abort.removeAlgorithm(this.signal, this.onAbort);
+    this.signal = this.onAbort = null;
+  }
+
+  // Ends it at whatever it is at.
+  end(reason) {
+    this.ended = { __proto__: null, reason };
+    this.finish();
+    if (this.id !== 0) ops.fetchCancel(this.id, reason);
+    this.reject(reason);
+    const upload = this.upload;
+    this.upload = null;
+    if (upload !== null) upload.cancel(reason);
+    const body = this.body;
+    if (body !== null && body.stream !== null) internal.streams.failNativeSource(body.stream, reason);
+  }
+
+  // A source of native streams: see streams/native.js. Also what takes its place where no stream is made.
+  makeSource() {
+    const { id } = this;
+    // Remembers the signal only as long as there is something to abort.
+    const onChunk = this.signal === null ? null : (chunk) => {
+      if (chunk === null) this.finish();
+      return chunk;
+    };
+    const read = (result) => {
+      if (onChunk === null) return result;
+      if (result === null || isBytes(result)) return onChunk(result);
+      return PromisePrototypeThen(result, onChunk);
+    };
+    return {
+      __proto__: null,
+      fetchId: id,
+      pull: () => {
+        if (this.ended !== null) throw this.ended.reason;
+        return read(ops.fetchRead(id));
+      },
+      cancel: (reason) => {
+        this.finish();
+        ops.fetchCancel(id, reason);
+      },
+      readAll: () => {
+        if (this.ended !== null) throw this.ended.reason;
+        const result = ops.fetchReadAll(id);
+        if (isBytes(result)) {
+          this.finish();
+          return result;
+        }
+        return this.signal === null ? result : PromisePrototypeThen(result, (bytes) => {
+          this.finish();
+          return bytes;
+        });
+      },
+    };
+  }
+
+  // Sends the request's body as fast as the network takes it. section 4.6, "transmit-request-body loop"
+  write(stream) {
+    const { id } = this;
+    let unwanted = false;
+    const check = (room) => {
+      if (room) return;
+      unwanted = true;
+      throw new TypeError("The request's body is not wanted any more.");
+    };
+    const begin = () => {
+      if (this.ended !== null || this.upload === null) return;
+      this.upload = internal.streams.readLoop(
+        stream,
+        (chunk) => {
+          if (!isBytes(chunk)) throw new TypeError("A chunk of the request's body is not a Uint8Array.");
+          if (TypedArrayPrototypeGetByteLength(chunk) === 0) return undefined;
+          const room = ops.fetchWrite(id, chunk);
+          if (room === undefined) return undefined;
+          return room === false ? check(false) : PromisePrototypeThen(room, check);
+        },
+        () => {
+          this.upload = null;
+          ops.fetchFinish(id);
+        },
+        (error) => {
+          this.upload = null;
+          if (unwanted || this.ended !== null) return;
+          this.end(failed("the request's body failed", error));
+        },
+      );
+    };
+    // Until there is a connection the stream is not touched.
+    this.upload = {
+      __proto__: null,
+      cancel: (reason) => PromisePrototypeThen(internal.streams.readableStreamCancel(stream, reason), undefined, () => {}),
+    };
+    const waiting = this.upload;
+    const room = ops.fetchRoom(id);
+    if (room === true) begin();
+    else if (room === false) waiting.cancel(undefined);
+    else PromisePrototypeThen(room, (open) => open ? begin() : this.ended === null && waiting.cancel(undefined));
+  }
+
+  // The response's head has come: see fetchHead in client.rs.
+  receive(head) {
+    if (this.ended !== null) return;
+    const flagsStart = StringPrototypeIndexOf(head, " ") + 1;
+    const flagsEnd = StringPrototypeIndexOf(head, " ", flagsStart);
+    let status = 0;
+    for (let i = 0; i < flagsStart - 1; i++) status = status * 10 + StringPrototypeCharCodeAt(head, i) - 0x30;
+    let redirected = false;
+    let empty = false;
+    for (let i = flagsStart; i < flagsEnd; i++) {
+      if (head[i] === "r") redirected = true;
+      else if (head[i] === "e") empty = true;
+    }
+    const reason = StringPrototypeSlice(head, flagsEnd + 1, StringPrototypeIndexOf(head, "\n"));
+    let body = null;
+    if (status !== 204 && status !== 205 && status !== 304 && getRequestMethod(this.request) !== "HEAD") {
+      body = empty ? makeStringBody("") : makeNetworkBody(this.makeSource());
+    } else if (!empty) {
+      ops.fetchCancel(this.id, undefined);
+      empty = true;
+    }
+    if (empty) this.finish();
+    else this.body = body;
+    const meta = makeResponseMeta("basic", headUrl(head), redirected, true);
+    (0, this.resolve)(makeResponse(status, reason, headList(head), body, meta));
+    // What is only needed until now is not kept as long as the body.
+    this.resolve = this.reject = () => {};
+  }
+});
+
+// section 4.6, what the request's own settings add to its headers
+function headerBlock(request) {
+  const list = getRequestHeaderList(request);
+  let block = serializeList(list);
+  const { cache } = getRequestSettings(request);
+  if (cache === "default") return block;
+  if (cache === "no-cache") {
+    if (!listContains(list, "cache-control")) block += "cache-control: max-age=0\r\n";
+  } else if (cache === "no-store" || cache === "reload") {
+    if (!listContains(list, "pragma")) block += "pragma: no-cache\r\n";
+    if (!listContains(list, "cache-control")) block += "cache-control: no-cache\r\n";
+  }
+  return block;
+}
+
+// section 4.5, "HTTP fetch"
+function httpFetch(request, resolve, reject, signal) {
+  const exchange = new Exchange(request, resolve, reject);
+  let body = requestTakeBody(request);
+  let stream = null;
+  if (body !== null && typeof body !== "string" && !isBytes(body)) {
+    stream = body;
+    body = requestBodyLength(request);
+    // An incoming request's own body: its length may be known.
+    const source = internal.streams.takeNativeSource(stream);
+    if (source !== undefined) {
+      stream = internal.streams.createNativeReadableStream(source);
+      if (source.requestId !== undefined) body = ops.requestBodyLength(source.requestId);
+    }
+  }
+  const { redirect } = getRequestSettings(request);
+  const mode = redirect === "follow" ? 0 : redirect === "error" ? 1 : 2;
+  try {
+    exchange.id = ops.fetchStart(getRequestMethod(request), getRequestUrl(request), headerBlock(request), mode, body);
+  } catch (error) {
+    reject(error);
+    if (stream !== null) PromisePrototypeThen(internal.streams.readableStreamCancel(stream, error), undefined, () => {});
+    return;
+  }
+  if (signal !== null) {
+    exchange.signal = signal;
+    exchange.onAbort = () => exchange.end(internal.abort.getReason(signal));
+    internal.abort.addAlgorithm(signal, exchange.onAbort);
+  }
+  PromisePrototypeThen(
+    ops.fetchHead(exchange.id),
+    (head) => exchange.receive(head),
+    (error) => {
+      exchange.finish();
+      (0, exchange.reject)(error);
+    },
+  );
+  if (stream !== null) exchange.write(stream);
+}
+
+function respond(url, type, bytes, resolve) {
+  const list = ["content-type", type];
+  const body = internal.body.makeBytesBody(bytes);
+  resolve(makeResponse(200, "OK", list, body, makeResponseMeta("basic", url, false, true)));
+}
+
+// section 4.3, "data"
+function dataFetch(request, resolve, reject) {
+  const url = getRequestUrl(request);
+  const data = internal.dataUrl.processDataUrl(url);
+  if (data === null) reject(failed("the data: URL is not valid"));
+  else respond(url, data.type, data.bytes, resolve);
+}
+
+// section 4.3, "blob"
+function blobFetch(request, resolve, reject) {
+  const url = getRequestUrl(request);
+  const blob = loaded.file?.resolveObjectURL(url);
+  if (getRequestMethod(request) !== "GET" || blob === undefined) {
+    reject(failed(blob === undefined ? "there is no Blob of this URL" : "a blob: URL can only be got with GET"));
+    return;
+  }
+  const { blobBytes, getSize, getType } = loaded.file;
+  const list = ["content-length", `${getSize(blob)}`, "content-type", getType(blob)];
+  const body = internal.body.makeBytesBody(blobBytes(blob));
+  resolve(makeResponse(200, "OK", list, body, makeResponseMeta("basic", url, false, true)));
+}
+
+// section 5.6
+function begin(request, resolve, reject) {
+  let signal = getRequestSignalSource(request);
+  if (signal !== null) {
+    // Of an incoming request whose client has gone: { reason }
+    const isSignal = loaded.abort?.isAbortSignal(signal);
+    if (!isSignal || internal.abort.isAborted(signal)) {
+      const reason = isSignal ? internal.abort.getReason(signal) : signal.reason ?? internal.abort.newAbortError();
+      reject(reason);
+      const body = requestTakeBody(request);
+      if (loaded.streams?.isReadableStream(body)) {
+        PromisePrototypeThen(internal.streams.readableStreamCancel(body, reason), undefined, () => {});
+      }
+      return;
+    }
+  }
+  const url = getRequestUrl(request);
+  switch (StringPrototypeSlice(url, 0, StringPrototypeIndexOf(url, ":"))) {
+    case "http":
+    case "https":
+      httpFetch(request, resolve, reject, signal);
+      return;
+    case "data":
+      dataFetch(request, resolve, reject);
+      return;
+    case "blob":
+      blobFetch(request, resolve, reject);
+      return;
+    default:
+      reject(failed(`the scheme of ${url} is not one that can be fetched`));
+  }
+}
+
+function fetch(input, init = undefined) {
+  try {
+    webidl.requiredArguments(arguments.length, 1, "Failed to execute 'fetch'");
+    const request = new Request(input, init);
+    return new Promise((resolve, reject) => begin(request, resolve, reject));
+  } catch (error) {
+    return PromiseReject(error);
+  }
+}
+
+internal.fetchClient = { __proto__: null, failed };
+internal.exposeEnumerable({ fetch });

@@ -1,0 +1,435 @@
+//! Native functions behind `fetch()`: from JavaScript to the embedder's [`Network`] and back. Fetch, section 4 "Fetching".
+//!
+//! Knows ids, promises and buffers; what a request is made of is decided in `client.js`.
+
+use crate::host::{
+    Host, NetworkError, NetworkEvent, NetworkRead, OutgoingBody, OutgoingRequest, Redirect, Written,
+};
+use crate::infra::{
+    Args, Error, NO_ROOM, Ret, Scope, buffer, latin1, new_error, ops, owner, state, text, throw,
+    try_uint8_array, with_bytes,
+};
+use crate::state::{ExchangeId, Gathered, Reading, State};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+ops! {
+    "fetchStart" => fetch_start,
+    "fetchHead" => fetch_head,
+    "fetchRead" => fetch_read,
+    "fetchReadAll" => fetch_read_all,
+    "fetchRoom" => fetch_room,
+    "fetchWrite" => fetch_write,
+    "fetchFinish" => fetch_finish,
+    "fetchCancel" => fetch_cancel,
+}
+
+/// The isolate's fetches.
+#[derive(Default)]
+pub(crate) struct Fetches {
+    live: RefCell<HashMap<u64, Rc<Fetch>>>,
+    last: Cell<u64>,
+}
+
+/// Who waits for what of a fetch.
+#[derive(Default)]
+struct Fetch {
+    head: RefCell<Option<v8::Global<v8::PromiseResolver>>>,
+    reading: RefCell<Option<Reading>>,
+    room: RefCell<Option<v8::Global<v8::PromiseResolver>>>,
+    /// [`NetworkEvent::Room`] came before anybody waited.
+    has_room: Cell<bool>,
+}
+
+impl Fetches {
+    /// Ends a fetch; who waits for something of it waits for ever.
+    pub(crate) fn cancel(&self, host: &dyn Host, id: u64) {
+        let removed = self.live.borrow_mut().remove(&id);
+        if removed.is_some()
+            && let Some(network) = host.network()
+        {
+            network.cancel(id);
+        }
+    }
+
+    /// Whether anybody waits for anything.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.live.borrow().values().any(|fetch| {
+            fetch.head.borrow().is_some() || fetch.reading.borrow().is_some() || fetch.room.borrow().is_some()
+        })
+    }
+
+    fn get(&self, id: u64) -> Option<Rc<Fetch>> {
+        self.live.borrow().get(&id).cloned()
+    }
+}
+
+/// The fetch's id, the first argument.
+fn id(scope: &mut Scope<'_, '_>, args: &Args<'_>) -> u64 {
+    // What is no id (NaN, say) becomes 0, which names none.
+    args.get(0).number_value(scope).unwrap_or(0.0) as u64
+}
+
+/// TypeError whose `cause` is an Error with a `code`.
+fn failure<'s>(scope: &mut Scope<'s, '_>, error: &NetworkError) -> v8::Local<'s, v8::Value> {
+    let outer = new_error(scope, Error::Type(&format!("fetch failed: {}", error.message)));
+    let cause = new_error(scope, Error::Fault(&error.message));
+    define(scope, cause, "code", |scope| v8::String::new(scope, error.code).map(Into::into));
+    define(scope, outer, "cause", |_| Some(cause));
+    outer
+}
+
+/// Defines a property that is not enumerable, whatever a tenant has done to prototypes.
+fn define<'s, 'i>(
+    scope: &mut Scope<'s, 'i>,
+    object: v8::Local<'s, v8::Value>,
+    name: &str,
+    value: impl FnOnce(&mut Scope<'s, 'i>) -> Option<v8::Local<'s, v8::Value>>,
+) {
+    if let Ok(object) = v8::Local::<v8::Object>::try_from(object)
+        && let (Some(name), Some(value)) = (v8::String::new(scope, name), value(scope))
+    {
+        object.define_own_property(scope, name.into(), value, v8::PropertyAttribute::DONT_ENUM);
+    }
+}
+
+/// `fetchStart(method, url, headerBlock, redirect, body, upgrade)`: the fetch's id; throws if it cannot begin. `redirect` is 0
+/// (follow), 1 (error) or 2 (manual); `body` null, a string, a Uint8Array, or for a stream its length, -1 if that is unknown.
+fn fetch_start(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let (mut method_stack, mut url_stack) = (buffer::<32>(), buffer::<1024>());
+    let method = text(scope, args.get(0), &mut method_stack);
+    let url = text(scope, args.get(1), &mut url_stack);
+    let headers = match v8::Local::<v8::String>::try_from(args.get(2)) {
+        Ok(block) => {
+            let mut bytes = vec![0u8; block.length()];
+            block.write_one_byte_v2(scope, 0, &mut bytes, v8::WriteFlags::empty());
+            bytes
+        }
+        Err(_) => Vec::new(),
+    };
+    let redirect = match args.get(3).uint32_value(scope) {
+        Some(1) => Redirect::Error,
+        Some(2) => Redirect::Manual,
+        _ => Redirect::Follow,
+    };
+    let given = args.get(4);
+    let body = if given.is_null_or_undefined() {
+        OutgoingBody::None
+    } else if let Ok(string) = v8::Local::<v8::String>::try_from(given) {
+        OutgoingBody::Bytes(string.to_rust_string_lossy(scope).into_bytes())
+    } else if let Ok(length) = v8::Local::<v8::Number>::try_from(given) {
+        OutgoingBody::Stream((length.value() >= 0.0).then_some(length.value() as u64))
+    } else {
+        OutgoingBody::Bytes(with_bytes(given, <[u8]>::to_vec))
+    };
+    let mut upgrade_stack = buffer::<32>();
+    let upgrade = (!args.get(5).is_undefined()).then(|| text(scope, args.get(5), &mut upgrade_stack));
+    let owner = owner(scope);
+    let request = OutgoingRequest {
+        method: &method,
+        url: &url,
+        headers: &headers,
+        body,
+        redirect,
+        upgrade: upgrade.as_deref(),
+    };
+    let started = match state(scope) {
+        Some(state) => start(state, owner, request),
+        None => return,
+    };
+    match started {
+        Ok(id) => ret.set_double(id as f64),
+        Err(error) => {
+            let error = failure(scope, &error);
+            scope.throw_exception(error);
+        }
+    }
+}
+
+fn start(state: &State, owner: Option<f64>, request: OutgoingRequest<'_>) -> Result<u64, NetworkError> {
+    let fail = |code, message: &str| Err(NetworkError { code, message: message.to_owned() });
+    let Some(network) = state.host().network() else {
+        return fail("ERR_NO_NETWORK", "there is no network here");
+    };
+    let slot = match owner.map(|owner| state.slot(ExchangeId::from_f64(owner))) {
+        Some(None) => {
+            return fail(
+                "ERR_REQUEST_OVER",
+                "the request that it is made for is over; ctx.waitUntil() keeps one alive after its response",
+            );
+        }
+        Some(slot) => slot,
+        None => None,
+    };
+    if let Some(slot) = &slot
+        && slot.fetches.borrow().len() >= network.max_subrequests() as usize
+    {
+        let message =
+            format!("more than {} requests were made for one (max_subrequests)", network.max_subrequests());
+        return fail("ERR_TOO_MANY_SUBREQUESTS", &message);
+    }
+    let id = state.fetches.last.get() + 1;
+    state.fetches.last.set(id);
+    network.start(id, request)?;
+    state.fetches.live.borrow_mut().insert(id, Rc::default());
+    if let Some(slot) = slot {
+        slot.fetches.borrow_mut().push(id);
+    }
+    Ok(id)
+}
+
+/// A new promise that is kept in `place`.
+fn wait<'s>(
+    scope: &mut Scope<'s, '_>,
+    place: impl FnOnce(v8::Global<v8::PromiseResolver>),
+) -> Option<v8::Local<'s, v8::Promise>> {
+    let resolver = v8::PromiseResolver::new(scope)?;
+    place(v8::Global::new(scope, resolver));
+    Some(resolver.get_promise(scope))
+}
+
+/// `fetchHead(id)`: a promise of the response's head, to be asked for once:
+///
+///   STATUS " " FLAGS " " REASON LF URL [LF name ":" value]...
+///
+/// in Latin-1. FLAGS is `-`, or letters: `r` redirected, `e` nothing to read.
+fn fetch_head(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let id = id(scope, &args);
+    let Some(fetch) = state(scope).and_then(|state| state.fetches.get(id)) else { return };
+    if let Some(promise) = wait(scope, |resolver| *fetch.head.borrow_mut() = Some(resolver)) {
+        ret.set(promise.into());
+    }
+}
+
+/// `fetchRead(id)`: a Uint8Array, null at the end, or a promise of either.
+fn fetch_read(scope: &mut Scope<'_, '_>, args: Args<'_>, ret: Ret<'_>) {
+    read(scope, &args, ret, None);
+}
+
+/// `fetchReadAll(id)`: what is left of the body as one Uint8Array, or a promise of it.
+fn fetch_read_all(scope: &mut Scope<'_, '_>, args: Args<'_>, ret: Ret<'_>) {
+    read(scope, &args, ret, Some(Gathered::default()));
+}
+
+fn read(scope: &mut Scope<'_, '_>, args: &Args<'_>, mut ret: Ret<'_>, mut all: Option<Gathered>) {
+    let id = id(scope, args);
+    let Some(fetch) = state(scope).and_then(|state| state.fetches.get(id)) else {
+        return throw(scope, Error::Type("the fetch is over: its body can no longer be read"));
+    };
+    match step(scope, id, &mut all) {
+        Step::Value(value) => ret.set(value),
+        Step::Failed(error) => {
+            scope.throw_exception(error);
+        }
+        Step::Wait => {
+            let place = |resolver| *fetch.reading.borrow_mut() = Some(Reading { resolver, all });
+            if let Some(promise) = wait(scope, place) {
+                ret.set(promise.into());
+            }
+        }
+    }
+}
+
+enum Step<'s> {
+    Value(v8::Local<'s, v8::Value>),
+    Failed(v8::Local<'s, v8::Value>),
+    Wait,
+}
+
+/// Reads as far as bytes have arrived: one piece, or everything into `all`.
+fn step<'s>(scope: &mut Scope<'s, '_>, id: u64, all: &mut Option<Gathered>) -> Step<'s> {
+    loop {
+        let read = match state(scope).and_then(|state| state.host().network()) {
+            Some(network) => network.read(id),
+            None => NetworkRead::End,
+        };
+        let bytes = match (read, &mut *all) {
+            (NetworkRead::Bytes(bytes), Some(all)) => {
+                let accountant = state(scope).map(|state| Arc::clone(state.accountant()));
+                if !accountant.is_some_and(|accountant| all.push(&bytes, accountant)) {
+                    forget(scope, id, true);
+                    return Step::Failed(new_error(scope, Error::Range(NO_ROOM)));
+                }
+                continue;
+            }
+            (NetworkRead::Bytes(bytes), None) => bytes,
+            (NetworkRead::End, Some(all)) => {
+                forget(scope, id, false);
+                std::mem::take(all).into_bytes()
+            }
+            (NetworkRead::End, None) => {
+                forget(scope, id, false);
+                return Step::Value(v8::null(scope).into());
+            }
+            (NetworkRead::Pending, _) => return Step::Wait,
+            (NetworkRead::Failed(error), _) => {
+                forget(scope, id, false);
+                return Step::Failed(failure(scope, &error));
+            }
+        };
+        return match try_uint8_array(scope, bytes) {
+            Some(array) => Step::Value(array.into()),
+            None => {
+                forget(scope, id, true);
+                Step::Failed(new_error(scope, Error::Range(NO_ROOM)))
+            }
+        };
+    }
+}
+
+/// The fetch is over: who writes its body is told that nobody wants it.
+fn forget(scope: &mut Scope<'_, '_>, id: u64, cancel: bool) {
+    let Some(state) = state(scope) else { return };
+    let removed = state.fetches.live.borrow_mut().remove(&id);
+    if cancel && let Some(network) = state.host().network() {
+        network.cancel(id);
+    }
+    if let Some(resolver) = removed.and_then(|fetch| fetch.room.borrow_mut().take()) {
+        let resolver = v8::Local::new(scope, &resolver);
+        let value = v8::Boolean::new(scope, false).into();
+        resolver.resolve(scope, value);
+    }
+}
+
+/// `fetchRoom(id)`: a promise that is resolved when the body may be written; with false if nobody wants it.
+fn fetch_room(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let id = id(scope, &args);
+    let Some(fetch) = state(scope).and_then(|state| state.fetches.get(id)) else {
+        ret.set_bool(false);
+        return;
+    };
+    if fetch.has_room.take() {
+        ret.set_bool(true);
+    } else if let Some(promise) = wait(scope, |resolver| *fetch.room.borrow_mut() = Some(resolver)) {
+        ret.set(promise.into());
+    }
+}
+
+/// `fetchWrite(id, Uint8Array)`: undefined where there is room for more, false where nobody wants it, else a promise that is
+/// resolved when there is room, with false if nobody wants it any more.
+fn fetch_write(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let id = id(scope, &args);
+    let Some(fetch) = state(scope).and_then(|state| state.fetches.get(id)) else {
+        ret.set_bool(false);
+        return;
+    };
+    let Some(network) = state(scope).and_then(|state| state.host().network()) else { return };
+    fetch.has_room.set(false);
+    match with_bytes(args.get(1), |bytes| network.write(id, bytes)) {
+        Written::Ready => {}
+        Written::Gone => ret.set_bool(false),
+        Written::Full => {
+            if let Some(promise) = wait(scope, |resolver| *fetch.room.borrow_mut() = Some(resolver)) {
+                ret.set(promise.into());
+            }
+        }
+    }
+}
+
+fn fetch_finish(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
+    let id = id(scope, &args);
+    if let Some(network) = state(scope).and_then(|state| state.host().network()) {
+        network.finish(id);
+    }
+}
+
+/// `fetchCancel(id, reason)`: ends a fetch. Who waits for its head or its body gets `reason`, if there is one.
+fn fetch_cancel(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
+    let id = id(scope, &args);
+    let Some(fetch) = state(scope).and_then(|state| state.fetches.get(id)) else { return };
+    forget(scope, id, true);
+    let reason = args.get(1);
+    let head = fetch.head.borrow_mut().take();
+    let reading = fetch.reading.borrow_mut().take().map(|reading| reading.resolver);
+    for resolver in [head, reading].into_iter().flatten() {
+        let resolver = v8::Local::new(scope, &resolver);
+        resolver.reject(scope, reason);
+    }
+}
+
+/// Goes on with who waits for what has happened.
+pub(crate) fn resume(scope: &mut Scope<'_, '_>, id: u64, event: NetworkEvent) {
+    let Some(fetch) = state(scope).and_then(|state| state.fetches.get(id)) else { return };
+    match event {
+        NetworkEvent::Head => {
+            let response = state(scope).and_then(|state| state.host().network()?.response(id));
+            let Some(response) = response else { return };
+            let resolver = fetch.head.borrow_mut().take();
+            match response {
+                Ok(response) => {
+                    let mut head = Vec::with_capacity(response.headers.len() + response.url.len() + 32);
+                    head.extend_from_slice(response.status.to_string().as_bytes());
+                    head.push(b' ');
+                    for (flag, is) in [(b'r', response.redirected), (b'e', response.is_empty)] {
+                        if is {
+                            head.push(flag);
+                        }
+                    }
+                    if !(response.redirected || response.is_empty) {
+                        head.push(b'-');
+                    }
+                    head.push(b' ');
+                    head.extend_from_slice(&response.status_text);
+                    head.push(b'\n');
+                    head.extend_from_slice(response.url.as_bytes());
+                    let mut rest = &response.headers[..];
+                    while let Some(end) = memchr(b'\n', rest) {
+                        let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
+                        rest = &rest[end + 1..];
+                        if let Some(colon) = memchr(b':', line) {
+                            head.push(b'\n');
+                            head.extend_from_slice(&line[..=colon]);
+                            head.extend_from_slice(line[colon + 1..].strip_prefix(b" ").unwrap_or_default());
+                        }
+                    }
+                    if response.is_empty {
+                        forget(scope, id, true);
+                    }
+                    let Some(resolver) = resolver else { return };
+                    let resolver = v8::Local::new(scope, &resolver);
+                    if let Some(head) = latin1(scope, &head) {
+                        resolver.resolve(scope, head.into());
+                    }
+                }
+                Err(error) => {
+                    forget(scope, id, false);
+                    let Some(resolver) = resolver else { return };
+                    let resolver = v8::Local::new(scope, &resolver);
+                    let error = failure(scope, &error);
+                    resolver.reject(scope, error);
+                }
+            }
+        }
+        NetworkEvent::Body => {
+            let Some(mut reading) = fetch.reading.borrow_mut().take() else { return };
+            match step(scope, id, &mut reading.all) {
+                Step::Value(value) => {
+                    let resolver = v8::Local::new(scope, &reading.resolver);
+                    resolver.resolve(scope, value);
+                }
+                Step::Failed(error) => {
+                    let resolver = v8::Local::new(scope, &reading.resolver);
+                    resolver.reject(scope, error);
+                }
+                Step::Wait => *fetch.reading.borrow_mut() = Some(reading),
+            }
+        }
+        NetworkEvent::Room => {
+            let resolver = fetch.room.borrow_mut().take();
+            match resolver {
+                Some(resolver) => {
+                    let resolver = v8::Local::new(scope, &resolver);
+                    let value = v8::Boolean::new(scope, true).into();
+                    resolver.resolve(scope, value);
+                }
+                None => fetch.has_room.set(true),
+            }
+        }
+    }
+}
+
+fn memchr(byte: u8, bytes: &[u8]) -> Option<usize> {
+    bytes.iter().position(|other| *other == byte)
+}
