@@ -27,4 +27,4 @@ pub use runtime::{RUNTIME_KEYS, Runtime, RuntimeOptions};
 pub use slice::SLICE;
 
 /// How fetches are made: limits, times, proxies, whom to trust.
-pub use nano_fetch::{ClientOptions, Proxies};
+pub use nano_fetch::{ClientOptions, Exceptions, Proxies, Proxy};

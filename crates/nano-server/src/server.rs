@@ -2,12 +2,13 @@
 //!
 //! Knows what is configured; what happens on a thread is the [`Worker`]'s.
 
-use crate::config::{App, Config, EnvValue};
+use crate::config::{App, Config, EnvValue, Network};
 use crate::log::LogWriter;
 use crate::worker::{AppSlot, Command, KIND_COMMANDS, LogConsole, Parts, Worker};
 use nano_loop::{Capacity, Config as LoopConfig, Loop, Sender};
 use nano_runtime::{
-    Application, FetchLimits, Limits, LoadError, Runtime, RuntimeOptions, THREAD_STACK_BYTES,
+    Application, ClientOptions, Exceptions, FetchLimits, Limits, LoadError, Proxies, Proxy, Runtime,
+    RuntimeOptions, THREAD_STACK_BYTES,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -82,6 +83,23 @@ pub fn open_application(app: &App, confine: bool) -> Result<Arc<Application>, Lo
     Application::open(&app.name, &app.path, Some(env_json(&app.env)), limits, confine)
 }
 
+/// How the applications' fetches are made.
+fn network(config: &Network) -> Result<ClientOptions, ServeError> {
+    let mut options = ClientOptions::default();
+    if let Some(proxy) = &config.proxy {
+        let proxy = Proxy::parse(proxy)
+            .map_err(|error| ServeError::System("use the proxy", io::Error::other(error)))?;
+        let except = Exceptions::parse(config.no_proxy.as_deref().unwrap_or_default());
+        options.core.proxies = Proxies { http: Some(proxy.clone()), https: Some(proxy), except };
+    }
+    if let Some(path) = &config.ca_file {
+        let pem = std::fs::read(path)
+            .map_err(|error| ServeError::System("read the configuration's ca_file", error))?;
+        options.tls.extra_roots.push(pem);
+    }
+    Ok(options)
+}
+
 /// The variables as a JSON object.
 fn env_json(env: &[(String, EnvValue)]) -> String {
     let mut out = String::from("{");
@@ -147,7 +165,13 @@ pub fn serve(
     let writer =
         LogWriter::stdout(config.log_format).map_err(|error| ServeError::System("write the log", error))?;
     nano_runtime::initialize();
-    let shared = Arc::new(Shared { config: config.clone(), apps, options, writer: writer.clone() });
+    let shared = Arc::new(Shared {
+        config: config.clone(),
+        network: network(&config.network)?,
+        apps,
+        options,
+        writer: writer.clone(),
+    });
     let (reports, ready) = mpsc::channel();
     // Before anybody can be told that the server is there: a signal that comes then is an orderly end already.
     let signals = watch_signals(reports.clone())?;
@@ -203,6 +227,7 @@ fn leave() -> ! {
 /// What all worker threads read.
 struct Shared {
     config: Config,
+    network: ClientOptions,
     apps: Vec<(Arc<Application>, u64)>,
     options: ServeOptions,
     writer: LogWriter,
@@ -266,7 +291,7 @@ fn work(
     let spares = if single { 0 } else { SPARE_ISOLATES };
     let accepting = listener.try_clone().map_err(system("share the listening socket"))?;
     let runtime =
-        Runtime::new(Rc::clone(&lp), RuntimeOptions { spares, console, network: Default::default() })
+        Runtime::new(Rc::clone(&lp), RuntimeOptions { spares, console, network: shared.network.clone() })
             .map_err(system("start a runtime"))?;
     let slots: Vec<_> =
         shared.apps.iter().map(|(app, max_body)| AppSlot::new(Arc::clone(app), *max_body)).collect();

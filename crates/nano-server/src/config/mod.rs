@@ -43,8 +43,21 @@ pub struct Config {
     pub log_format: Option<Format>,
     /// What an application has that does not say otherwise.
     pub defaults: Defaults,
+    /// How applications reach the network.
+    pub network: Network,
     /// The applications, in the order of the file. Their names and hosts are unique.
     pub apps: Vec<App>,
+}
+
+/// How all applications reach the network.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Network {
+    /// The HTTP proxy that requests go through: a URL with the scheme `http`.
+    pub proxy: Option<String>,
+    /// Hosts that are reached without it, in the form of `NO_PROXY`.
+    pub no_proxy: Option<String>,
+    /// A PEM file of authorities that are trusted beside the system's.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// The administration listener.
@@ -211,6 +224,7 @@ impl Config {
             drain_timeout: Duration::from_millis(limits::DRAIN_TIMEOUT_MS.default),
             log_format: None,
             defaults: Defaults::default(),
+            network: Network::default(),
             apps: Vec::new(),
         }
     }

@@ -10,13 +10,13 @@ use jsonc_parser::common::{Range, Ranged};
 
 use super::error::Source;
 use super::reader::{Reader, describe};
-use super::{Admin, App, AppLimits, Config, ConfigErrors, Defaults, EnvValue, FetchPolicy};
+use super::{Admin, App, AppLimits, Config, ConfigErrors, Defaults, EnvValue, FetchPolicy, Network};
 use super::{env, limits, parse_listen_host, suggest, syntax};
 use crate::log::Format;
 use crate::routes::HostPattern;
 
-const TOP_KEYS: [&str; 8] =
-    ["port", "host", "threads", "drain_timeout_ms", "log", "defaults", "admin", "apps"];
+const TOP_KEYS: [&str; 9] =
+    ["port", "host", "threads", "drain_timeout_ms", "log", "defaults", "admin", "network", "apps"];
 const LIMIT_KEYS: [&str; 5] =
     ["timeout_ms", "wall_timeout_ms", "memory_mb", "max_body_mb", "max_subrequests"];
 const DEFAULTS_KEYS: [&str; 6] =
@@ -69,7 +69,7 @@ impl<'t> Schema<'t, '_> {
             self.reader.error(root.range(), message);
             return config;
         };
-        let [port, host, threads, drain_timeout, log, defaults, admin, apps] =
+        let [port, host, threads, drain_timeout, log, defaults, admin, network, apps] =
             self.reader.fields(root, TOP_KEYS, |key| {
                 let known =
                     suggest::nearest(key, &APP_KEYS).filter(|_| suggest::nearest(key, &TOP_KEYS).is_none());
@@ -91,6 +91,7 @@ impl<'t> Schema<'t, '_> {
         config.log_format = self.log(log);
         config.defaults = self.defaults(defaults);
         config.admin = self.admin(admin);
+        self.network(&mut config.network, network);
         match apps {
             Some(_) => config.apps = self.apps(apps, &config.defaults, admin.is_some()),
             None => self.reader.missing(root, "apps", "the list of applications to serve"),
@@ -151,6 +152,30 @@ impl<'t> Schema<'t, '_> {
         let [allow_private] = self.reader.fields(object, ["allow_private"], |_| None);
         if let Some(allow_private) = self.reader.boolean(allow_private) {
             into.allow_private = allow_private;
+        }
+    }
+
+    fn network(&mut self, into: &mut Network, property: Option<&ObjectProp<'t>>) {
+        let Some(object) = self.reader.object(property) else { return };
+        let [proxy, no_proxy, ca_file] =
+            self.reader.fields(object, ["proxy", "no_proxy", "ca_file"], |key| {
+                matches!(key, "http_proxy" | "https_proxy")
+                    .then(|| "\"proxy\" is for http and https URLs alike".to_string())
+            });
+        if let Some(literal) = self.reader.string(proxy) {
+            let is_proxy = url::Url::parse(&literal.value).is_ok_and(|url| {
+                url.scheme() == "http" && url.host_str().is_some_and(|host| !host.is_empty())
+            });
+            if is_proxy {
+                into.proxy = Some(literal.value.to_string());
+            } else {
+                let message = "\"proxy\" must be the URL of an HTTP proxy, such as \"http://10.0.0.1:3128\"";
+                self.reader.error(literal.range, message);
+            }
+        }
+        into.no_proxy = self.reader.string(no_proxy).map(|literal| literal.value.to_string());
+        if let Some(literal) = self.reader.string(ca_file) {
+            into.ca_file = Some(self.base.join(&*literal.value));
         }
     }
 

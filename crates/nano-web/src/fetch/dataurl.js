@@ -12,6 +12,7 @@ const {
   TypedArrayPrototypeSubarray,
   Uint8Array,
 } = internal.primordials;
+const { copyBytes } = internal.encoding;
 
 function hexValue(unit) {
   if (unit >= 0x30 && unit <= 0x39) return unit - 0x30;
@@ -36,7 +37,8 @@ function percentDecode(string) {
     }
     bytes[count++] = unit;
   }
-  return TypedArrayPrototypeSubarray(bytes, 0, count);
+  // Nobody is to see the rest of a larger buffer.
+  return count === length ? bytes : copyBytes(TypedArrayPrototypeSubarray(bytes, 0, count));
 }
 
 function isomorphicDecode(bytes, length) {

@@ -130,3 +130,36 @@ test("clones follow the original's signal and have the same body", async () => {
   assert(copy.signal.aborted);
   assert.same([await copy.text(), await request.text()], ["a", "a"]);
 });
+
+test("fetch() of data: and blob: URLs", async () => {
+  const response = await fetch("data:text/html;charset=x,a%20b%zz#c");
+  assert.same([response.status, response.statusText, response.type, response.redirected, response.headers.get("content-type")], [
+    200, "OK", "basic", false, "text/html;charset=x",
+  ]);
+  assert.is(await response.text(), "a b%zz");
+  assert.throws(() => response.headers.set("a", "b"), TypeError);
+  assert.is((await (await fetch("data:;base64,/%2Bb=")).arrayBuffer()).byteLength, 2);
+  assert.is((await (await fetch("data:,%ff%00")).arrayBuffer()).byteLength, 2);
+  for (const url of ["data:text/plain", "data:;base64,=a"]) await assert.rejects(fetch(url), TypeError);
+  const url = URL.createObjectURL(new Blob(["of a blob"], { type: "a/b" }));
+  const blob = await fetch(url);
+  assert.same([blob.headers.get("content-type"), blob.headers.get("content-length"), await blob.text()], ["a/b", "9", "of a blob"]);
+  await assert.rejects(fetch(url, { method: "POST" }), TypeError);
+  URL.revokeObjectURL(url);
+  await assert.rejects(fetch(url), TypeError);
+});
+
+test("fetch() that cannot begin", async () => {
+  assert.is(fetch.length, 1);
+  for (const args of [[], ["/relative"], ["ftp://h/"], ["about:blank"], ["http://h/", { method: "GET", body: "x" }]]) {
+    await assert.rejects(fetch(...args), TypeError);
+  }
+  const error = await assert.rejects(fetch("http://h/"), TypeError);
+  assert.same([error.cause.code, Object.keys(error)], ["ERR_NO_NETWORK", []]);
+  await assert.rejects(fetch("http://h/", { signal: AbortSignal.abort() }), "AbortError");
+  let cancelled;
+  const body = new ReadableStream({ cancel: (reason) => void (cancelled = reason) });
+  const signal = AbortSignal.abort(new RangeError("why"));
+  await assert.rejects(fetch("http://h/", { method: "POST", body, duplex: "half", signal }), RangeError);
+  assert.is(cancelled, signal.reason);
+});
