@@ -66,6 +66,7 @@ fn the_example_of_the_contract_is_understood() {
             drain_timeout: Duration::from_secs(30),
             log_format: None,
             defaults: Defaults::default(),
+            network: Network::default(),
             apps: vec![App {
                 name: "api".into(),
                 hosts: vec![HostPattern::parse("api.example.com").unwrap()],
@@ -101,6 +102,30 @@ fn applications_inherit_the_defaults_and_may_differ() {
     assert_eq!((a.limits.max_subrequests, a.fetch.allow_private), (0, true));
     assert_eq!((b.limits.timeout, b.limits.memory_bytes), (Duration::from_millis(200), 16 << 20));
     assert!(!b.fetch.allow_private && c.fetch.allow_private);
+}
+
+#[test]
+fn the_network_has_a_proxy_and_authorities() {
+    let config = valid(
+        r#"{ "network": { "proxy": "http://u:p@10.0.0.1:3128", "no_proxy": "a.example", "ca_file": "ca.pem" },
+             "apps": [{ "name": "a", "path": "a" }] }"#,
+    );
+    let network = Network {
+        proxy: Some("http://u:p@10.0.0.1:3128".into()),
+        no_proxy: Some("a.example".into()),
+        ca_file: Some("/srv/ca.pem".into()),
+    };
+    assert_eq!(config.network, network);
+    for wrong in ["socks5://10.0.0.1", "10.0.0.1:3128", "", "http://"] {
+        let found = problems(&format!(
+            r#"{{ "network": {{ "proxy": "{wrong}" }}, "apps": [{{ "name": "a", "path": "a" }}] }}"#
+        ));
+        assert_eq!(
+            found,
+            ["1:27: \"proxy\" must be the URL of an HTTP proxy, such as \"http://10.0.0.1:3128\""],
+            "{wrong}"
+        );
+    }
 }
 
 #[test]
