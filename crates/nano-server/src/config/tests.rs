@@ -122,7 +122,7 @@ fn the_network_has_a_proxy_and_authorities() {
         ));
         assert_eq!(
             found,
-            ["1:27: \"proxy\" must be the URL of an HTTP proxy, such as \"http://10.0.0.1:3128\""],
+            ["1:25: \"proxy\" must be the URL of an HTTP proxy, such as \"http://10.0.0.1:3128\""],
             "{wrong}"
         );
     }
