@@ -12,6 +12,7 @@ mod memory;
 mod neighbour;
 mod page;
 pub mod peers;
+mod platform;
 pub mod process;
 mod start;
 mod stats;
@@ -38,6 +39,7 @@ Suites (all when none is named):
   memory     memory of 1, 100 and 1,000 visited applications
   neighbour  latency beside an application that computes
   crypto     crypto.subtle from JavaScript, and latency beside keys that are generated
+  platform   parts of the web platform: encoding, URLs, headers, streams, blobs, console
 
   --short          a quick look: one short round; stored apart, and the page stays as it is
   --only PEERS     of bare,nano,bun,deno,node,workerd only these (comma between)
@@ -52,7 +54,8 @@ The page is made from each suite's stored result (target/bench/results), so a ru
 they were. A run that leaves out a peer is printed and not stored for the page. Other work on the machine spoils the figures.
 ";
 
-const OTHER_SUITES: [&str; 5] = [start::KEY, first::KEY, memory::KEY, neighbour::KEY, crypto::KEY];
+const OTHER_SUITES: [&str; 6] =
+    [start::KEY, first::KEY, memory::KEY, neighbour::KEY, crypto::KEY, platform::KEY];
 
 pub fn main(args: &[String]) -> Result<(), String> {
     let mut args = args.to_vec();
@@ -139,6 +142,7 @@ fn measure(field: &Field, suite: &str) -> Result<Section, String> {
         memory::KEY => memory::run(field),
         neighbour::KEY => neighbour::run(field),
         crypto::KEY => crypto::run(field),
+        platform::KEY => platform::run(field),
         _ => match throughput::HANDLERS.iter().find(|handler| handler.key == suite) {
             Some(handler) => throughput::run(field, handler),
             None => Err("no such suite".into()),

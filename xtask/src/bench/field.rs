@@ -88,7 +88,8 @@ impl Field {
         self.peers.iter().copied().filter(|peer| peers.contains(peer)).collect()
     }
 
-    fn command(&self, peer: Peer, core: Option<usize>) -> Command {
+    /// A program, bound to a core if one is given.
+    pub fn command(&self, peer: Peer, core: Option<usize>) -> Command {
         let mut command = process::pinned(&self.programs[&peer], core);
         command.env("NODE_ENV", "production").env_remove("NANO_LOG_FORMAT").current_dir(work_folder());
         command

@@ -15,7 +15,6 @@ const NOT_RUN: &[(&str, &str)] = &[
         "fetch/api (fetch itself), fetch/data-urls, websockets, eventsource, xhr",
         "want network access from the application, which comes later",
     ),
-    ("compression, urlpattern", "the interfaces come later"),
     ("workers, service-workers", "an application is one isolate; the fetch event is tested by tests/apps"),
     ("wasm, js", "V8 runs its own"),
     ("everything with a document", "there are no pages: DOM, CSS, navigation, storage of a browser"),

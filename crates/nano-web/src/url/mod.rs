@@ -1,10 +1,10 @@
 //! Native functions of the URL standard, on the `url` crate: parsing, setters, origins, and
 //! application/x-www-form-urlencoded.
 
+mod file;
 mod quirk;
 
 use crate::infra::{Args, Ret, Scope, buffer, fill_u32, ops, string, text};
-use url::quirks;
 
 ops! {
     "urlParse" => parse,
@@ -41,24 +41,13 @@ fn set(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
 }
 
 fn give(scope: &mut Scope<'_, '_>, parsed: &quirk::Parsed, out: v8::Local<'_, v8::Value>, ret: &mut Ret<'_>) {
-    let url = &parsed.url;
-    let parts = quirks::internal_components(url);
-    let authority = url.as_str()[parts.scheme_end as usize + 1..].starts_with("//") && url.has_authority();
-    fill_u32(
-        out,
-        &[
-            parts.scheme_end,
-            parts.username_end,
-            parts.host_start,
-            parts.host_end,
-            parts.port.map_or(NONE, u32::from),
-            parts.path_start,
-            parts.query_start.unwrap_or(NONE),
-            parts.fragment_start.unwrap_or(NONE),
-            u32::from(authority),
-        ],
-    );
-    if let Some(href) = string(scope, &parsed.show(url.as_str())) {
+    let (href, offsets, authority) = parsed.parts();
+    let mut values = [u32::from(authority); 9];
+    for (value, offset) in values.iter_mut().zip(offsets) {
+        *value = offset.unwrap_or(NONE);
+    }
+    fill_u32(out, &values);
+    if let Some(href) = string(scope, &href) {
         ret.set(href.into());
     }
 }

@@ -1,32 +1,73 @@
 //! What the URL Standard asks beyond what the `url` crate does: parsing and setting of single components, with the crate's
 //! result corrected where the standard has moved on.
 //!
-//! Knows no JavaScript. What stays different is listed in tests/wpt/url.json and data.json: mostly Windows' drive letters and
-//! empty path segments of file URLs.
+//! Knows no JavaScript. What stays different is listed in tests/wpt/url.json and data.json. URLs of files are [`super::file`]'s.
 
+use super::file::{self, FileUrl};
 use std::borrow::Cow;
 use url::{Url, quirks};
 
-/// A URL, which may stand for one with labels that the crate refuses.
-pub(super) struct Parsed {
-    pub(super) url: Url,
-    mask: Option<Mask>,
+/// A URL.
+pub(super) enum Parsed {
+    /// The crate's, which may stand for one with labels that the crate refuses.
+    Url(Box<Url>, Option<Mask>),
+    /// Of a file.
+    File(FileUrl),
 }
 
 impl Parsed {
-    /// The serialization, or another text that was taken from it. Offsets are the same in both.
-    pub(super) fn show<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        match &self.mask {
-            None => Cow::Borrowed(text),
-            Some(mask) => Cow::Owned(mask.remove(text)),
+    fn new(url: Url, mask: Option<Mask>) -> Self {
+        Self::Url(Box::new(url), mask)
+    }
+
+    /// The serialization.
+    pub(super) fn href(&self) -> String {
+        self.parts().0
+    }
+
+    /// The serialization and the offsets in it, as `url.js` has them: scheme end, username end, host start, host end, port, path
+    /// start, query start, fragment start; and whether there is an authority.
+    pub(super) fn parts(&self) -> (String, [Option<u32>; 8], bool) {
+        match self {
+            Self::Url(url, mask) => {
+                let parts = quirks::internal_components(url);
+                let authority =
+                    url.as_str()[parts.scheme_end as usize + 1..].starts_with("//") && url.has_authority();
+                let offsets = [
+                    Some(parts.scheme_end),
+                    Some(parts.username_end),
+                    Some(parts.host_start),
+                    Some(parts.host_end),
+                    parts.port.map(u32::from),
+                    Some(parts.path_start),
+                    parts.query_start,
+                    parts.fragment_start,
+                ];
+                (show(mask.as_ref(), url.as_str()).into_owned(), offsets, authority)
+            }
+            Self::File(file) => {
+                let (href, offsets) = file.serialize();
+                (href, offsets, true)
+            }
         }
+    }
+}
+
+/// A text that was taken from a URL, as it was before it was masked. Offsets are the same in both.
+fn show<'t>(mask: Option<&Mask>, text: &'t str) -> Cow<'t, str> {
+    match mask {
+        None => Cow::Borrowed(text),
+        Some(mask) => Cow::Owned(mask.remove(text)),
     }
 }
 
 /// URL section 4.4, "URL parser". None for failure.
 pub(super) fn parse(input: &str, base: Option<&str>) -> Option<Parsed> {
+    if let Some(parsed) = file::parse(input, base) {
+        return parsed.map(Parsed::File);
+    }
     if let Some(url) = parse_with(input, base) {
-        return Some(Parsed { url: corrected(url), mask: None });
+        return Some(Parsed::new(corrected(url), None));
     }
     let mask = Mask::new(&[input, base.unwrap_or_default()])?;
     if [input, base.unwrap_or_default()]
@@ -40,7 +81,7 @@ pub(super) fn parse(input: &str, base: Option<&str>) -> Option<Parsed> {
     if url.host_str().is_some_and(|host| host.contains("xn--")) {
         return None;
     }
-    Some(Parsed { url: corrected(url), mask: Some(mask) })
+    Some(Parsed::new(corrected(url), Some(mask)))
 }
 
 fn parse_with(input: &str, base: Option<&str>) -> Option<Url> {
@@ -102,10 +143,15 @@ fn corrected(url: Url) -> Url {
 
 /// URL section 6.1, the setters other than href's: `which` as in `url.js`. None where nothing changes.
 pub(super) fn set(href: &str, which: u32, value: &str) -> Option<Parsed> {
+    if let Some(Some(file)) = file::parse(href, None)
+        && let Ok(changed) = file.set(which, value)
+    {
+        return changed.map(Parsed::File);
+    }
     if let Ok(url) = Url::parse(href)
         && let Some(url) = set_component(url, which, value)
     {
-        return Some(Parsed { url: corrected(url), mask: None });
+        return Some(Parsed::new(corrected(url), None));
     }
     let mask = Mask::new(&[href, value])?;
     let is_host = matches!(which, 4 | 5);
@@ -113,7 +159,7 @@ pub(super) fn set(href: &str, which: u32, value: &str) -> Option<Parsed> {
         return None;
     }
     let url = set_component(Url::parse(&mask.add(href)).ok()?, which, &mask.add(value))?;
-    Some(Parsed { url: corrected(url), mask: Some(mask) })
+    Some(Parsed::new(corrected(url), Some(mask)))
 }
 
 fn set_component(mut url: Url, which: u32, value: &str) -> Option<Url> {
@@ -187,16 +233,16 @@ fn set_pathname(mut url: Url, value: &str) -> Url {
 
 /// URL section 4.7, "origin", serialized.
 pub(super) fn origin(href: &str) -> String {
-    let Some(parsed) = parse(href, None) else { return "null".into() };
-    if parsed.url.scheme() == "blob" {
-        return match parse(parsed.url.path(), None) {
-            Some(inner) if matches!(inner.url.scheme(), "http" | "https") => {
-                inner.show(&quirks::origin(&inner.url)).into_owned()
+    let Some(Parsed::Url(url, mask)) = parse(href, None) else { return "null".into() };
+    if url.scheme() == "blob" {
+        return match parse(url.path(), None) {
+            Some(Parsed::Url(inner, mask)) if matches!(inner.scheme(), "http" | "https") => {
+                show(mask.as_ref(), &quirks::origin(&inner)).into_owned()
             }
             _ => "null".into(),
         };
     }
-    parsed.show(&quirks::origin(&parsed.url)).into_owned()
+    show(mask.as_ref(), &quirks::origin(&url)).into_owned()
 }
 
 /// What an input has where a host would be, user and port around it.
@@ -216,7 +262,7 @@ fn authority(input: &str) -> Option<&str> {
 /// The standard takes any host of ASCII alone, in lower case, even one with labels that are Punycode of nothing that could
 /// be a label (section 3.3, "domain to ASCII"); the crate refuses those. So where it has refused, each `xn--` is replaced by
 /// a text of the same length that stands nowhere else, and put back in the result.
-struct Mask {
+pub(super) struct Mask {
     digits: String,
 }
 
@@ -260,11 +306,11 @@ mod tests {
     use super::*;
 
     fn href(input: &str, base: Option<&str>) -> Option<String> {
-        parse(input, base).map(|parsed| parsed.show(parsed.url.as_str()).into_owned())
+        parse(input, base).map(|parsed| parsed.href())
     }
 
     fn after(before: &str, which: u32, value: &str) -> Option<String> {
-        set(before, which, value).map(|parsed| parsed.show(parsed.url.as_str()).into_owned())
+        set(before, which, value).map(|parsed| parsed.href())
     }
 
     #[test]
