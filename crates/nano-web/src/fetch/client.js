@@ -18,7 +18,7 @@ const {
 } = internal.primordials;
 const { loaded, webidl } = internal;
 const {
-  Request, getRequestHeaderList, getRequestMethod, getRequestSettings, getRequestSignalSource, getRequestUrl, listContains,
+  Request, getRequestHeaderList, requestMethod, getRequestSettings, getRequestSignalSource, requestUrl, listContains,
   makeResponse, makeResponseMeta, requestBodyLength, requestTakeBody, serializeList,
 } = internal.fetch;
 const { headList, headUrl } = internal.incoming;
@@ -168,7 +168,7 @@ const Exchange = hideObjectPrototype(class Exchange {
     }
     const reason = StringPrototypeSlice(head, flagsEnd + 1, StringPrototypeIndexOf(head, "\n"));
     let body = null;
-    if (status !== 204 && status !== 205 && status !== 304 && getRequestMethod(this.request) !== "HEAD") {
+    if (status !== 204 && status !== 205 && status !== 304 && requestMethod(this.request) !== "HEAD") {
       body = empty ? makeStringBody("") : makeNetworkBody(this.makeSource());
     } else if (!empty) {
       ops.fetchCancel(this.id, undefined);
@@ -216,7 +216,7 @@ function httpFetch(request, resolve, reject, signal) {
   const { redirect } = getRequestSettings(request);
   const mode = redirect === "follow" ? 0 : redirect === "error" ? 1 : 2;
   try {
-    exchange.id = ops.fetchStart(getRequestMethod(request), getRequestUrl(request), headerBlock(request), mode, body);
+    exchange.id = ops.fetchStart(requestMethod(request), requestUrl(request), headerBlock(request), mode, body);
   } catch (error) {
     reject(error);
     if (stream !== null) PromisePrototypeThen(internal.streams.readableStreamCancel(stream, error), undefined, () => {});
@@ -246,7 +246,7 @@ function respond(url, type, bytes, resolve) {
 
 // section 4.3, "data"
 function dataFetch(request, resolve, reject) {
-  const url = getRequestUrl(request);
+  const url = requestUrl(request);
   const data = internal.dataUrl.processDataUrl(url);
   if (data === null) reject(failed("the data: URL is not valid"));
   else respond(url, data.type, data.bytes, resolve);
@@ -254,9 +254,9 @@ function dataFetch(request, resolve, reject) {
 
 // section 4.3, "blob"
 function blobFetch(request, resolve, reject) {
-  const url = getRequestUrl(request);
+  const url = requestUrl(request);
   const blob = loaded.file?.resolveObjectURL(url);
-  if (getRequestMethod(request) !== "GET" || blob === undefined) {
+  if (requestMethod(request) !== "GET" || blob === undefined) {
     reject(failed(blob === undefined ? "there is no Blob of this URL" : "a blob: URL can only be got with GET"));
     return;
   }
@@ -282,7 +282,7 @@ function begin(request, resolve, reject) {
       return;
     }
   }
-  const url = getRequestUrl(request);
+  const url = requestUrl(request);
   switch (StringPrototypeSlice(url, 0, StringPrototypeIndexOf(url, ":"))) {
     case "http":
     case "https":

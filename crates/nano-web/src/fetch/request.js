@@ -7,10 +7,8 @@
 const { StringPrototypeIndexOf } = internal.primordials;
 const {
   ObjectFreeze,
-  ObjectGetOwnPropertyDescriptors,
   StringPrototypeToUpperCase,
   TypeError,
-  uncurryThis,
 } = internal.primordials;
 const webidl = internal.webidl;
 const { converters } = webidl;
@@ -438,14 +436,11 @@ internal.fetch.abortRequest = abortRequest;
 internal.fetch.createIncomingRequest = createIncomingRequest;
 internal.fetch.getRequestHeaderList = getRequestHeaderList;
 internal.fetch.getRequestSettings = getSettings;
-internal.fetch.getRequestMethod = getMethod;
 internal.fetch.getRequestSignalSource = getSignalSource;
-internal.fetch.getRequestUrl = getUrl;
 internal.fetch.getSignal = getSignal;
 internal.fetch.isRequest = isRequest;
-const { method: { get: getMethod }, url: { get: getUrl } } = ObjectGetOwnPropertyDescriptors(Request.prototype);
-internal.fetch.requestMethod = uncurryThis(getMethod);
-internal.fetch.requestUrl = uncurryThis(getUrl);
+internal.fetch.requestMethod = getMethod;
+internal.fetch.requestUrl = getUrl;
 // The native id of an incoming request, or -1.
 internal.fetch.requestId = requestId;
 // The body for whoever sends the request: as takeBody() of body.js.
