@@ -16,8 +16,7 @@ pub fn choose(byte: u8) -> (ImportParams, Usages) {
         9 => (ImportParams::Rsa { scheme: RsaScheme::Pss, hash: Hash::Sha512 }, signing),
         at @ 10..=12 => (ImportParams::MlDsa(MlDsaSet::ALL[usize::from(at) - 10]), signing),
         at @ 13..=15 => {
-            let usage =
-                if byte & 0x80 == 0 { Usages::ENCAPSULATE_BITS } else { Usages::DECAPSULATE_BITS };
+            let usage = if byte & 0x80 == 0 { Usages::ENCAPSULATE_BITS } else { Usages::DECAPSULATE_BITS };
             (ImportParams::MlKem(MlKemSet::ALL[usize::from(at) - 13]), usage)
         }
         16 => (ImportParams::Hmac { hash: Hash::Sha256, length: None }, Usages::SIGN),
