@@ -3,6 +3,7 @@
 //! Each suite is a module that measures one thing; `page` makes the document of what they found.
 
 pub mod client;
+mod clone;
 mod crypto;
 mod field;
 mod first;
@@ -40,6 +41,7 @@ Suites (all when none is named):
   neighbour  latency beside an application that computes
   crypto     crypto.subtle from JavaScript, and latency beside keys that are generated
   platform   parts of the web platform: encoding, URLs, headers, streams, blobs, console
+  clone      structuredClone() and messages, without a server
 
   --short          a quick look: one short round; stored apart, and the page stays as it is
   --only PEERS     of bare,nano,bun,deno,node,workerd only these (comma between)
@@ -54,8 +56,8 @@ The page is made from each suite's stored result (target/bench/results), so a ru
 they were. A run that leaves out a peer is printed and not stored for the page. Other work on the machine spoils the figures.
 ";
 
-const OTHER_SUITES: [&str; 6] =
-    [start::KEY, first::KEY, memory::KEY, neighbour::KEY, crypto::KEY, platform::KEY];
+const OTHER_SUITES: [&str; 7] =
+    [start::KEY, first::KEY, memory::KEY, neighbour::KEY, crypto::KEY, platform::KEY, clone::KEY];
 
 pub fn main(args: &[String]) -> Result<(), String> {
     let mut args = args.to_vec();
@@ -143,6 +145,7 @@ fn measure(field: &Field, suite: &str) -> Result<Section, String> {
         neighbour::KEY => neighbour::run(field),
         crypto::KEY => crypto::run(field),
         platform::KEY => platform::run(field),
+        clone::KEY => clone::run(field),
         _ => match throughput::HANDLERS.iter().find(|handler| handler.key == suite) {
             Some(handler) => throughput::run(field, handler),
             None => Err("no such suite".into()),

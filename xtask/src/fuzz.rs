@@ -31,6 +31,9 @@ const FLAGS: &str = "--cfg fuzzing -Zsanitizer=address -Cpasses=sancov-module -C
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares";
 
+/// Targets that link V8, whose allocator replaces the one that AddressSanitizer wants to replace.
+const WITH_V8: [&str; 1] = ["clone"];
+
 /// The command.
 pub fn main(args: &[String]) -> Result<(), String> {
     let mut args = args.to_vec();
@@ -69,16 +72,26 @@ pub fn main(args: &[String]) -> Result<(), String> {
     }
     let target = crate::setup::host_triple()?;
     let folder = workspace_root().join("fuzz");
-    let mut build = cargo(&["build", "--release", "--manifest-path", "fuzz/Cargo.toml", "--target", &target]);
-    build.args(chosen.iter().flat_map(|name| ["--bin", name]));
-    build.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", FLAGS).env("CARGO_TARGET_DIR", folder.join("target"));
-    run(&mut build)?;
+    let place =
+        |name: &String| folder.join(if WITH_V8.contains(&name.as_str()) { "target/v8" } else { "target" });
+    let (with, without): (Vec<_>, Vec<_>) = chosen.iter().partition(|name| WITH_V8.contains(&name.as_str()));
+    for (names, flags, features) in
+        [(without, FLAGS.to_owned(), None), (with, FLAGS.replace("-Zsanitizer=address ", ""), Some("v8"))]
+    {
+        let Some(first) = names.first() else { continue };
+        let mut build =
+            cargo(&["build", "--release", "--manifest-path", "fuzz/Cargo.toml", "--target", &target]);
+        build.args(features.iter().flat_map(|feature| ["--features", feature]));
+        build.args(names.iter().flat_map(|name| ["--bin", name.as_str()]));
+        build.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", flags).env("CARGO_TARGET_DIR", place(first));
+        run(&mut build)?;
+    }
     if only_build {
         return Ok(());
     }
     let time = time.or((chosen.len() > 1).then_some(600));
     for name in &chosen {
-        let program = folder.join("target").join(&target).join("release").join(name);
+        let program = place(name).join(&target).join("release").join(name);
         fuzz(name, &program, &folder, time, &own)?;
     }
     Ok(())

@@ -5,6 +5,7 @@
 //! would go beyond is refused, evicted or terminated before V8 would abort. ArrayBuffers live outside of V8's heap; they are
 //! counted against their isolate's budget by the allocator here, which refuses (a RangeError in JavaScript) instead of growing.
 
+use nano_web::blocks;
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::NonNull;
@@ -333,8 +334,12 @@ unsafe extern "C" fn allocate(this: &BufferMemory, bytes: usize) -> *mut c_void 
     if !this.take(bytes) {
         return std::ptr::null_mut();
     }
-    // SAFETY: calloc has no preconditions; null is V8's sign that there is no memory.
-    let data = unsafe { libc::calloc(bytes, 1) };
+    let data = if bytes < blocks::BLOCK_BYTES_MIN {
+        // SAFETY: calloc has no preconditions; null is V8's sign that there is no memory.
+        unsafe { libc::calloc(bytes, 1) }
+    } else {
+        blocks::allocate(bytes, true).cast()
+    };
     if data.is_null() {
         this.used.fetch_sub(bytes, Ordering::Relaxed);
     }
@@ -348,8 +353,12 @@ unsafe extern "C" fn allocate_uninitialized(this: &BufferMemory, bytes: usize) -
     if !this.take(bytes) {
         return std::ptr::null_mut();
     }
-    // SAFETY: malloc has no preconditions.
-    let data = unsafe { libc::malloc(bytes) };
+    let data = if bytes < blocks::BLOCK_BYTES_MIN {
+        // SAFETY: malloc has no preconditions.
+        unsafe { libc::malloc(bytes) }
+    } else {
+        blocks::allocate(bytes, false).cast()
+    };
     if data.is_null() {
         this.used.fetch_sub(bytes, Ordering::Relaxed);
     }
@@ -362,7 +371,13 @@ unsafe extern "C" fn free(this: &BufferMemory, data: *mut c_void, bytes: usize) 
     }
     this.used.fetch_sub(bytes, Ordering::Relaxed);
     // SAFETY: V8 gives back what `allocate` or `allocate_uninitialized` returned, once, with the same length.
-    unsafe { libc::free(data) };
+    unsafe {
+        if bytes < blocks::BLOCK_BYTES_MIN {
+            libc::free(data);
+        } else {
+            blocks::free(data.cast(), bytes);
+        }
+    }
 }
 
 unsafe extern "C" fn drop(this: *const BufferMemory) {

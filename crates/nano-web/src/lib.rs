@@ -7,6 +7,7 @@
 //! them (`parts.rs`). Native functions are the `ops` of each folder's `mod.rs`. An embedder makes isolates from the snapshot, gives each a [`State`] with its [`Host`], and enters
 //! JavaScript through [`entry::Entries`].
 
+pub mod blocks;
 mod caches;
 mod clone;
 mod compression;

@@ -267,10 +267,33 @@ function receive(place) {
   return received[place] ??= holders[place].transferable.receive(holders[place].holder);
 }
 
-// StructuredSerializeWithTransfer and StructuredDeserializeWithTransfer: the clone, and what was transferred, in the order of the
-// list. section 2.7.7, section 2.7.8
+function areBuffers(list) {
+  for (let i = 0; i < list.length; i++) {
+    if (!isArrayBuffer(list[i])) return false;
+  }
+  return true;
+}
+
+// The usual transfer, which is all native.
+function cloneWithBuffers(value, buffers) {
+  const outer = locals;
+  const outerTransfers = transfers;
+  locals = transfers = null;
+  try {
+    return ops.structuredCloneWithTransfer(value, buffers, undefined, ObjectPrototype, write, read, fail);
+  } finally {
+    locals = outer;
+    transfers = outerTransfers;
+  }
+}
+
+// StructuredSerializeWithTransfer and StructuredDeserializeWithTransfer: the clone, and what was transferred (if anything but
+// buffers is), in the order of the list. section 2.7.7, section 2.7.8
 function cloneWithTransfer(value, transferList) {
   if (transferList.length === 0) return { __proto__: null, value: clone(value), transferred: [] };
+  if (areBuffers(transferList)) {
+    return { __proto__: null, value: cloneWithBuffers(value, transferList), transferred: [] };
+  }
   const outer = [locals, transfers, holders, received];
   const places = new Map();
   const buffers = [];
@@ -341,7 +364,9 @@ function structuredClone(value, options = undefined) {
   if (arguments.length === 0) webidl.requiredArguments(0, 1, prefix);
   if (options !== undefined && options !== null) {
     const { transfer } = convertStructuredSerializeOptions(options, prefix, "Argument 2");
-    if (transfer.length > 0) return cloneWithTransfer(value, transfer).value;
+    if (transfer.length > 0) {
+      return areBuffers(transfer) ? cloneWithBuffers(value, transfer) : cloneWithTransfer(value, transfer).value;
+    }
   }
   // What cannot even be looked into is refused by the serializer, which names it.
   return clone(value);

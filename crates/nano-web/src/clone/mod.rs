@@ -4,9 +4,11 @@
 //! each interface carries a mark that scripts cannot see, and what inherits from a marked prototype goes to `clone/clone.js`, which
 //! knows how to take it apart.
 
+use crate::blocks;
 use crate::infra::{self, Args, Ret, Scope, ops, throw};
 use crate::state::try_state;
 use nano_clone::{Attachments, CloneError, HostObjects, HostWritten, Options};
+use std::ffi::c_void;
 use std::sync::Arc;
 
 ops! {
@@ -196,23 +198,72 @@ fn structured_clone(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>)
     }
 }
 
+/// A copy of a large buffer. `None`: there is no room.
+fn copy_block<'s>(
+    scope: &mut Scope<'s, '_>,
+    buffer: v8::Local<'_, v8::Value>,
+    length: usize,
+) -> Option<v8::Local<'s, v8::Uint8Array>> {
+    unsafe extern "C" fn release(data: *mut c_void, length: usize, account: *mut c_void) {
+        // SAFETY: both are from below; V8 calls this once, with the length that it was given.
+        unsafe {
+            blocks::free(data.cast(), length);
+            if !account.is_null() {
+                Box::from_raw(account.cast::<Arc<dyn nano_clone::Account>>()).give_back(length);
+            }
+        }
+    }
+    let account = account(scope);
+    if let Some(account) = &account
+        && !account.take(length)
+    {
+        // What was dropped and not yet collected may be what is missing.
+        scope.low_memory_notification();
+        if !account.take(length) {
+            return None;
+        }
+    }
+    let data = blocks::allocate(length, false);
+    if data.is_null() {
+        if let Some(account) = &account {
+            account.give_back(length);
+        }
+        return None;
+    }
+    infra::with_bytes(buffer, |bytes| {
+        // SAFETY: the block is new and has `length` bytes.
+        unsafe { data.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len().min(length)) }
+    });
+    let account = account.map_or(std::ptr::null_mut(), |account| Box::into_raw(Box::new(account)).cast());
+    // SAFETY: the memory is the store's until `release`.
+    let store = unsafe { v8::ArrayBuffer::new_backing_store_from_ptr(data.cast(), length, release, account) };
+    let buffer = v8::ArrayBuffer::with_backing_store(scope, &store.make_shared());
+    v8::Uint8Array::new(scope, buffer, 0, length)
+}
+
 /// `copyBuffer(buffer)`: a Uint8Array with an ArrayBuffer's bytes, in memory that is written once.
 fn copy_buffer(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
-    let bytes = infra::with_bytes(args.get(0), <[u8]>::to_vec);
+    let value = args.get(0);
+    let length = v8::Local::<v8::ArrayBuffer>::try_from(value).map_or(0, |buffer| buffer.byte_length());
+    if length >= blocks::BLOCK_BYTES_MIN {
+        match copy_block(scope, value, length) {
+            Some(buffer) => ret.set(buffer.into()),
+            None => throw(scope, infra::Error::Range(infra::NO_ROOM)),
+        }
+        return;
+    }
+    let bytes = infra::with_bytes(value, <[u8]>::to_vec);
     if let Some(array) = infra::uint8_array(scope, bytes) {
         ret.set(array.into());
     }
 }
 
 /// `structuredCloneWithTransfer(value, buffers, transfer, ObjectPrototype, write, read, fail)`: an array of the clone and the buffers as they
-/// arrive. `transfer()` is called before they are detached. HTML, sections 2.7.7 and 2.7.8
+/// arrive; the clone alone if `transfer` is undefined. `transfer()` is called before they are detached. HTML, sections 2.7.7 and 2.7.8
 fn structured_clone_with_transfer(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let Some(hooks) = Hooks::new(&args, 3) else { return };
-    let (Ok(list), Ok(transfer)) =
-        (v8::Local::<v8::Array>::try_from(args.get(1)), v8::Local::<v8::Function>::try_from(args.get(2)))
-    else {
-        return;
-    };
+    let Ok(list) = v8::Local::<v8::Array>::try_from(args.get(1)) else { return };
+    let transfer = v8::Local::<v8::Function>::try_from(args.get(2)).ok();
     let mut buffers = Vec::with_capacity(list.length() as usize);
     for index in 0..list.length() {
         let Some(buffer) = list.get_index(scope, index).and_then(|buffer| buffer.try_into().ok()) else {
@@ -223,6 +274,7 @@ fn structured_clone_with_transfer(scope: &mut Scope<'_, '_>, args: Args<'_>, mut
     let account = account(scope);
     let options = Options { share_buffers: true, share_modules: true, ..hooks.options(account.as_ref()) };
     let received = nano_clone::structured_clone(scope, args.get(0), &buffers, options, |scope| {
+        let Some(transfer) = transfer else { return Ok(()) };
         v8::tc_scope!(let scope, scope);
         let receiver = v8::undefined(scope).into();
         if transfer.call(scope, receiver, &[]).is_some() {
@@ -236,6 +288,7 @@ fn structured_clone_with_transfer(scope: &mut Scope<'_, '_>, args: Args<'_>, mut
         Err(exception.map_or(CloneError::Terminated, CloneError::Thrown))
     });
     match received {
+        Ok(received) if transfer.is_none() => ret.set(received.value),
         Ok(received) => {
             let mut elements = vec![received.value];
             elements.extend(received.buffers.into_iter().map(v8::Local::<v8::Value>::from));

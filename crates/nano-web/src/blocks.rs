@@ -1,0 +1,123 @@
+//! Memory for large buffers, which a process keeps for a while: a page that the system has to give out and clear costs several
+//! times what it costs to copy it. Smaller buffers are the allocator's business. Knows nothing of what buffers are for.
+//!
+//! A block that is used again still has what was written into it: only memory that is written as a whole is taken without being
+//! cleared, as V8 does where it copies.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Buffers of this size and above are blocks. Below, clearing and page faults do not show beside the rest.
+pub const BLOCK_BYTES_MIN: usize = 1 << 20;
+
+/// What the process keeps, at most, in blocks that nobody uses.
+pub const KEPT_BYTES_MAX: usize = 48 << 20;
+
+/// Blocks are of whole such pieces, so that sizes that are nearly equal are equal.
+const PIECE_BYTES: usize = 1 << 16;
+
+struct Kept {
+    blocks: Vec<(usize, usize)>,
+    bytes: usize,
+}
+
+static KEPT: Mutex<Kept> = Mutex::new(Kept { blocks: Vec::new(), bytes: 0 });
+
+fn kept() -> MutexGuard<'static, Kept> {
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn size(bytes: usize) -> Option<usize> {
+    bytes.checked_next_multiple_of(PIECE_BYTES)
+}
+
+/// A block of at least `bytes`, which must be [`BLOCK_BYTES_MIN`] or more; null if there is no memory. What is in it is undefined,
+/// unless `zeroed`.
+pub fn allocate(bytes: usize, zeroed: bool) -> *mut u8 {
+    debug_assert!(bytes >= BLOCK_BYTES_MIN);
+    let Some(size) = size(bytes) else { return std::ptr::null_mut() };
+    let known = {
+        let mut kept = kept();
+        // The one that was used last: its pages are the likeliest to be in a cache.
+        let index = kept.blocks.iter().rposition(|(_, of)| *of == size);
+        index.map(|index| {
+            kept.bytes -= size;
+            kept.blocks.remove(index).0
+        })
+    };
+    if let Some(address) = known {
+        let data = std::ptr::with_exposed_provenance_mut::<u8>(address);
+        if zeroed {
+            // SAFETY: the block is ours alone since it left the list, and `size` bytes long.
+            unsafe { data.write_bytes(0, bytes) };
+        }
+        return data;
+    }
+    let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: new memory, at an address that the system chooses.
+    let data = unsafe { libc::mmap(std::ptr::null_mut(), size, protection, flags, -1, 0) };
+    if data == libc::MAP_FAILED { std::ptr::null_mut() } else { data.cast() }
+}
+
+/// Gives a block back.
+///
+/// # Safety
+///
+/// `data` came from [`allocate`] with the same `bytes`, and is not used any more.
+pub unsafe fn free(data: *mut u8, bytes: usize) {
+    let Some(size) = size(bytes) else { return };
+    {
+        let mut kept = kept();
+        if kept.bytes + size <= KEPT_BYTES_MAX {
+            kept.bytes += size;
+            kept.blocks.push((data.expose_provenance(), size));
+            return;
+        }
+    }
+    // SAFETY: the caller's word: this is a mapping of `size` bytes that nobody uses.
+    unsafe { libc::munmap(data.cast(), size) };
+}
+
+/// Gives what is kept back to the system.
+pub fn trim() {
+    let blocks = {
+        let mut kept = kept();
+        kept.bytes = 0;
+        std::mem::take(&mut kept.blocks)
+    };
+    for (address, size) in blocks {
+        // SAFETY: the block left the list, and was a mapping of this size.
+        unsafe { libc::munmap(std::ptr::with_exposed_provenance_mut(address), size) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_used_again_cleared_if_wanted_and_kept_up_to_a_limit() {
+        let data = allocate(BLOCK_BYTES_MIN, true);
+        // SAFETY: allocated above.
+        unsafe {
+            assert!(std::slice::from_raw_parts(data, BLOCK_BYTES_MIN).iter().all(|byte| *byte == 0));
+            data.write_bytes(7, BLOCK_BYTES_MIN);
+            free(data, BLOCK_BYTES_MIN);
+        }
+        let again = allocate(BLOCK_BYTES_MIN, true);
+        // SAFETY: as above.
+        unsafe {
+            assert_eq!(again, data);
+            assert!(std::slice::from_raw_parts(again, BLOCK_BYTES_MIN).iter().all(|byte| *byte == 0));
+            free(again, BLOCK_BYTES_MIN);
+        }
+        let many: Vec<_> = (0..100).map(|_| allocate(BLOCK_BYTES_MIN, false)).collect();
+        for data in many {
+            // SAFETY: as above.
+            unsafe { free(data, BLOCK_BYTES_MIN) };
+        }
+        assert_eq!(kept().bytes, KEPT_BYTES_MAX);
+        trim();
+        assert_eq!(kept().bytes, 0);
+        assert!(allocate(usize::MAX, false).is_null() && allocate(1 << 50, false).is_null());
+    }
+}
