@@ -109,6 +109,8 @@ pub struct State {
     live: Cell<usize>,
     pub(crate) rejections: RefCell<Vec<Rejection>>,
     pub(crate) wasm: crate::wasm::Streams,
+    /// When a collection may be forced again for want of room.
+    pub(crate) next_collection: Cell<Option<std::time::Instant>>,
     /// What marks the prototypes of interfaces; see `clone`.
     pub(crate) interface_mark: OnceCell<v8::Global<v8::Private>>,
     pub(crate) clone_account: OnceCell<Arc<dyn nano_clone::Account>>,
@@ -142,6 +144,7 @@ impl State {
             live: Cell::new(0),
             rejections: RefCell::default(),
             wasm: crate::wasm::Streams::default(),
+            next_collection: Cell::new(None),
             interface_mark: OnceCell::new(),
             clone_account: OnceCell::new(),
             memories: Memories::default(),

@@ -222,3 +222,55 @@ fn a_body_that_nobody_reads_does_not_disturb_the_next_request() {
     writer.join().unwrap();
     server.stop();
 }
+
+/// Sends megabytes through gzip and back, and makes and forgets many streams, on request.
+const STREAMS: &str = r#"
+const piece = new Uint8Array(65536).map((_, index) => (index * index) >> 5);
+async function gzip(megabytes) {
+  let left = megabytes * 16;
+  let bytes = 0;
+  const source = new ReadableStream({ pull(c) { if (left-- > 0) c.enqueue(piece.slice()); else c.close(); } }, { highWaterMark: 0 });
+  await source.pipeThrough(new CompressionStream("gzip")).pipeThrough(new DecompressionStream("gzip"))
+    .pipeTo(new WritableStream({ write(chunk) { bytes += chunk.length; } }));
+  return bytes;
+}
+async function forget(count) {
+  for (let made = 0; made < count; made++) {
+    new TransformStream();
+    new CompressionStream("gzip").writable.getWriter().write(piece.subarray(0, 10)).catch(() => {});
+    new ReadableStream({ pull(c) { c.enqueue(1); } }).getReader().read();
+    if (made % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  return count;
+}
+export default {
+  async fetch(request) {
+    const [, what, count] = new URL(request.url).pathname.split("/");
+    return new Response(String(await (what === "gzip" ? gzip : forget)(Number(count))));
+  },
+};
+"#;
+
+#[test]
+fn memory_stays_flat_under_many_streams_and_long_ones() {
+    let server = Nano::app_with(STREAMS, Options::one_thread());
+    let mut client = server.connect();
+    for _ in 0..10 {
+        assert_eq!(client.get("/forget/1000").text(), "1000");
+    }
+    assert_eq!(client.get("/gzip/128").text(), (128 << 20).to_string());
+    let peak = server.usage().peak;
+    assert!(peak < 250 << 20, "{} MB at the peak", peak >> 20);
+    server.stop();
+}
+
+#[test]
+#[ignore = "a gigabyte takes its time"]
+fn a_gigabyte_through_gzip_and_back_is_flat() {
+    let server = Nano::app_with(STREAMS, Options::one_thread());
+    let mut client = server.connect();
+    assert_eq!(client.get("/gzip/1024").text(), (1 << 30).to_string());
+    let peak = server.usage().peak;
+    assert!(peak < 250 << 20, "{} MB at the peak", peak >> 20);
+    server.stop();
+}

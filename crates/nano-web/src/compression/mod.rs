@@ -5,7 +5,7 @@
 
 use crate::host::Accountant;
 use crate::infra::{
-    Args, Error, Ret, Scope, buffer, fill_u32, ops, state, text, throw, uint8_array, with_bytes,
+    Args, Error, Ret, Scope, buffer, collect, fill_u32, ops, state, text, throw, uint8_array, with_bytes,
 };
 use nano_compression::{Compressor, Decompressor, Format};
 use std::alloc::{Layout, alloc, dealloc};
@@ -68,8 +68,7 @@ fn compression_new(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) 
         Error::Range("the application's memory limit leaves no room for another compression stream");
     if !accountant.take(cost) {
         // Streams that were forgotten may still hold what is missing.
-        scope.low_memory_notification();
-        if !accountant.take(cost) {
+        if !collect(scope) || !accountant.take(cost) {
             return throw(scope, no_room);
         }
     }

@@ -162,6 +162,21 @@ pub(crate) fn uint8_array<'s>(
 /// Why a buffer is refused.
 pub(crate) const NO_ROOM: &str = "the application's memory limit leaves no room for this buffer";
 
+/// Has V8 collect what was dropped, since there is no room for a buffer. False: that was tried just now, and a tenant at its limit
+/// must not spend more than half of its time so.
+pub(crate) fn collect(scope: &mut Scope<'_, '_>) -> bool {
+    let began = std::time::Instant::now();
+    if !try_state(scope).is_some_and(|state| state.next_collection.get().is_none_or(|next| next <= began)) {
+        return false;
+    }
+    scope.low_memory_notification();
+    let took = began.elapsed();
+    if let Some(state) = try_state(scope) {
+        state.next_collection.set(Some(std::time::Instant::now() + took));
+    }
+    true
+}
+
 /// The same without an exception.
 pub(crate) fn try_uint8_array<'s>(
     scope: &mut Scope<'s, '_>,
@@ -198,8 +213,7 @@ pub(crate) fn try_array_buffer<'s>(
         && !accountant.take(counted)
     {
         // As V8 does where JavaScript makes a buffer: what was dropped and not yet collected may be what is missing.
-        scope.low_memory_notification();
-        if !accountant.take(counted) {
+        if !collect(scope) || !accountant.take(counted) {
             return None;
         }
     }
