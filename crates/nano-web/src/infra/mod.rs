@@ -166,7 +166,7 @@ pub(crate) const NO_ROOM: &str = "the application's memory limit leaves no room 
 /// must not spend more than half of its time so.
 pub(crate) fn collect(scope: &mut Scope<'_, '_>) -> bool {
     let began = std::time::Instant::now();
-    if !try_state(scope).is_some_and(|state| state.next_collection.get().is_none_or(|next| next <= began)) {
+    if try_state(scope).is_none_or(|state| state.next_collection.get().is_some_and(|next| next > began)) {
         return false;
     }
     scope.low_memory_notification();
