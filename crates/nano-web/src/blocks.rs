@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub const BLOCK_BYTES_MIN: usize = 1 << 20;
 
 /// What the process keeps, at most, in blocks that nobody uses.
-pub const KEPT_BYTES_MAX: usize = 48 << 20;
+pub const KEPT_BYTES_MAX: usize = 96 << 20;
 
 /// Blocks are of whole such pieces, so that sizes that are nearly equal are equal.
 const PIECE_BYTES: usize = 1 << 16;
