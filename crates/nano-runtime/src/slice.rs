@@ -43,8 +43,8 @@ pub(crate) struct Pulse {
     sequence: AtomicU64,
     /// The watchdog has seen one run in two looks: it may have allocated a lot.
     long: AtomicBool,
-    /// An interrupt was asked in which the isolate's memory is counted, and has not come yet.
-    counting: AtomicBool,
+    /// The sequence for which an interrupt was asked in which memory is counted, until it has come.
+    counting: AtomicU64,
     /// The sequence for which the latest interrupt was asked.
     asked: AtomicU64,
     /// The isolates that can be interrupted, by key.
@@ -73,7 +73,9 @@ impl Pulse {
 
     /// The interrupt in which memory is counted has come.
     pub(crate) fn counted(&self) {
-        self.counting.store(false, Ordering::Relaxed);
+        // A late one says nothing of the run that is on now.
+        let sequence = self.sequence.load(Ordering::Relaxed);
+        let _ = self.counting.compare_exchange(sequence, 0, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// Nothing runs for a while: the tenant on the stack gives way. [`end`](Self::end) with the result lets it go on.
@@ -223,7 +225,7 @@ fn look(now: Instant) -> Seen {
         seen.any = true;
         seen.long = true;
         worker.pulse.long.store(true, Ordering::Relaxed);
-        if !worker.pulse.counting.swap(true, Ordering::Relaxed) {
+        if worker.pulse.counting.swap(sequence, Ordering::Relaxed) != sequence {
             worker.interrupt(running - 1, crate::runtime::count_long_run);
         }
         // Seen at the look after it began, so up to LOOK_EVERY late.

@@ -4,7 +4,7 @@
 //! the list of external references, which must be the same when it is made and when it is read: [`external_references`].
 
 use crate::entry::Entries;
-use crate::infra::Op;
+use crate::infra::{Op, table};
 use crate::{FILES, clone, console, encoding, fetch, messaging, parts, performance, timers, url, worker};
 use std::borrow::Cow;
 use std::ffi::c_void;
@@ -20,7 +20,7 @@ pub const V8_FLAGS: &str = "--no-expose-gc --no-turboshaft-loop-unrolling";
 /// Where in the context's data the array of entry functions is.
 const ENTRY_DATA: usize = 0;
 
-fn all_ops() -> Vec<Op> {
+pub(crate) fn all_ops() -> Vec<Op> {
     let mut all = Vec::new();
     for ops in [
         url::ops,
@@ -52,7 +52,11 @@ pub fn external_references() -> Cow<'static, [v8::ExternalReference]> {
     let texts = FILES.iter().map(|(_, text)| v8::ExternalReference {
         pointer: std::ptr::from_ref(text).cast_mut().cast::<c_void>(),
     });
-    functions.chain(texts).chain([parts::external_reference()]).collect::<Vec<_>>().into()
+    functions
+        .chain(texts)
+        .chain([parts::external_reference(), table::external_reference()])
+        .collect::<Vec<_>>()
+        .into()
 }
 
 /// What [`create`] makes.
@@ -122,15 +126,7 @@ fn run<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Array>>
     let null = v8::null(scope).into();
     internal.set_prototype(scope, null)?;
     ops.set_prototype(scope, null)?;
-    for op in all_ops() {
-        let key = v8::String::new(scope, op.name)?;
-        let function = v8::FunctionTemplate::builder_raw(op.callback)
-            .constructor_behavior(v8::ConstructorBehavior::Throw)
-            .build(scope)
-            .get_function(scope)?;
-        function.set_name(key);
-        ops.set(scope, key.into(), function.into())?;
-    }
+    table::install(scope, ops)?;
     let arguments = [internal.into(), ops.into()];
     for file in FILES {
         parts::evaluate(scope, file, None, &arguments)?;

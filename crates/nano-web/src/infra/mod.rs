@@ -2,6 +2,8 @@
 //!
 //! Knows V8 and nothing of any standard.
 
+pub(crate) mod table;
+
 use crate::host::Accountant;
 use crate::state::{ExchangeId, Slot, State, try_state};
 use std::borrow::Cow;
