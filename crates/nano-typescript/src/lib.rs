@@ -2,8 +2,8 @@
 //!
 //! # How it is put together
 //!
-//! oxc parses; [`names`] finds which names are only types; [`strip`](crate::strip()) walks the tree once more and notes what is to be
-//! blanked ([`edits`]); enums, the only declarations that become code of another shape, are in [`enums`].
+//! oxc parses; `names.rs` finds which names are only types; [`strip()`] walks the tree once more and notes what is to be
+//! blanked (`edits.rs`); enums, the only declarations that become code of another shape, are in `enums.rs`.
 
 mod edits;
 mod enums;

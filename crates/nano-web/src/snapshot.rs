@@ -1,6 +1,6 @@
 //! The startup snapshot: an isolate's heap with the whole platform in it, made once at build time.
 //!
-//! Making it runs the files of [`FILES`](crate::FILES); reading it runs none. Native functions are found by their place in
+//! Making it runs the files of `FILES`; reading it runs none. Native functions are found by their place in
 //! the list of external references, which must be the same when it is made and when it is read: [`external_references`].
 
 use crate::entry::Entries;
