@@ -5,14 +5,17 @@
 
 mod data;
 mod expect;
+mod peers;
 mod report;
 mod run;
 mod script;
 mod suite;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use crate::bench::peers::Peer;
 use crate::util;
 use expect::Expectations;
 use run::Outcome;
@@ -28,6 +31,9 @@ Usage: cargo xtask wpt --root CHECKOUT [OPTIONS]
   --suite LIST    only these suites, by commas: url,streams,fetch/api/headers
   --filter TEXT   only files whose path has this text; expectations are then not updated
   --update        writes what fails now to tests/wpt, and docs/conformance.md
+  --peers LIST    runs the same files with these too: deno,node,bun (installed into target/peers). Prints the counts
+                  side by side, and each subtest that a peer passes and NANO does not; with --update they go to
+                  tests/wpt/peers.json and docs/conformance.md
   --nano PATH     the binary to test; otherwise the debug build, made now
   --jobs N        how many files run at a time (2)
   --verbose       prints known failures too, with their messages
@@ -37,7 +43,8 @@ Fails if a subtest fails that tests/wpt does not list, and if a listed one passe
 
 /// The options of a run.
 struct Options {
-    nano: PathBuf,
+    nano: run::Program,
+    peers: Vec<(Peer, run::Program)>,
     jobs: usize,
     filter: Option<String>,
     update: bool,
@@ -58,6 +65,7 @@ pub fn main(args: &[String]) -> Result<(), String> {
     let only = util::take_value(&mut args, "--suite")?;
     let filter = util::take_value(&mut args, "--filter")?;
     let nano = util::take_value(&mut args, "--nano")?;
+    let peers = util::take_value(&mut args, "--peers")?;
     let jobs = match util::take_value(&mut args, "--jobs")? {
         None => 2,
         Some(text) => text
@@ -73,7 +81,12 @@ pub fn main(args: &[String]) -> Result<(), String> {
     if !data && root.is_none() {
         return Err("wants --root, the folder of a checkout of web-platform-tests; see --help".into());
     }
-    let options = Options { nano: binary(nano.as_deref())?, jobs, filter, update, verbose };
+    if data && peers.is_some() {
+        return Err("--peers wants a checkout: leave --data out".into());
+    }
+    let peers = peers.as_deref().map_or(Ok(Vec::new()), peers::programs)?;
+    let nano = run::Program::nano(binary(nano.as_deref())?);
+    let options = Options { nano, peers, jobs, filter, update, verbose };
     if data {
         return check_data(&options);
     }
@@ -84,7 +97,8 @@ pub fn main(args: &[String]) -> Result<(), String> {
 
 /// The check of `cargo xtask test`: the data files, with the debug build that the tests made.
 pub fn quick() -> Result<(), String> {
-    check_data(&Options { nano: binary(None)?, jobs: 2, filter: None, update: false, verbose: false })
+    let nano = run::Program::nano(binary(None)?);
+    check_data(&Options { nano, peers: Vec::new(), jobs: 2, filter: None, update: false, verbose: false })
 }
 
 fn binary(given: Option<&str>) -> Result<PathBuf, String> {
@@ -126,6 +140,9 @@ fn run_suites(root: &Path, only: Option<&str>, options: &Options) -> Result<(), 
         settle(name, jobs, expectations, &checkout, options, &mut verdict)?;
     }
     if options.update {
+        if !options.peers.is_empty() {
+            peers::store(&checkout, &options.peers, &verdict.beside)?;
+        }
         report::write_conformance()?;
     }
     verdict.end()
@@ -145,13 +162,14 @@ fn check_data(options: &Options) -> Result<(), String> {
 #[derive(Default)]
 struct Verdict {
     rows: Vec<report::Row>,
+    beside: BTreeMap<String, peers::Beside>,
     regressions: usize,
     surprises: usize,
 }
 
 impl Verdict {
     fn end(&self) -> Result<(), String> {
-        report::print(&self.rows);
+        report::print(&self.rows, &self.beside);
         let advice = "`cargo xtask wpt --update` writes the present state to tests/wpt";
         match (self.regressions, self.surprises) {
             (0, 0) => Ok(()),
@@ -175,7 +193,12 @@ fn settle(
 ) -> Result<(), String> {
     let begun = Instant::now();
     let whole = options.filter.is_none();
-    let outcomes: Vec<(String, Outcome)> = run::all(&options.nano, jobs, options.jobs)?;
+    let outcomes: Vec<(String, Outcome)> = run::all(&options.nano, &jobs, options.jobs)?;
+    if !options.peers.is_empty() {
+        let beside = peers::run(&options.peers, &jobs, options.jobs, &outcomes)?;
+        beside.print();
+        verdict.beside.insert(name.to_string(), beside);
+    }
     let comparison = expectations.compare(&outcomes, whole);
     let row = report::Row::new(name, &outcomes, &comparison);
     for failure in &comparison.regressions {

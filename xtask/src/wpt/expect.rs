@@ -119,7 +119,13 @@ impl Expectations {
     }
 
     fn lists(&self, file: &str, name: &str) -> bool {
-        self.failing.iter().any(|group| group.tests.get(file).is_some_and(|names| names.contains(name)))
+        self.reason(file, name).is_some()
+    }
+
+    /// Why a subtest is expected to fail.
+    pub fn reason(&self, file: &str, name: &str) -> Option<&str> {
+        let lists = |group: &&Group| group.tests.get(file).is_some_and(|names| names.contains(name));
+        self.failing.iter().find(lists).map(|group| group.reason.as_str())
     }
 
     /// Compares. `whole` tells that all of the suite ran, so that what is not there is gone.

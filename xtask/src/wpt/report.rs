@@ -2,11 +2,14 @@
 //!
 //! Knows counts and reasons; nothing of tests and processes.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::expect::{self, Comparison, Counts, Expectations};
+use super::peers::{self, Beside, Stored};
 use super::run::Outcome;
 use super::suite::SUITES;
+use crate::bench::peers::Peer;
 use crate::util;
 
 /// Suites of web-platform-tests that a server might be asked about, and that are not run, with the reason.
@@ -21,6 +24,7 @@ const NOT_RUN: &[(&str, &str)] = &[
 ];
 
 /// A suite's line in the table.
+#[derive(Default)]
 pub struct Row {
     suite: String,
     counts: Counts,
@@ -39,33 +43,65 @@ impl Row {
             surprises: comparison.passes.len() + comparison.gone.len(),
         }
     }
+
+    /// Becomes the line of all.
+    fn add(&mut self, row: &Row) {
+        self.suite = "all".into();
+        add(&mut self.counts, row.counts);
+        self.known += row.known;
+        self.regressions += row.regressions;
+        self.surprises += row.surprises;
+    }
 }
 
-/// Prints the table.
-pub fn print(rows: &[Row]) {
-    println!(
+/// Prints the table, with the peers' counts where they ran.
+pub fn print(rows: &[Row], beside: &BTreeMap<String, Beside>) {
+    let keys: Vec<&String> =
+        beside.values().next().map_or(Vec::new(), |first| first.passing.keys().collect());
+    let mut head = format!(
         "\n{:<22} {:>6} {:>9} {:>8} {:>7} {:>6} {:>5} {:>9}",
         "suite", "files", "subtests", "passing", "", "known", "new", "surprises"
     );
+    for name in keys.iter().map(|key| key.as_str()).chain((!keys.is_empty()).then_some("behind")) {
+        let _ = write!(head, " {name:>7}");
+    }
+    println!("{head}");
+    let mut sum = Row::default();
+    let mut others = BTreeMap::new();
+    let mut behind = 0;
     for row in rows {
-        line(&row.suite, row.counts, row.known, row.regressions, row.surprises);
+        let mut text = line(row);
+        if let Some(beside) = beside.get(&row.suite) {
+            for key in &keys {
+                let passing = beside.passing.get(*key).copied().unwrap_or_default();
+                *others.entry(*key).or_insert(0) += passing;
+                let _ = write!(text, " {passing:>7}");
+            }
+            behind += beside.behind_count();
+            let _ = write!(text, " {:>7}", beside.behind_count());
+        }
+        println!("{text}");
+        sum.add(row);
     }
     if rows.len() > 1 {
-        let mut counts = Counts::default();
-        for row in rows {
-            add(&mut counts, row.counts);
+        let mut text = line(&sum);
+        for key in &keys {
+            let _ = write!(text, " {:>7}", others.get(key).copied().unwrap_or_default());
         }
-        let sum = |of: fn(&Row) -> usize| rows.iter().map(of).sum();
-        line("all", counts, sum(|row| row.known), sum(|row| row.regressions), sum(|row| row.surprises));
+        if !keys.is_empty() {
+            let _ = write!(text, " {behind:>7}");
+        }
+        println!("{text}");
     }
 }
 
-fn line(suite: &str, counts: Counts, known: usize, regressions: usize, surprises: usize) {
+fn line(row: &Row) -> String {
+    let Row { suite, counts, known, regressions, surprises } = row;
     let Counts { files, subtests, passing } = counts;
-    let share = share(counts);
-    println!(
+    let share = share(*counts);
+    format!(
         "{suite:<22} {files:>6} {subtests:>9} {passing:>8} {share:>7} {known:>6} {regressions:>5} {surprises:>9}"
-    );
+    )
 }
 
 fn add(sum: &mut Counts, counts: Counts) {
@@ -92,11 +128,11 @@ pub fn write_conformance() -> Result<(), String> {
             all.push((expectations, *about));
         }
     }
-    let text = conformance(&all);
+    let text = conformance(&all, &peers::stored()?);
     util::write_whole(&util::workspace_root().join("docs/conformance.md"), &mut text.as_bytes())
 }
 
-fn conformance(all: &[(Expectations, &str)]) -> String {
+fn conformance(all: &[(Expectations, &str)], stored: &Stored) -> String {
     let mut dates: Vec<&str> = all.iter().map(|(expectations, _)| expectations.checkout.as_str()).collect();
     dates.sort_unstable();
     dates.dedup();
@@ -105,19 +141,43 @@ fn conformance(all: &[(Expectations, &str)]) -> String {
          How much of [web-platform-tests](https://github.com/web-platform-tests/wpt) NANO passes. Written by\n\
          `cargo xtask wpt --root CHECKOUT --update`; the checkout was of {}. Each file runs in a fresh isolate, as it\n\
          would in a dedicated worker. What fails is listed by name in tests/wpt; a change that breaks a subtest, or\n\
-         mends one without saying so there, fails the run.\n\n\
-         | suite | about | files | subtests | passing | |\n| --- | --- | ---: | ---: | ---: | ---: |\n",
+         mends one without saying so there, fails the run.\n\n",
         dates.join(", ")
     );
+    if !stored.versions.is_empty() {
+        let versions: Vec<String> =
+            stored.versions.iter().map(|(key, version)| format!("{} {version}", title(key))).collect();
+        let _ = writeln!(
+            text,
+            "Beside it the subtests that {} pass, of the same files (`--peers {}`).\n",
+            versions.join(", "),
+            stored.versions.keys().map(String::as_str).collect::<Vec<_>>().join(",")
+        );
+    }
+    let mut row = |cells: &[String]| {
+        let _ = writeln!(text, "| {} |", cells.join(" | "));
+    };
+    let heads = ["suite", "about", "files", "subtests", "NANO", ""].map(String::from);
+    row(&heads.into_iter().chain(stored.versions.keys().map(|key| title(key))).collect::<Vec<_>>());
+    let lines = ["---", "---"].into_iter().chain(std::iter::repeat_n("---:", 4 + stored.versions.len()));
+    row(&lines.map(String::from).collect::<Vec<_>>());
     let mut sum = Counts::default();
+    let mut others: BTreeMap<&String, u64> = BTreeMap::new();
     for (expectations, about) in all {
-        let Counts { files, subtests, passing } = expectations.counts;
-        let share = share(expectations.counts);
         let suite = &expectations.suite;
-        let _ = writeln!(text, "| {suite} | {about} | {files} | {subtests} | {passing} | {share} |");
+        let mut cells = cells(suite, about, expectations.counts);
+        for key in stored.versions.keys() {
+            let passing = stored.suites.get(suite).and_then(|beside| beside.passing.get(key));
+            *others.entry(key).or_default() += passing.copied().unwrap_or_default();
+            cells.push(passing.map_or("-".into(), u64::to_string));
+        }
+        row(&cells);
         add(&mut sum, expectations.counts);
     }
-    let _ = writeln!(text, "| all | | {} | {} | {} | {} |", sum.files, sum.subtests, sum.passing, share(sum));
+    let mut last = cells("all", "", sum);
+    last.extend(others.values().map(u64::to_string));
+    row(&last);
+    behind(&mut text, all, stored);
     text.push_str("\n## What fails, and why\n\n| suite | subtests | reason |\n| --- | ---: | --- |\n");
     for (expectations, _) in all {
         for group in &expectations.failing {
@@ -137,6 +197,43 @@ fn conformance(all: &[(Expectations, &str)]) -> String {
         let _ = writeln!(text, "| {suites} | {reason} |");
     }
     text
+}
+
+fn cells(suite: &str, about: &str, counts: Counts) -> Vec<String> {
+    let Counts { files, subtests, passing } = counts;
+    let numbers = [files, subtests, passing].map(|number| number.to_string());
+    [suite.to_string(), about.to_string()].into_iter().chain(numbers).chain([share(counts)]).collect()
+}
+
+fn title(key: &str) -> String {
+    Peer::from_key(key).map_or_else(|| key.into(), |peer| peer.title().into())
+}
+
+/// What a peer passes and NANO does not, with the reason that the expectations have for it.
+fn behind(text: &mut String, all: &[(Expectations, &str)], stored: &Stored) {
+    if stored.versions.is_empty() {
+        return;
+    }
+    text.push_str("\n## What others pass and NANO does not\n\n");
+    let mut counts: BTreeMap<(&str, &str, String), usize> = BTreeMap::new();
+    for (expectations, _) in all {
+        let Some(beside) = stored.suites.get(&expectations.suite) else { continue };
+        for (file, names) in &beside.behind {
+            for (name, peers) in names {
+                let reason = expectations.reason(file, name).unwrap_or("the file ends before it comes to it");
+                let peers: Vec<String> = peers.iter().map(|key| title(key)).collect();
+                *counts.entry((&expectations.suite, reason, peers.join(", "))).or_default() += 1;
+            }
+        }
+    }
+    if counts.is_empty() {
+        text.push_str("Nothing.\n");
+        return;
+    }
+    text.push_str("| suite | subtests | who | reason |\n| --- | ---: | --- | --- |\n");
+    for ((suite, reason, peers), count) in counts {
+        let _ = writeln!(text, "| {suite} | {count} | {peers} | {reason} |");
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
-//! Runs scripts with the binary, several at a time, each in a process and so in an isolate of its own, and reads the lines
-//! that the reporter prints.
+//! Runs scripts with a program, NANO or another, several at a time, each in a process and so in an isolate of its own, and
+//! reads the lines that the reporter prints.
 //!
 //! Knows processes and the reporter's lines; nothing of web-platform-tests.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,31 @@ use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+/// What runs the scripts.
+#[derive(Clone, Debug)]
+pub struct Program {
+    pub path: PathBuf,
+    /// What comes before the file on the command line.
+    pub args: &'static [&'static str],
+    /// Whether a `.cjs` file is a module to it, and not a classic script: the script is evaluated by one then.
+    pub wraps: bool,
+}
+
+impl Program {
+    pub fn nano(path: PathBuf) -> Self {
+        Self { path, args: &["run"], wraps: false }
+    }
+
+    /// The text of the file that makes it run a classic script.
+    fn file<'a>(&self, script: &'a str) -> Cow<'a, str> {
+        if !self.wraps {
+            return script.into();
+        }
+        // By an indirect call eval takes the text as a script of the global scope.
+        format!("(0, eval)({});\n", Value::from(script)).into()
+    }
+}
 
 /// A script to run.
 pub struct Job {
@@ -47,7 +73,7 @@ pub struct Outcome {
 pub const WHOLE: &str = "(the file)";
 
 /// Runs all jobs, `parallel` at a time. The outcomes come in the jobs' order.
-pub fn all(nano: &Path, jobs: Vec<Job>, parallel: usize) -> Result<Vec<(String, Outcome)>, String> {
+pub fn all(program: &Program, jobs: &[Job], parallel: usize) -> Result<Vec<(String, Outcome)>, String> {
     let folder = std::env::temp_dir().join(format!("nano-wpt-{}", std::process::id()));
     fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
     let next = AtomicUsize::new(0);
@@ -58,7 +84,7 @@ pub fn all(nano: &Path, jobs: Vec<Job>, parallel: usize) -> Result<Vec<(String, 
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(job) = jobs.get(at) else { return };
-                    let outcome = one(nano, &folder.join(format!("{at}.cjs")), job);
+                    let outcome = one(program, &folder.join(format!("{at}.cjs")), job);
                     done.lock().unwrap_or_else(std::sync::PoisonError::into_inner)[at] = Some(outcome);
                 }
             });
@@ -66,7 +92,7 @@ pub fn all(nano: &Path, jobs: Vec<Job>, parallel: usize) -> Result<Vec<(String, 
     });
     let _ = fs::remove_dir_all(&folder);
     let done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    Ok(jobs.into_iter().zip(done).map(|(job, outcome)| (job.name, outcome.unwrap_or_default())).collect())
+    Ok(jobs.iter().zip(done).map(|(job, outcome)| (job.name.clone(), outcome.unwrap_or_default())).collect())
 }
 
 /// A child that does not outlive its reader.
@@ -79,9 +105,9 @@ impl Drop for Running {
     }
 }
 
-fn one(nano: &Path, file: &PathBuf, job: &Job) -> Outcome {
+fn one(program: &Program, file: &Path, job: &Job) -> Outcome {
     let mut reader = Reader::default();
-    if let Err(problem) = run(nano, file, job, &mut reader) {
+    if let Err(problem) = run(program, file, job, &mut reader) {
         reader.outcome.subtests.push((WHOLE.into(), Status::Fail(problem)));
     }
     let _ = fs::remove_file(file);
@@ -89,12 +115,14 @@ fn one(nano: &Path, file: &PathBuf, job: &Job) -> Outcome {
 }
 
 /// Error: what befell the file as a whole.
-fn run(nano: &Path, file: &PathBuf, job: &Job, reader: &mut Reader) -> Result<(), String> {
-    fs::write(file, &job.script).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
-    let mut command = Command::new(nano);
-    command.arg("run").arg(file).env("NO_COLOR", "1");
+fn run(program: &Program, file: &Path, job: &Job, reader: &mut Reader) -> Result<(), String> {
+    fs::write(file, program.file(&job.script).as_bytes())
+        .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    let mut command = Command::new(&program.path);
+    command.args(program.args).arg(file).env("NO_COLOR", "1");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.spawn().map_err(|error| format!("cannot start {}: {error}", nano.display()))?;
+    let child =
+        command.spawn().map_err(|error| format!("cannot start {}: {error}", program.path.display()))?;
     let mut child = Running(child);
     let (Some(out), Some(mut err)) = (child.0.stdout.take(), child.0.stderr.take()) else {
         return Err("no pipes".into());
@@ -188,6 +216,14 @@ mod tests {
             ("b".to_string(), Status::Optional),
         ];
         assert_eq!(reader.outcome.subtests, expected);
+    }
+
+    #[test]
+    fn a_script_in_a_module_is_evaluated_as_a_script() {
+        let nano = Program::nano("nano".into());
+        assert_eq!(nano.file("var a = \"b\";"), "var a = \"b\";");
+        let peer = Program { wraps: true, ..nano };
+        assert_eq!(peer.file("var a = \"b\";"), "(0, eval)(\"var a = \\\"b\\\";\");\n");
     }
 
     #[test]
