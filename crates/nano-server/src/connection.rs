@@ -19,6 +19,9 @@ use std::rc::{Rc, Weak};
 /// Reads in one turn of one connection; then others have theirs. The rest waits in the socket.
 const READS_PER_TURN: usize = 16;
 
+/// The most output of one connection that waits for the others of its turn: more is worth a system call of its own at once.
+const DEFERRED_OUTPUT_BYTES: usize = 16 << 10;
+
 /// A client's connection.
 pub(crate) struct Conn {
     key: u32,
@@ -40,6 +43,8 @@ pub(crate) struct Conn {
     again: Cell<bool>,
     /// In the worker's list of connections to look after.
     marked: Cell<bool>,
+    /// In the worker's list of connections whose complete response waits to be written.
+    deferred: Cell<bool>,
     lingering: Cell<bool>,
     closed: Cell<bool>,
     timer: Cell<Option<TimerId>>,
@@ -73,6 +78,7 @@ impl Conn {
             driving: Cell::new(false),
             again: Cell::new(false),
             marked: Cell::new(false),
+            deferred: Cell::new(false),
             lingering: Cell::new(false),
             closed: Cell::new(false),
             timer: Cell::new(None),
@@ -163,9 +169,37 @@ impl Conn {
         if self.again.replace(false) {
             self.mark();
         }
-        self.set_deadline(&worker);
+        // What waits to be written is looked after when it is.
+        if !self.deferred.get() {
+            self.settle(&worker);
+        }
+    }
+
+    /// The connection waits for what comes next.
+    fn settle(&self, worker: &Worker) {
+        self.set_deadline(worker);
         if self.exchange.borrow().is_none() {
             self.http.borrow_mut().give_buffers(&mut worker.buffers());
+        }
+    }
+
+    /// Writes what was deferred: see [`Worker::defer`].
+    pub(crate) fn flush(&self) {
+        if !self.deferred.replace(false) || self.closed.get() {
+            return;
+        }
+        if self.driving.get() {
+            // Whoever drives goes on to write.
+            self.again.set(true);
+            return;
+        }
+        let worker = self.worker();
+        if self.write().is_err() || self.http.borrow().should_close() {
+            self.close(&worker);
+        } else if self.again.replace(false) {
+            self.mark();
+        } else {
+            self.settle(&worker);
         }
     }
 
@@ -176,6 +210,14 @@ impl Conn {
             Err(_) => return false,
         }
         self.act(worker);
+        if self.may_defer() {
+            if !self.deferred.replace(true)
+                && let Some(me) = self.me.upgrade()
+            {
+                worker.defer(me);
+            }
+            return true;
+        }
         if self.write().is_err() {
             return false;
         }
@@ -192,6 +234,16 @@ impl Conn {
                 .is_some_and(|stream| stream.shutdown(Shutdown::Write).is_ok());
         }
         true
+    }
+
+    /// Whether all there is to do is to write a small response that is complete: then it may wait for the others of its turn.
+    fn may_defer(&self) -> bool {
+        let http = self.http.borrow();
+        self.exchange.borrow().is_none()
+            && self.writable.get()
+            && !self.read_closed.get()
+            && (1..=DEFERRED_OUTPUT_BYTES).contains(&http.pending_output())
+            && http.closing() == Closing::Open
     }
 
     fn read(&self, worker: &Worker) -> io::Result<()> {

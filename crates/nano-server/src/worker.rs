@@ -39,6 +39,12 @@ const ACCEPTS_PER_TURN: usize = 64;
 /// Events handled in a time slice between two looks at the clock.
 const EVENTS_PER_LOOK: usize = 4;
 
+/// Responses that wait to be written together, at most.
+const DEFERRED_RESPONSES: usize = 64;
+
+/// How long a response waits for others, at most: less than a client on the same machine would notice.
+const DEFERRED_FOR: Duration = Duration::from_micros(200);
+
 /// Pairs of buffers that a thread keeps for connections that become active.
 const POOLED_BUFFERS: usize = 256;
 
@@ -105,6 +111,10 @@ pub(crate) struct Worker {
     conns: RefCell<Slab<Rc<Conn>>>,
     /// Connections that JavaScript has written to, or read from, since they were last driven.
     marked: RefCell<VecDeque<Rc<Conn>>>,
+    /// Connections whose response waits to be written: see [`Worker::defer`].
+    deferred: RefCell<Vec<Rc<Conn>>>,
+    /// Since when the first of them has waited, or earlier.
+    deferred_since: Cell<Moment>,
     limits: HttpLimits,
     buffers: RefCell<BufferPool>,
     arenas: ArenaPool,
@@ -138,6 +148,8 @@ impl Worker {
             slots,
             conns: RefCell::default(),
             marked: RefCell::default(),
+            deferred: RefCell::default(),
+            deferred_since: Cell::new(Moment::MAX),
             limits,
             buffers: RefCell::new(BufferPool::new(POOLED_BUFFERS)),
             arenas: ArenaPool::default(),
@@ -189,11 +201,13 @@ impl Worker {
             handled = true;
             self.handle(event);
             self.drive_marked();
+            self.flush_if_due();
         }
         if self.accept_again.get() {
             handled = true;
             self.accept();
         }
+        self.flush();
         self.log_pending.set(!self.log.borrow_mut().flush());
         if !handled && wait == Wait::Now {
             self.runtime.idle();
@@ -203,6 +217,12 @@ impl Worker {
 
     /// The same from within an application that has run for long: for at most `time`.
     fn slice(&self, time: Duration) {
+        self.flush();
+        self.turn_within(time);
+        self.flush();
+    }
+
+    fn turn_within(&self, time: Duration) {
         let until = self.lp.refresh_now() + time;
         loop {
             // An error of the selector comes again in the outer turn, which can return it.
@@ -333,6 +353,39 @@ impl Worker {
     /// The connection is to be driven before the loop waits.
     pub(crate) fn mark(&self, conn: Rc<Conn>) {
         self.marked.borrow_mut().push_back(conn);
+    }
+
+    /// The connection's response is written together with those of the other requests that were read in this turn. A client that is
+    /// woken by each response by itself costs this thread a third of the request's time; one that finds several at once reads them
+    /// all, and its next requests come together too.
+    pub(crate) fn defer(&self, conn: Rc<Conn>) {
+        let mut deferred = self.deferred.borrow_mut();
+        if deferred.is_empty() {
+            self.deferred_since.set(self.lp.now());
+        }
+        deferred.push(conn);
+    }
+
+    fn flush_if_due(&self) {
+        let waiting = self.deferred.borrow().len();
+        if waiting >= DEFERRED_RESPONSES
+            || waiting > 0 && self.lp.refresh_now() - self.deferred_since.get() >= DEFERRED_FOR
+        {
+            self.flush();
+        }
+    }
+
+    /// Writes the responses that wait. In a nested turn those of the outer one are written too.
+    fn flush(&self) {
+        let mut waiting = self.deferred.take();
+        for conn in waiting.drain(..) {
+            conn.flush();
+        }
+        // The list's memory is kept, unless a flush has deferred anew.
+        let mut deferred = self.deferred.borrow_mut();
+        if deferred.is_empty() {
+            *deferred = waiting;
+        }
     }
 
     fn drain(&self) {
