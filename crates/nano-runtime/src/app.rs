@@ -3,6 +3,7 @@
 //! Knows V8's code caches only as bytes. What runs is an [`Instance`](crate::Instance), one a thread.
 
 use crate::channels::Channels;
+use crate::counters::Counters;
 use crate::resolve::{self, Entry, ModuleKind, ResolveError, Resolved};
 use crate::source_map::{self, Original, SourceMap};
 use std::collections::HashMap;
@@ -57,6 +58,7 @@ pub struct Application {
     script: Option<Vec<String>>,
     modules: RwLock<Modules>,
     channels: Channels,
+    counters: Arc<Counters>,
 }
 
 #[derive(Default)]
@@ -184,6 +186,7 @@ impl Application {
     ) -> Result<Arc<Self>, LoadError> {
         let entry = resolve::find_entry(path, confine)?;
         let (name, modules) = (name.to_owned(), RwLock::default());
+        let counters = Counters::of(&name);
         Ok(Arc::new(Self {
             name,
             entry,
@@ -193,6 +196,7 @@ impl Application {
             script: None,
             modules,
             channels: Channels::default(),
+            counters,
         }))
     }
 
@@ -212,6 +216,7 @@ impl Application {
         };
         let name = path.display().to_string();
         let (script, modules) = (Some(arguments), RwLock::default());
+        let counters = Counters::of(&name);
         Ok(Arc::new(Self {
             name,
             entry,
@@ -221,6 +226,7 @@ impl Application {
             script,
             modules,
             channels: Channels::default(),
+            counters,
         }))
     }
 
@@ -242,6 +248,7 @@ impl Application {
             list: vec![Arc::new(source)],
         };
         let (name, script, modules) = ("[eval]".to_owned(), Some(Vec::new()), RwLock::new(modules));
+        let counters = Counters::of(&name);
         Arc::new(Self {
             name,
             entry,
@@ -251,6 +258,7 @@ impl Application {
             script,
             modules,
             channels: Channels::default(),
+            counters,
         })
     }
 
@@ -281,6 +289,11 @@ impl Application {
     /// Its name, as logs have it.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What it has used and was refused so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// Its limits.

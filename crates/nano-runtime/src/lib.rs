@@ -2,6 +2,7 @@
 
 mod app;
 mod channels;
+mod counters;
 mod engine;
 mod instance;
 mod memory;
@@ -16,6 +17,7 @@ mod source_map;
 mod traces;
 
 pub use app::{Application, FetchLimits, Limits, LoadError};
+pub use counters::{Counter, Counters, Gauge};
 pub use engine::{initialize, v8_version};
 pub use instance::{Console, Instance, MAX_TIMERS};
 pub use memory::{process_limit, process_used, set_process_limit};

@@ -213,6 +213,7 @@ impl Runtime {
             completion: RefCell::new(None),
         });
         self.instances.borrow_mut().insert(key, Rc::clone(&instance));
+        app.counters().isolates_made.add(1);
         Ok(instance)
     }
 
@@ -695,6 +696,7 @@ impl Runtime {
     }
 
     fn terminate(&self, instance: &Rc<Instance>, cause: FailureCause, reason: &str) {
+        instance.app.counters().ended_for_memory.add(1);
         self.console.print(instance.app.name(), nano_web::Level::Error, reason);
         self.bury(instance, cause, reason);
     }
