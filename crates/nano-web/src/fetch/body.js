@@ -66,9 +66,10 @@ function isOfPlatform(V) {
     loaded.searchParams?.isURLSearchParams(V);
 }
 
-// The conversion to BodyInit, by type of the argument: strings come back well-formed, objects as they are. section 5.2
+// The conversion to BodyInit, by type of the argument; objects and strings come back as they are. A string is made well-formed by
+// whoever reads it: encoding it does so, and most are only ever sent. section 5.2
 function convertBodyInit(V, prefix, context) {
-  if (typeof V === "string") return StringPrototypeToWellFormed(V);
+  if (typeof V === "string") return V;
   if (typeof V === "object" && V !== null) {
     if (isOfPlatform(V)) return V;
     if (ArrayBufferIsView(V) || webidl.isArrayBuffer(V)) return converters.BufferSource(V, prefix, context);
@@ -341,7 +342,7 @@ function mixinBody(Class, name, getBody, getContentType) {
       if (body.stream !== null) return readStream(body.stream, (bytes) => convert(bytes, object));
       if (body.kind === STRING && convertText !== undefined) {
         body.used = true;
-        const { source } = body;
+        const source = StringPrototypeToWellFormed(body.source);
         return PromiseResolve(convertText(source[0] === "\ufeff" ? StringPrototypeSlice(source, 1) : source));
       }
       const bytes = readSource(body);

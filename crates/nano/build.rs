@@ -1,0 +1,35 @@
+//! How the program is linked; knows nothing of what is in it.
+
+/// The first glibc that relocates what is packed.
+const GLIBC_WITH_PACKED_RELOCATIONS: (u32, u32) = (2, 36);
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    let of = |name: &str| std::env::var(name).unwrap_or_default();
+    let glibc = of("CARGO_CFG_TARGET_OS") == "linux" && of("CARGO_CFG_TARGET_ENV") == "gnu";
+    // A program that is made for another machine may meet an older glibc there.
+    if glibc && of("HOST") == of("TARGET") && glibc_version() >= Some(GLIBC_WITH_PACKED_RELOCATIONS) {
+        // V8 brings 60,000 addresses that are relocated at each start. Packed they are 20 KB to read instead of 1.4 MB, which
+        // makes a start a fifth shorter.
+        println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+    }
+}
+
+/// The version of the C library here.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn glibc_version() -> Option<(u32, u32)> {
+    unsafe extern "C" {
+        safe fn gnu_get_libc_version() -> *const std::ffi::c_char;
+    }
+    // SAFETY: glibc returns a constant of its own, which ends with a zero.
+    let version = unsafe { std::ffi::CStr::from_ptr(gnu_get_libc_version()) };
+    let (major, rest) = version.to_str().ok()?.split_once('.')?;
+    let minor = rest.split('.').next()?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+/// The version of the C library here: it is another one.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn glibc_version() -> Option<(u32, u32)> {
+    None
+}
