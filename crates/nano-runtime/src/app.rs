@@ -158,6 +158,8 @@ pub(crate) struct Source {
     /// As stack traces have it: relative to the application's root.
     pub(crate) name: String,
     pub(crate) path: PathBuf,
+    /// Of the file's bytes, to see whether it has changed.
+    digest: u64,
     pub(crate) content: Content,
     /// V8's code cache for it, once some isolate has made it.
     pub(crate) cache: OnceLock<Vec<u8>>,
@@ -236,6 +238,7 @@ impl Application {
         let source = Source {
             name: "[eval]".into(),
             path: root.join("[eval]"),
+            digest: 0,
             content: Content::Code(Text::new(code)),
             cache: OnceLock::new(),
             imports: OnceLock::new(),
@@ -354,6 +357,40 @@ impl Application {
         map.as_ref()?.look_up(line, column)
     }
 
+    /// Whether anything of it was read yet.
+    pub fn is_loaded(&self) -> bool {
+        !self.modules.read().unwrap_or_else(std::sync::PoisonError::into_inner).list.is_empty()
+    }
+
+    /// Whether `newer`, which was opened and checked later from the same place, would run the same code: each of its modules is
+    /// one of this application's, and what this one has imported beside them is unchanged.
+    pub fn is_same_code(&self, newer: &Self) -> bool {
+        if self.entry.path != newer.entry.path || self.entry.kind != newer.entry.kind {
+            return false;
+        }
+        let (ours, theirs) = (self.digests(), newer.digests());
+        theirs.iter().all(|(key, digest)| ours.get(key) == Some(digest))
+            && ours
+                .iter()
+                .filter(|(key, _)| !theirs.contains_key(key))
+                .all(|(key, known)| std::fs::read(&key.0).is_ok_and(|bytes| digest(&bytes) == *known))
+    }
+
+    /// The directories that its modules were read from, beside its own.
+    pub fn directories(&self) -> Vec<PathBuf> {
+        let modules = self.modules.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut directories: Vec<_> =
+            modules.list.iter().filter_map(|source| source.path.parent().map(Path::to_owned)).collect();
+        directories.sort();
+        directories.dedup();
+        directories
+    }
+
+    fn digests(&self) -> HashMap<(PathBuf, ModuleKind), u64> {
+        let modules = self.modules.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        modules.by_path.iter().map(|(key, index)| (key.clone(), modules.list[*index].digest)).collect()
+    }
+
     fn load(&self, resolved: Resolved) -> Result<usize, LoadError> {
         let key = (resolved.path, resolved.kind);
         {
@@ -394,6 +431,7 @@ impl Application {
         let name = path.strip_prefix(&self.entry.root).unwrap_or(path).display().to_string();
         let fail = |message: String| LoadError { message, file: Some(name.clone()), position: None };
         let bytes = std::fs::read(path).map_err(|error| fail(format!("cannot be read: {error}")))?;
+        let digest = digest(&bytes);
         let mut mapped = false;
         let mut text = |bytes: Vec<u8>| match String::from_utf8(bytes) {
             Ok(text) => {
@@ -413,6 +451,7 @@ impl Application {
         Ok(Source {
             name,
             path: path.to_owned(),
+            digest,
             content,
             cache: OnceLock::new(),
             imports: OnceLock::new(),
@@ -420,4 +459,11 @@ impl Application {
             map: OnceLock::new(),
         })
     }
+}
+
+/// A file's bytes in short. Who could forge it could write the file.
+fn digest(bytes: &[u8]) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    std::hash::Hasher::write(&mut hasher, bytes);
+    std::hash::Hasher::finish(&hasher)
 }

@@ -19,6 +19,8 @@ pub(crate) struct Delivery {
 pub(crate) enum Parcel {
     /// A task that the isolate itself has asked for.
     Task,
+    /// Nothing for an isolate: another thread wants the one that was idle for longest to make room.
+    MakeRoom,
     /// A message for its broadcast channels of a name.
     Broadcast(Arc<[u16]>, Arc<Message>),
 }

@@ -53,6 +53,10 @@ pub struct Counters {
     pub cpu_us: Counter,
     /// Isolates that the application was put into.
     pub isolates_made: Counter,
+    /// Isolates that were closed to make room for others, or since nothing was asked of them for long.
+    pub isolates_evicted: Counter,
+    /// Isolates of versions that were replaced or removed.
+    pub isolates_retired: Counter,
     /// Isolates that were ended because a request has exceeded `timeout_ms`.
     pub ended_for_cpu: Counter,
     /// Isolates that were ended because they have exceeded `memory_mb`, or the process's limit.

@@ -73,6 +73,26 @@ pub fn process_used() -> usize {
     HEAP_USED.load(Ordering::Relaxed)
 }
 
+/// See [`set_isolate_budget`].
+static BUDGET: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+/// JavaScript heap, in bytes, beyond which idle isolates are closed, the longest idle first.
+pub fn isolate_budget() -> usize {
+    BUDGET.load(Ordering::Relaxed).min(process_limit())
+}
+
+/// Sets [`isolate_budget`]. While all isolates have requests under way nothing is closed for it: they may come a quarter beyond, where
+/// [`process_limit`] is set by this.
+pub fn set_isolate_budget(bytes: usize) {
+    BUDGET.store(bytes, Ordering::Relaxed);
+    set_process_limit(bytes.saturating_add(bytes / 4));
+}
+
+/// Whether `more` bytes of heap would be beyond the budget.
+pub(crate) fn is_over_budget(more: usize) -> bool {
+    process_used().saturating_add(more) > isolate_budget()
+}
+
 /// Whether the isolates use more than they may.
 pub(crate) fn is_over_limit() -> bool {
     process_used() > process_limit()

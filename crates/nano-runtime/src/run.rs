@@ -12,7 +12,9 @@ use nano_fetch::{Client, ClientOptions, Proxies};
 use nano_loop::{Config, Loop, Wait};
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 /// How often to look whether V8's threads have finished.
 const BACKGROUND_LOOK: std::time::Duration = std::time::Duration::from_millis(10);
@@ -98,6 +100,76 @@ pub fn check(app: &Arc<Application>, console: Rc<dyn Console>) -> Result<Vec<Loa
     });
     map.clear();
     Ok(problems)
+}
+
+/// Compiles and links an application, and evaluates its modules in an isolate of their own, which is thrown away: every problem
+/// that would keep it from serving. Its top level may take `patience`, what it awaits included.
+///
+/// # Errors
+///
+/// If no isolate could be made. Problems of the application are the result, not an error.
+pub fn rehearse(
+    app: &Arc<Application>,
+    console: Rc<dyn Console>,
+    network: ClientOptions,
+    patience: Duration,
+) -> Result<Vec<LoadError>, RunError> {
+    let problems = check(app, Rc::clone(&console))?;
+    if !problems.is_empty() {
+        return Ok(problems);
+    }
+    let lp = Rc::new(Loop::new(Config::default())?);
+    let runtime = Runtime::new(lp, RuntimeOptions { spares: 0, console, network })?;
+    let instance = runtime.create(app).map_err(|error| RunError::System(io::Error::other(error)))?;
+    let late = || LoadError {
+        message: format!("its top level takes longer than {} s", patience.as_secs_f64()),
+        file: None,
+        position: None,
+    };
+    let Some(realm) = instance.realm() else { return Ok(vec![late()]) };
+    let timer = Deadline::set(patience, realm.handle())?;
+    drop(realm);
+    runtime.load(&instance);
+    let lp = runtime.event_loop();
+    while instance.is_loading() && !timer.is_over() {
+        lp.poll(Wait::AtMost(DEADLINE_LOOK))?;
+        while let Some(event) = lp.next() {
+            runtime.handle(&event);
+        }
+    }
+    if timer.is_over() {
+        return Ok(vec![late()]);
+    }
+    Ok(instance.failure().into_iter().collect())
+}
+
+/// How often a top level that awaits is looked after.
+const DEADLINE_LOOK: Duration = Duration::from_millis(50);
+
+/// Ends JavaScript that runs for too long, from another thread.
+struct Deadline {
+    over: Arc<AtomicBool>,
+    /// Dropped: it is not needed any more.
+    _cancel: mpsc::Sender<()>,
+}
+
+impl Deadline {
+    fn set(patience: Duration, handle: v8::IsolateHandle) -> io::Result<Self> {
+        let over = Arc::new(AtomicBool::new(false));
+        let theirs = Arc::clone(&over);
+        let (cancel, cancelled) = mpsc::channel::<()>();
+        std::thread::Builder::new().name("nano-deadline".into()).spawn(move || {
+            if let Err(mpsc::RecvTimeoutError::Timeout) = cancelled.recv_timeout(patience) {
+                theirs.store(true, Ordering::Release);
+                handle.terminate_execution();
+            }
+        })?;
+        Ok(Self { over, _cancel: cancel })
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
 }
 
 fn start(console: Rc<dyn Console>) -> Result<Rc<Runtime>, RunError> {

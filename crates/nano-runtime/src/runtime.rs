@@ -7,6 +7,7 @@ use crate::app::{Application, Content, LoadError};
 use crate::channels::{Delivery, Parcel};
 use crate::engine::{self, ForegroundTask};
 use crate::instance::{Console, Instance, InstanceHost, Phase, Task};
+use crate::lifecycle::{self, Lifecycle};
 use crate::memory;
 use crate::modules::{self, Failure, ModuleMap};
 use crate::network;
@@ -30,6 +31,8 @@ pub const RUNTIME_KEYS: u64 = 1 << 63;
 
 const KIND_TIMER: u64 = RUNTIME_KEYS;
 const KIND_FOREGROUND: u64 = RUNTIME_KEYS | 1 << 61;
+/// The next look after the instances. Timers have an event of their own, so that this may have the bits of mail.
+pub(crate) const KIND_LOOK: u64 = KIND_FOREGROUND;
 const KIND_DELAYED: u64 = RUNTIME_KEYS | 1 << 62;
 const KIND_MESSAGES: u64 = RUNTIME_KEYS | 0b11 << 61;
 /// Jobs end with an event of their own, so that this may have the bits of mail.
@@ -95,6 +98,7 @@ pub struct Runtime {
     message_sender: Sender<Delivery>,
     /// Instances whose code caches are to be made when there is time.
     cacheable: RefCell<VecDeque<Rc<Instance>>>,
+    pub(crate) lifecycle: Lifecycle,
     pulse: Arc<Pulse>,
     _watched: Watched,
     turn: RefCell<Option<Turn>>,
@@ -139,6 +143,7 @@ impl Runtime {
                 foreground_sender,
                 delayed: RefCell::default(),
                 messages,
+                lifecycle: Lifecycle::new(message_sender.clone()),
                 message_sender,
                 cacheable: RefCell::default(),
                 pulse,
@@ -188,6 +193,7 @@ impl Runtime {
     ///
     /// As for [`instance`](Self::instance).
     pub fn create(&self, app: &Arc<Application>) -> Result<Rc<Instance>, NoIsolate> {
+        self.keep_to_budget(memory::ISOLATE_ESTIMATE_BYTES);
         let spare = self.spares.borrow_mut().pop();
         let (realm, host) = match spare {
             Some(spare) => spare,
@@ -214,6 +220,7 @@ impl Runtime {
         });
         self.instances.borrow_mut().insert(key, Rc::clone(&instance));
         app.counters().isolates_made.add(1);
+        self.look_later();
         Ok(instance)
     }
 
@@ -446,6 +453,7 @@ impl Runtime {
         if !realm.is_entered() {
             realm.enter(|scope, realm| realm.heap.count(scope));
         }
+        self.keep_to_budget(0);
         while memory::is_over_limit() {
             if !self.evict_one() {
                 return realm.heap.give_up();
@@ -483,6 +491,7 @@ impl Runtime {
     pub fn handle(&self, event: &Event) -> bool {
         match *event {
             Event::Timer { key, .. } if key & KIND_MASK == KIND_TIMER => self.timer_due(key),
+            Event::Timer { key: KIND_LOOK, .. } => self.look_after_instances(),
             Event::Timer { key, .. } if key & KIND_MASK == KIND_DELAYED => {
                 let task = self.delayed.borrow_mut().try_remove((key & u64::from(u32::MAX)) as usize);
                 if let Some((instance, task)) = task {
@@ -524,6 +533,10 @@ impl Runtime {
     fn deliver(&self) {
         for _ in 0..self.messages.len() {
             let Some(Delivery { instance, what }) = self.messages.take() else { break };
+            if matches!(what, Parcel::MakeRoom) {
+                self.make_room();
+                continue;
+            }
             let instance = self.instances.borrow().get(&instance).cloned();
             if let Some(instance) = instance {
                 instance.last_used.set(self.lp.now());
@@ -670,29 +683,27 @@ impl Runtime {
 
     /// Ends an instance: at once, or when its JavaScript is off the stack. Its requests fail, its timers are gone.
     pub fn close(&self, instance: &Rc<Instance>) {
+        self.close_for(instance, FailureCause::NotLoaded, "the application was unloaded");
+    }
+
+    /// The same for a reason that its requests are told.
+    pub(crate) fn close_for(&self, instance: &Rc<Instance>, cause: FailureCause, reason: &str) {
         let Some(realm) = instance.realm() else { return };
         if realm.is_entered() {
             instance.closing.set(true);
             return;
         }
-        self.bury(instance, FailureCause::NotLoaded, "the application was unloaded");
+        self.bury(instance, cause, reason);
     }
 
-    /// Closes the instance that was idle for longest. False: none is idle.
-    pub fn evict_one(&self) -> bool {
-        let oldest = {
-            let instances = self.instances.borrow();
-            instances
-                .values()
-                .filter(|instance| {
-                    instance.exchanges() == 0 && instance.realm().is_some_and(|realm| !realm.is_entered())
-                })
-                .min_by_key(|instance| instance.last_used.get())
-                .cloned()
-        };
-        let Some(oldest) = oldest else { return false };
-        self.close(&oldest);
-        true
+    /// The instances that no request is under way in, and that fulfil a condition.
+    pub(crate) fn idle_instances(&self, wanted: impl Fn(&Instance) -> bool) -> Vec<Rc<Instance>> {
+        let instances = self.instances.borrow();
+        instances
+            .values()
+            .filter(|instance| lifecycle::is_idle(instance) && wanted(instance))
+            .cloned()
+            .collect()
     }
 
     fn terminate(&self, instance: &Rc<Instance>, cause: FailureCause, reason: &str) {
@@ -848,6 +859,8 @@ fn perform(scope: &mut v8::PinScope<'_, '_>, realm: &Realm, instance: &Instance,
         Task::Network(id, event) => entry::network_event(scope, id, event),
         Task::Platform(task) => task.run(),
         Task::Delivery(Parcel::Task) => realm.entries().run_task(scope),
+        // The thread's own business: see `deliver`.
+        Task::Delivery(Parcel::MakeRoom) => {}
         Task::Delivery(Parcel::Broadcast(name, message)) => {
             realm.entries().receive_broadcast(scope, &name, message);
         }

@@ -589,8 +589,24 @@ impl Conn {
         }
     }
 
-    /// The server is shutting down: an idle connection closes, a busy one after its response.
+    /// Reads what may have come unnoticed, and acts on it.
+    pub(crate) fn look(&self) {
+        self.readable.set(true);
+        self.drive();
+    }
+
+    /// The server is shutting down: a busy connection closes after its response. An idle one closes a little later, for a request may be
+    /// on its way to it, which shall have an answer.
     pub(crate) fn drain(&self) {
+        if self.http.borrow().awaiting() == Awaiting::Head && !self.closed.get() {
+            let worker = self.worker();
+            if let Some(timer) = self.timer.take() {
+                worker.event_loop().cancel(timer);
+            }
+            let deadline = worker.now() + timeouts::DRAIN_IDLE;
+            self.deadline.set(deadline);
+            return self.arm(&worker, deadline);
+        }
         self.http.borrow_mut().drain();
         self.drive();
     }

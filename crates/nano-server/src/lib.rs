@@ -2,13 +2,20 @@
 
 pub mod config;
 mod connection;
+mod control;
 mod date;
 mod exchange;
 mod head;
+mod listen;
 pub mod log;
 pub mod routes;
 mod server;
+mod site;
+mod systemd;
 pub mod timeouts;
+mod watch;
 mod worker;
 
-pub use server::{ServeError, ServeOptions, open_application, serve};
+pub use control::{Change, Control, Outcome, Problem, Served};
+pub use server::{ServeError, ServeOptions, serve};
+pub use site::open_application;

@@ -2,31 +2,30 @@
 //!
 //! Knows what is configured; what happens on a thread is the [`Worker`]'s.
 
-use crate::config::{App, Config, EnvValue, Network};
-use crate::log::LogWriter;
-use crate::worker::{AppSlot, Command, KIND_COMMANDS, LogConsole, Parts, Worker};
+use crate::config::{Config, Network};
+use crate::control::{self, Change, Control};
+use crate::listen;
+use crate::log::{Field, Level, LogWriter};
+use crate::site::{Deployed, Site, open_application};
+use crate::systemd::ServiceManager;
+use crate::worker::{Command, KIND_COMMANDS, LogConsole, Parts, Worker};
 use nano_loop::{Capacity, Config as LoopConfig, Loop, Sender};
-use nano_runtime::{
-    Application, ClientOptions, Exceptions, FetchLimits, Limits, LoadError, Proxies, Proxy, Runtime,
-    RuntimeOptions, THREAD_STACK_BYTES,
-};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use socket2::{Domain, Protocol, Socket, Type};
+use nano_runtime::{ClientOptions, Exceptions, Proxies, Proxy, Runtime, RuntimeOptions, THREAD_STACK_BYTES};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use socket2::Socket;
 use std::cell::RefCell;
-use std::fmt::Write as _;
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-/// Isolates that each thread keeps ready for applications that were never visited. Two: while one is taken, the other is
-/// there for the next, and making one takes less than the time between two first visits that anyone would notice.
-const SPARE_ISOLATES: usize = 2;
+/// A worker that dies is replaced, so many times in [`DEATHS_WITHIN`]; more is a fault that lasts, and the process ends.
+const DEATHS_AT_MOST: usize = 10;
 
-/// Connections that wait to be accepted, for each thread.
-const BACKLOG: i32 = 4096;
+/// See [`DEATHS_AT_MOST`].
+const DEATHS_WITHIN: Duration = Duration::from_secs(60);
 
 /// What is said on the command line alone.
 #[derive(Clone, Copy, Debug, Default)]
@@ -71,18 +70,6 @@ impl std::fmt::Display for ServeError {
 
 impl std::error::Error for ServeError {}
 
-/// Opens a configured application: finds its entry, compiles nothing.
-pub fn open_application(app: &App, confine: bool) -> Result<Arc<Application>, LoadError> {
-    let limits = Limits {
-        memory_bytes: usize::try_from(app.limits.memory_bytes).unwrap_or(usize::MAX),
-        fetch: FetchLimits {
-            allow_private: app.fetch.allow_private,
-            max_subrequests: app.limits.max_subrequests,
-        },
-    };
-    Application::open(&app.name, &app.path, Some(env_json(&app.env)), limits, confine)
-}
-
 /// How the applications' fetches are made.
 fn network(config: &Network) -> Result<ClientOptions, ServeError> {
     let mut options = ClientOptions::default();
@@ -100,44 +87,10 @@ fn network(config: &Network) -> Result<ClientOptions, ServeError> {
     Ok(options)
 }
 
-/// The variables as a JSON object.
-fn env_json(env: &[(String, EnvValue)]) -> String {
-    let mut out = String::from("{");
-    for (index, (name, value)) in env.iter().enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        json_string(&mut out, name);
-        out.push(':');
-        match value {
-            EnvValue::Text(text) => json_string(&mut out, text),
-            EnvValue::Json(json) => out.push_str(json),
-        }
-    }
-    out.push('}');
-    out
-}
-
-fn json_string(out: &mut String, text: &str) {
-    out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => {
-                out.push('\\');
-                out.push(character);
-            }
-            '\u{0}'..='\u{1f}' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(character));
-            }
-            _ => out.push(character),
-        }
-    }
-    out.push('"');
-}
-
 /// Serves until a signal to stop has come and everything in flight is finished.
 ///
-/// `listening` is called once, when requests are accepted, with the address (its port picked, if 0 was asked for).
+/// `listening` is called once, when requests are accepted, with the address (its port picked, if 0 was asked for) and the way to change
+/// what is served.
 ///
 /// # Errors
 ///
@@ -146,49 +99,54 @@ fn json_string(out: &mut String, text: &str) {
 pub fn serve(
     config: &Config,
     options: ServeOptions,
-    listening: impl FnOnce(SocketAddr),
+    listening: impl FnOnce(SocketAddr, &Control),
 ) -> Result<(), ServeError> {
     let threads = config.worker_threads();
-    let listeners = listen(config.listen_address(), threads)?;
-    let address = listeners[0]
-        .local_addr()
-        .ok()
-        .and_then(|address| address.as_socket())
-        .unwrap_or_else(|| config.listen_address());
+    let listeners = listen::open(config.listen_address(), threads)?;
+    let address = listeners.address;
     let confine = config.file.is_some();
     let mut apps = Vec::with_capacity(config.apps.len());
     for app in &config.apps {
         let opened = open_application(app, confine)
             .map_err(|error| ServeError::Application(app.name.clone(), error.to_string()))?;
-        apps.push((opened, app.limits.max_body_bytes));
+        apps.push(Arc::new(Deployed { app: opened, config: app.clone(), version: 1 }));
     }
     let writer =
         LogWriter::stdout(config.log_format).map_err(|error| ServeError::System("write the log", error))?;
+    nano_runtime::set_isolate_budget(usize::try_from(config.isolate_memory_bytes).unwrap_or(usize::MAX));
     nano_runtime::initialize();
     let shared = Arc::new(Shared {
         config: config.clone(),
         network: network(&config.network)?,
-        apps,
         options,
         writer: writer.clone(),
+        site: Mutex::new(Site::new(1, apps)),
+        workers: Mutex::default(),
     });
-    let (reports, ready) = mpsc::channel();
+    let (reports, received) = mpsc::channel();
     // Before anybody can be told that the server is there: a signal that comes then is an orderly end already.
     let signals = watch_signals(reports.clone())?;
+    let mut workers = Workers { threads: Vec::with_capacity(threads), shared: Arc::clone(&shared), reports };
     // The first worker answers before the others begin: making isolates on all cores at once would delay the first answer.
-    let mut listeners = listeners.into_iter().enumerate();
-    let mut workers = Vec::with_capacity(threads);
-    for (index, listener) in listeners.by_ref().take(1) {
-        workers.push(Thread::start(index, listener, Arc::clone(&shared), reports.clone())?);
-        wait_until_ready(&workers, &ready, 1)?;
+    let mut sockets = listeners.sockets.into_iter();
+    for socket in sockets.by_ref().take(1) {
+        workers.add(socket)?;
+        wait_until_ready(&shared, &received, 1)?;
     }
-    for (index, listener) in listeners {
-        workers.push(Thread::start(index, listener, Arc::clone(&shared), reports.clone())?);
+    for socket in sockets {
+        workers.add(socket)?;
     }
-    drop(reports);
-    wait_until_ready(&workers, &ready, threads - 1)?;
-    listening(address);
-    let ended = wait_for_the_end(config.drain_timeout, &workers, &ready);
+    wait_until_ready(&shared, &received, threads - 1)?;
+    let manager = Arc::new(ServiceManager::from_env());
+    let control = control::start(Arc::clone(&shared), Arc::clone(&manager))
+        .map_err(|error| ServeError::System("start the control thread", error))?;
+    listening(address, &control);
+    manager.ready();
+    let ended = workers.attend(&received, &control, &manager).and_then(|()| {
+        manager.stopping();
+        workers.drain(config.drain_timeout, &received)
+    });
+    control.end();
     signals.close();
     writer.close(Duration::from_secs(1));
     if matches!(ended, Ok(false)) {
@@ -199,7 +157,7 @@ pub fn serve(
 
 /// Waits until so many workers accept connections.
 fn wait_until_ready(
-    workers: &[Thread],
+    shared: &Shared,
     reports: &mpsc::Receiver<Report>,
     count: usize,
 ) -> Result<(), ServeError> {
@@ -207,12 +165,13 @@ fn wait_until_ready(
     while waiting > 0 {
         match reports.recv() {
             Ok(Report::Ready) => waiting -= 1,
-            Ok(Report::Signal) => leave(),
-            Ok(Report::Failed(error)) => {
-                stop_all(workers, Command::Stop);
+            Ok(Report::Signal(SIGHUP)) => {}
+            Ok(Report::Signal(_)) => leave(),
+            Ok(Report::Ended(_, Err(error))) => {
+                shared.tell_all(|| Command::Stop);
                 return Err(error);
             }
-            Ok(Report::Ended) | Err(_) => return Err(ServeError::Worker),
+            Ok(Report::Ended(_, Ok(()))) | Err(_) => return Err(ServeError::Worker),
         }
     }
     Ok(())
@@ -224,54 +183,172 @@ fn leave() -> ! {
     unsafe { libc::_exit(0) }
 }
 
-/// What all worker threads read.
-struct Shared {
-    config: Config,
-    network: ClientOptions,
-    apps: Vec<(Arc<Application>, u64)>,
+/// What all threads of the server read.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) network: ClientOptions,
     options: ServeOptions,
-    writer: LogWriter,
+    pub(crate) writer: LogWriter,
+    /// What a worker that starts begins with; one that runs is sent it.
+    site: Mutex<Arc<Site>>,
+    /// The way to each worker. Who changes `site` holds this meanwhile.
+    pub(crate) workers: Mutex<Vec<Sender<Command>>>,
 }
 
-/// What a worker thread tells the main thread.
+impl Shared {
+    /// What is served now.
+    pub(crate) fn site(&self) -> Arc<Site> {
+        Arc::clone(&self.site.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set_site(&self, site: Arc<Site>) {
+        *self.site.lock().unwrap_or_else(PoisonError::into_inner) = site;
+    }
+
+    /// Tells every worker that runs; returns how many those are.
+    pub(crate) fn tell_all(&self, command: impl Fn() -> Command) -> usize {
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.iter().filter(|worker| worker.send(command()).is_ok()).count()
+    }
+}
+
+/// What a worker thread or a signal tells the main thread.
 enum Report {
     Ready,
-    Failed(ServeError),
-    Ended,
-    /// SIGTERM or SIGINT has come.
-    Signal,
+    /// The worker with this number has ended: as it was told to, or by a fault.
+    Ended(usize, Result<(), ServeError>),
+    /// SIGTERM, SIGINT or SIGHUP has come.
+    Signal(i32),
 }
 
-struct Thread {
-    commands: Sender<Command>,
+/// The worker threads, as the main thread sees them.
+struct Workers {
+    /// Each one's socket: one that dies leaves the clients that wait in it to its successor.
+    threads: Vec<Socket>,
+    shared: Arc<Shared>,
+    reports: mpsc::Sender<Report>,
 }
 
-impl Thread {
-    fn start(
-        index: usize,
-        listener: Socket,
-        shared: Arc<Shared>,
-        reports: mpsc::Sender<Report>,
-    ) -> Result<Self, ServeError> {
-        let (sender, receiver) = mpsc::channel();
-        std::thread::Builder::new()
-            .name(format!("nano-worker-{index}"))
-            .stack_size(THREAD_STACK_BYTES)
-            .spawn(move || {
-                let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                    work(listener, &shared, &sender, &reports)
-                }));
-                let ended = worked.unwrap_or(Err(ServeError::Worker));
-                // The receiver is gone only when the process ends anyway.
-                let _ = reports.send(match ended {
-                    Ok(()) => Report::Ended,
-                    Err(error) => Report::Failed(error),
-                });
-            })
-            .map_err(|error| ServeError::System("start a worker thread", error))?;
-        let commands = receiver.recv().map_err(|_| ServeError::Worker)?;
-        Ok(Self { commands })
+impl Workers {
+    /// Starts one more.
+    fn add(&mut self, socket: Socket) -> Result<(), ServeError> {
+        let listener =
+            socket.try_clone().map_err(|error| ServeError::System("share the listening socket", error))?;
+        let mut senders = self.shared.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        senders.push(start(self.threads.len(), listener, Arc::clone(&self.shared), self.reports.clone())?);
+        self.threads.push(socket);
+        Ok(())
     }
+
+    /// Starts another in the place of one that has died.
+    fn replace(&mut self, index: usize) -> Result<(), ServeError> {
+        let listener = self.threads[index]
+            .try_clone()
+            .map_err(|error| ServeError::System("share the listening socket", error))?;
+        let mut senders = self.shared.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        senders[index] = start(index, listener, Arc::clone(&self.shared), self.reports.clone())?;
+        Ok(())
+    }
+
+    /// Sees to it that the workers work, until a signal to stop comes.
+    fn attend(
+        &mut self,
+        reports: &mpsc::Receiver<Report>,
+        control: &Control,
+        manager: &Arc<ServiceManager>,
+    ) -> Result<(), ServeError> {
+        // Twice in the time that the service manager gives.
+        let look = manager.watchdog().map(|time| time / 2);
+        let mut deaths = VecDeque::new();
+        loop {
+            let received = match look {
+                Some(time) => reports.recv_timeout(time),
+                None => reports.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
+            };
+            match received {
+                Ok(Report::Signal(SIGHUP)) => control.order(Change::Reload, drop),
+                Ok(Report::Signal(_)) => return Ok(()),
+                Ok(Report::Ready) => {}
+                Ok(Report::Ended(_, Ok(()))) | Err(mpsc::RecvTimeoutError::Disconnected) => {
+                    return Err(ServeError::Worker);
+                }
+                Ok(Report::Ended(index, Err(error))) => {
+                    deaths.push_back(Instant::now());
+                    while deaths.front().is_some_and(|at: &Instant| at.elapsed() > DEATHS_WITHIN) {
+                        deaths.pop_front();
+                    }
+                    if deaths.len() > DEATHS_AT_MOST {
+                        return Err(error);
+                    }
+                    self.log(index, &error);
+                    self.replace(index)?;
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    // Alive is a server all of whose loops turn.
+                    let manager = Arc::clone(manager);
+                    let alive = Arc::new(Alive(manager));
+                    self.shared.tell_all(|| Command::ShowLife(Arc::clone(&alive)));
+                }
+            }
+        }
+    }
+
+    fn log(&self, index: usize, error: &ServeError) {
+        let mut log = self.shared.writer.sink();
+        let text = error.to_string();
+        let fields = [("worker", Field::Number(index as u64)), ("error", Field::Text(&text))];
+        log.message(Level::Error, "a worker is replaced", &fields);
+        log.flush();
+    }
+
+    /// Has the workers finish. False: some have not, in their time or before a second signal.
+    fn drain(&mut self, timeout: Duration, reports: &mpsc::Receiver<Report>) -> Result<bool, ServeError> {
+        // The workers' own are the last: who comes when they are closed is refused, and does not wait in vain.
+        self.threads.clear();
+        let mut left = self.shared.tell_all(|| Command::Drain);
+        let deadline = Instant::now() + timeout;
+        while left > 0 {
+            match reports.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(Report::Ended(_, Ok(()))) => left -= 1,
+                Ok(Report::Ended(_, Err(error))) => return Err(error),
+                Ok(Report::Ready | Report::Signal(SIGHUP)) => {}
+                // A second signal ends at once.
+                Ok(Report::Signal(_)) | Err(_) => break,
+            }
+        }
+        Ok(left == 0)
+    }
+}
+
+/// Tells the service manager of life when all workers have let go of it.
+pub(crate) struct Alive(Arc<ServiceManager>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.alive();
+    }
+}
+
+/// Starts a worker thread.
+fn start(
+    index: usize,
+    listener: Socket,
+    shared: Arc<Shared>,
+    reports: mpsc::Sender<Report>,
+) -> Result<Sender<Command>, ServeError> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::Builder::new()
+        .name(format!("nano-worker-{index}"))
+        .stack_size(THREAD_STACK_BYTES)
+        .spawn(move || {
+            let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                work(listener, &shared, &sender, &reports)
+            }));
+            // The receiver is gone only when the process ends anyway.
+            let _ = reports.send(Report::Ended(index, worked.unwrap_or(Err(ServeError::Worker))));
+        })
+        .map_err(|error| ServeError::System("start a worker thread", error))?;
+    receiver.recv().map_err(|_| ServeError::Worker)
 }
 
 /// A worker thread, from its beginning to its end.
@@ -287,120 +364,53 @@ fn work(
     let _ = commands.send(sender);
     let log = Rc::new(RefCell::new(shared.writer.sink()));
     let console = Rc::new(LogConsole(Rc::clone(&log)));
-    let single = shared.apps.len() == 1;
-    let spares = if single { 0 } else { SPARE_ISOLATES };
     let accepting = listener.try_clone().map_err(system("share the listening socket"))?;
     let runtime =
-        Runtime::new(Rc::clone(&lp), RuntimeOptions { spares, console, network: shared.network.clone() })
+        Runtime::new(Rc::clone(&lp), RuntimeOptions { spares: 0, console, network: shared.network.clone() })
             .map_err(system("start a runtime"))?;
-    let slots: Vec<_> =
-        shared.apps.iter().map(|(app, max_body)| AppSlot::new(Arc::clone(app), *max_body)).collect();
     let worker = Worker::new(Parts {
         lp,
         runtime,
         listener: mio::net::TcpListener::from_std(listener.into()),
         commands: mailbox,
-        routes: shared.config.routes(),
-        slots: slots.clone(),
+        site: shared.site(),
         log,
         log_requests: !shared.options.no_request_log,
         dev: shared.options.dev,
+        drain_timeout: shared.config.drain_timeout,
+        isolate_idle: shared.config.isolate_idle,
     })
     .map_err(system("watch the listening socket"))?;
-    if single {
-        worker
-            .preload(&slots[0])
-            .map_err(|error| ServeError::Application(shared.apps[0].0.name().to_owned(), error))?;
+    if let Some(error) = worker.preload_single() {
+        let name = shared.config.apps[0].name.clone();
+        return Err(ServeError::Application(name, error));
     }
     // The first is listening already.
-    accepting.listen(BACKLOG).map_err(system("listen"))?;
+    accepting.listen(listen::BACKLOG).map_err(system("listen"))?;
     drop(accepting);
     let _ = reports.send(Report::Ready);
-    worker.run().map_err(system("wait for events"))
-}
-
-/// A listening socket for each thread; the system deals connections out among them.
-fn listen(address: SocketAddr, threads: usize) -> Result<Vec<Socket>, ServeError> {
-    if address.port() != 0 {
-        // The sockets below share their port with each other, and would with another server's: whether there is one is
-        // found out first, by a socket that shares with nobody.
-        bind(address, false).map_err(|error| ServeError::Listen(address, error))?;
+    let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| worker.run()));
+    if ran.is_err() {
+        // What the worker has is taken apart in its order, not by the unwinding.
+        worker.abandon();
     }
-    let mut address = address;
-    let mut sockets = Vec::with_capacity(threads);
-    for index in 0..threads {
-        // Clients may connect to the first socket from now on, and wait; to the others when their workers are there (`work`).
-        let socket = bind(address, true)
-            .and_then(|socket| if index == 0 { socket.listen(BACKLOG).map(|()| socket) } else { Ok(socket) })
-            .map_err(|error| ServeError::Listen(address, error))?;
-        if let Some(bound) = socket.local_addr().ok().and_then(|bound| bound.as_socket()) {
-            // A port that was picked is everybody's.
-            address = bound;
-        }
-        sockets.push(socket);
-    }
-    Ok(sockets)
+    ran.unwrap_or_else(|_| Err(io::Error::other("a panic"))).map_err(system("go on"))
 }
 
-fn bind(address: SocketAddr, share: bool) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    #[cfg(target_os = "linux")]
-    socket.set_reuse_port(share)?;
-    // Inherited by what is accepted: no call for each connection.
-    socket.set_tcp_nodelay(true)?;
-    socket.bind(&address.into())?;
-    Ok(socket)
-}
-
-fn stop_all(workers: &[Thread], command: Command) {
-    for worker in workers {
-        // A worker that has ended needs no command.
-        let _ = worker.commands.send(command);
-    }
-}
-
-/// Reports SIGTERM and SIGINT from now on.
+/// Reports SIGTERM, SIGINT and SIGHUP from now on.
 fn watch_signals(reports: mpsc::Sender<Report>) -> Result<signal_hook::iterator::Handle, ServeError> {
     let failed = |error| ServeError::System("watch for signals", error);
-    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT]).map_err(failed)?;
+    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(failed)?;
     let handle = signals.handle();
     std::thread::Builder::new()
         .name("nano-signals".into())
         .spawn(move || {
-            for _ in signals.forever() {
-                if reports.send(Report::Signal).is_err() {
+            for signal in signals.forever() {
+                if reports.send(Report::Signal(signal)).is_err() {
                     return;
                 }
             }
         })
         .map_err(failed)?;
     Ok(handle)
-}
-
-/// Waits for a signal, then for the workers to drain. False: some have not, in their time or before a second signal.
-fn wait_for_the_end(
-    drain_timeout: Duration,
-    workers: &[Thread],
-    reports: &mpsc::Receiver<Report>,
-) -> Result<bool, ServeError> {
-    // A worker that ends before the signal is a fault.
-    match reports.recv() {
-        Ok(Report::Signal) => {}
-        Ok(Report::Failed(error)) => return Err(error),
-        Ok(Report::Ended | Report::Ready) | Err(_) => return Err(ServeError::Worker),
-    }
-    stop_all(workers, Command::Drain);
-    let deadline = Instant::now() + drain_timeout;
-    let mut left = workers.len();
-    while left > 0 {
-        match reports.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(Report::Ended) => left -= 1,
-            Ok(Report::Failed(error)) => return Err(error),
-            Ok(Report::Ready) => {}
-            // A second signal ends at once.
-            Ok(Report::Signal) | Err(_) => break,
-        }
-    }
-    Ok(left == 0)
 }

@@ -19,6 +19,10 @@ pub const OUTPUT: Duration = Duration::from_secs(60);
 /// For a client to read the last response after the server has closed its side.
 pub const LINGER: Duration = Duration::from_secs(5);
 
+/// For an idle connection when the server is shutting down. A quarter of a second: what was sent before the client could know is
+/// there by then.
+pub const DRAIN_IDLE: Duration = Duration::from_millis(250);
+
 /// Before accepting goes on after the process ran out of file descriptors.
 pub const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 

@@ -3,24 +3,26 @@
 //! Everything that happens on the thread begins in [`Worker::turn`] or in a time slice, which is the same from within a
 //! running application. Nothing here is borrowed while JavaScript runs.
 
+use crate::config;
 use crate::connection::Conn;
 use crate::date::DateClock;
 use crate::exchange::HttpExchange;
 use crate::log::{Field, Level, LogSink, RequestId, RequestIds, RequestRecord};
-use crate::routes::Routes;
+use crate::server::Alive;
+use crate::site::{Deployed, Site};
 use crate::timeouts;
 use mio::net::TcpListener;
 use nano_arena::Pool as ArenaPool;
 use nano_http::{BufferPool, Connection as Http, Limits as HttpLimits, Refusal};
 use nano_loop::{Event, Loop, Mailbox, Moment, Wait};
-use nano_runtime::{Application, Console, Exchange, FailureCause, Instance, RUNTIME_KEYS, Runtime};
+use nano_runtime::{Console, Exchange, FailureCause, Instance, RUNTIME_KEYS, Runtime};
 use slab::Slab;
 use std::cell::{Cell, RefCell, RefMut};
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::IpAddr;
 use std::rc::{Rc, Weak};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 /// The loop's keys: what is below is a connection's, by its place in the table.
@@ -48,26 +50,45 @@ const DEFERRED_FOR: Duration = Duration::from_micros(200);
 /// Pairs of buffers that a thread keeps for connections that become active.
 const POOLED_BUFFERS: usize = 256;
 
-/// What the main thread tells a worker.
-#[derive(Clone, Copy, Debug)]
+/// Isolates that each thread keeps ready for applications that were never visited. Two: while one is taken, the other is
+/// there for the next, and making one takes less than the time between two first visits that anyone would notice.
+const SPARE_ISOLATES: usize = 2;
+
+/// What other threads tell a worker.
 pub(crate) enum Command {
+    /// Serve this from now on, and say so.
+    Site(Arc<Site>, mpsc::Sender<()>),
+    /// Let go of it: the loop turns.
+    ShowLife(Arc<Alive>),
     /// Stop accepting; finish what is in flight, then end.
     Drain,
     /// End now.
     Stop,
 }
 
-/// An application on this thread.
+/// An application in one version on this thread.
 pub(crate) struct AppSlot {
-    app: Arc<Application>,
+    deployed: Arc<Deployed>,
     pub(crate) max_body_bytes: u64,
     instance: RefCell<Option<Rc<Instance>>>,
 }
 
 impl AppSlot {
-    pub(crate) fn new(app: Arc<Application>, max_body_bytes: u64) -> Rc<Self> {
-        Rc::new(Self { app, max_body_bytes, instance: RefCell::new(None) })
+    fn new(deployed: Arc<Deployed>) -> Rc<Self> {
+        let max_body_bytes = deployed.config.limits.max_body_bytes;
+        Rc::new(Self { deployed, max_body_bytes, instance: RefCell::new(None) })
     }
+
+    /// Its instance, if it has one that lives.
+    fn live(&self) -> Option<Rc<Instance>> {
+        self.instance.borrow().clone().filter(|instance| !instance.is_closed())
+    }
+}
+
+/// What this thread serves: a site, and a slot for each of its applications, in the same order.
+struct Table {
+    site: Arc<Site>,
+    slots: Vec<Rc<AppSlot>>,
 }
 
 /// What tenants print goes to the thread's log.
@@ -91,12 +112,14 @@ pub(crate) struct Parts {
     pub(crate) runtime: Rc<Runtime>,
     pub(crate) listener: TcpListener,
     pub(crate) commands: Mailbox<Command>,
-    /// From hosts to places in `slots`.
-    pub(crate) routes: Routes<usize>,
-    pub(crate) slots: Vec<Rc<AppSlot>>,
+    pub(crate) site: Arc<Site>,
     pub(crate) log: Rc<RefCell<LogSink>>,
     pub(crate) log_requests: bool,
     pub(crate) dev: bool,
+    /// How long requests of a version that was replaced may take to finish.
+    pub(crate) drain_timeout: Duration,
+    /// Isolates that nothing was asked of for so long are closed.
+    pub(crate) isolate_idle: Option<Duration>,
 }
 
 /// A worker thread's state.
@@ -106,8 +129,7 @@ pub(crate) struct Worker {
     runtime: Rc<Runtime>,
     listener: RefCell<Option<(TcpListener, nano_loop::SourceId)>>,
     commands: Mailbox<Command>,
-    routes: Routes<usize>,
-    slots: Vec<Rc<AppSlot>>,
+    table: RefCell<Table>,
     conns: RefCell<Slab<Rc<Conn>>>,
     /// Connections that JavaScript has written to, or read from, since they were last driven.
     marked: RefCell<VecDeque<Rc<Conn>>>,
@@ -126,6 +148,8 @@ pub(crate) struct Worker {
     ids: RefCell<RequestIds>,
     dates: DateClock,
     dev: bool,
+    drain_timeout: Duration,
+    isolate_idle: Option<Duration>,
     accept_again: Cell<bool>,
     draining: Cell<bool>,
     stopped: Cell<bool>,
@@ -133,19 +157,30 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) fn new(parts: Parts) -> io::Result<Rc<Self>> {
-        let Parts { lp, runtime, mut listener, commands, routes, slots, log, log_requests, dev } = parts;
+        let Parts {
+            lp,
+            runtime,
+            mut listener,
+            commands,
+            site,
+            log,
+            log_requests,
+            dev,
+            drain_timeout,
+            isolate_idle,
+        } = parts;
         let source = lp.register(&mut listener, nano_loop::Interest::READABLE, KIND_LISTENER)?;
-        // A head is refused for its Content-Length before its application is known; that one's own limit is set then.
+        // A head comes before its application is known; that one's own limit is set then.
         let mut limits = HttpLimits::default();
-        limits.body_bytes = slots.iter().map(|slot| slot.max_body_bytes).max().unwrap_or(limits.body_bytes);
+        limits.body_bytes = config::limits::MAX_BODY_MB.max << 20;
+        let slots = site.apps.iter().map(|app| AppSlot::new(Arc::clone(app))).collect();
         let worker = Rc::new_cyclic(|me| Self {
             me: me.clone(),
             lp,
             runtime,
             listener: RefCell::new(Some((listener, source))),
             commands,
-            routes,
-            slots,
+            table: RefCell::new(Table { site, slots }),
             conns: RefCell::default(),
             marked: RefCell::default(),
             deferred: RefCell::default(),
@@ -161,10 +196,13 @@ impl Worker {
             ids: RefCell::new(RequestIds::new()),
             dates: DateClock::new(),
             dev,
+            drain_timeout,
+            isolate_idle,
             accept_again: Cell::new(true),
             draining: Cell::new(false),
             stopped: Cell::new(false),
         });
+        worker.suit_number();
         let weak = Rc::downgrade(&worker);
         worker.runtime.set_turn(Rc::new(move |time| {
             if let Some(worker) = weak.upgrade() {
@@ -272,6 +310,11 @@ impl Worker {
             Event::Mail { .. } => {
                 while let Some(command) = self.commands.take() {
                     match command {
+                        Command::Site(site, taken) => {
+                            self.take_over(site);
+                            let _ = taken.send(());
+                        }
+                        Command::ShowLife(alive) => drop(alive),
                         Command::Drain => self.drain(),
                         Command::Stop => self.stopped.set(true),
                     }
@@ -388,16 +431,30 @@ impl Worker {
         }
     }
 
+    /// Serves what clients have sent before, and nothing that they send from now on.
     fn drain(&self) {
+        // Who waits to be accepted would be reset with the listening socket. What was sent meanwhile is driven at once.
+        self.accept_all();
+        let conns = || self.conns.borrow().iter().map(|(_, conn)| Rc::clone(conn)).collect::<Vec<_>>();
+        for conn in conns() {
+            conn.look();
+        }
         if self.draining.replace(true) {
             return;
         }
         if let Some((mut listener, source)) = self.listener.borrow_mut().take() {
             let _ = self.lp.deregister(&mut listener, source);
         }
-        let conns: Vec<_> = self.conns.borrow().iter().map(|(_, conn)| Rc::clone(conn)).collect();
-        for conn in conns {
+        for conn in conns() {
             conn.drain();
+        }
+    }
+
+    /// Accepts whoever waits.
+    fn accept_all(&self) {
+        self.accept_again.set(true);
+        while self.accept_again.get() {
+            self.accept();
         }
     }
 
@@ -405,12 +462,13 @@ impl Worker {
 
     /// The application for a host.
     pub(crate) fn route(&self, host: &[u8]) -> Option<Rc<AppSlot>> {
-        self.routes.get(host).map(|index| Rc::clone(&self.slots[*index]))
+        let table = self.table.borrow();
+        table.site.routes.get(host).map(|index| Rc::clone(&table.slots[*index]))
     }
 
     /// Gives a request to its application, in an isolate that is made if need be.
     pub(crate) fn dispatch(&self, slot: &AppSlot, exchange: &Rc<HttpExchange>, head: &[u8]) {
-        let cached = slot.instance.borrow().clone().filter(|instance| !instance.is_closed());
+        let cached = slot.live();
         let instance = match cached {
             // One that could not be loaded is tried again: what it met may have passed.
             Some(instance) if instance.failure().is_none() => instance,
@@ -418,7 +476,7 @@ impl Worker {
                 if let Some(failed) = stale {
                     self.runtime.close(&failed);
                 }
-                match self.runtime.create(&slot.app) {
+                match self.runtime.create(&slot.deployed.app) {
                     Ok(instance) => {
                         *slot.instance.borrow_mut() = Some(Rc::clone(&instance));
                         self.runtime.load(&instance);
@@ -435,14 +493,86 @@ impl Worker {
         }
     }
 
-    /// Loads an application before its first request.
-    pub(crate) fn preload(&self, slot: &AppSlot) -> Result<(), String> {
-        let instance = self.runtime.instance(&slot.app).map_err(|error| error.to_string())?;
-        if let Some(error) = instance.failure() {
-            return Err(error.to_string());
+    /// Loads an application that is served alone before its first request. An error: it cannot be loaded.
+    pub(crate) fn preload_single(&self) -> Option<String> {
+        let slot = match &*self.table.borrow().slots {
+            [slot] => Rc::clone(slot),
+            _ => return None,
+        };
+        self.preload(&slot).err()
+    }
+
+    fn preload(&self, slot: &AppSlot) -> Result<(), String> {
+        let instance = self.runtime.create(&slot.deployed.app).map_err(|error| error.to_string())?;
+        *slot.instance.borrow_mut() = Some(Rc::clone(&instance));
+        self.runtime.load(&instance);
+        instance.failure().map_or(Ok(()), |error| Err(error.to_string()))
+    }
+
+    /// Serves a site from now on. What it has in the same version goes on; a new version of what was visited on this thread is
+    /// loaded before requests go to it, and the old one finishes those that it has.
+    fn take_over(&self, site: Arc<Site>) {
+        let (slots, warm) = {
+            let table = self.table.borrow();
+            if site.number <= table.site.number {
+                return;
+            }
+            let old: HashMap<_, _> =
+                table.slots.iter().map(|slot| (&*slot.deployed.config.name, slot)).collect();
+            let mut warm = Vec::new();
+            let slot = |app: &Arc<Deployed>| match old.get(&*app.config.name) {
+                Some(old) if Arc::ptr_eq(&old.deployed, app) => Rc::clone(old),
+                old => {
+                    let new = AppSlot::new(Arc::clone(app));
+                    if old.is_some_and(|old| old.live().is_some()) {
+                        warm.push(Rc::clone(&new));
+                    }
+                    new
+                }
+            };
+            (site.apps.iter().map(slot).collect::<Vec<_>>(), warm)
+        };
+        for slot in warm {
+            // JavaScript runs here, and a slice of it may bring the next site. What cannot be loaded is tried again by its first request.
+            let _ = self.preload(&slot);
         }
-        *slot.instance.borrow_mut() = Some(instance);
-        Ok(())
+        let replaced = {
+            let mut table = self.table.borrow_mut();
+            let next = Table { site, slots };
+            if next.site.number > table.site.number { std::mem::replace(&mut *table, next) } else { next }
+        };
+        let table = self.table.borrow();
+        let serving: HashSet<_> = table.slots.iter().map(Rc::as_ptr).collect();
+        let gone: Vec<_> = replaced
+            .slots
+            .iter()
+            .filter(|slot| !serving.contains(&Rc::as_ptr(slot)))
+            .filter_map(|slot| slot.live())
+            .collect();
+        drop(table);
+        self.suit_number();
+        for instance in gone {
+            self.runtime.retire(&instance, self.drain_timeout);
+        }
+    }
+
+    /// One application alone is loaded before anybody asks for it, and stays; among many, there are spare isolates for those that were
+    /// never visited, and those that nobody visits lose theirs.
+    fn suit_number(&self) {
+        let alone = self.table.borrow().slots.len() == 1;
+        self.runtime.set_spares(if alone { 0 } else { SPARE_ISOLATES });
+        self.runtime.set_idle_limit(if alone { None } else { self.isolate_idle });
+    }
+
+    /// The thread ends by a fault: its clients are disconnected.
+    pub(crate) fn abandon(&self) {
+        self.listener.borrow_mut().take();
+        let conns: Vec<_> = self.conns.borrow().iter().map(|(_, conn)| Rc::clone(conn)).collect();
+        for conn in conns {
+            // The fault may be this connection's.
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| conn.close(self)));
+        }
+        self.log.borrow_mut().flush();
     }
 
     // ---- What connections use ----

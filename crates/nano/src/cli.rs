@@ -117,6 +117,9 @@ pub struct Serve {
     /// Variables for the application from a file; --env wins over it
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
+    /// Take over changed files as they are saved; with --config that is the default
+    #[arg(long)]
+    pub watch: bool,
     /// Development: send the stack of an exception to the client too
     #[arg(long)]
     pub dev: bool,
@@ -190,7 +193,7 @@ fn with_advice(error: clap::Error) -> clap::Error {
         }
         ErrorKind::UnknownArgument => {
             let word = text(ContextKind::InvalidArg);
-            let later = matches!(word.as_str(), "--admin" | "--watch");
+            let later = word == "--admin";
             later.then(|| format!("{word} is not in this version of NANO yet"))
         }
         _ => None,
@@ -302,7 +305,6 @@ mod tests {
             ("nano serve a --config b", "cannot be used with"),
             ("nano serve --config b --env A=b", "cannot be used with"),
             ("nano serve a --app b", "cannot be used with"),
-            ("nano serve --watch", "--watch is not in this version of NANO yet"),
             ("nano serve --admin 127.0.0.1:9090", "--admin is not in this version of NANO yet"),
             ("nano .", "to serve ., say: nano serve ."),
             ("nano run", "<FILE>"),

@@ -71,7 +71,7 @@ fn serve(args: &Serve) -> Result<(), Failure> {
     }
     let options = ServeOptions { dev: args.dev, no_request_log: args.no_request_log };
     let count = config.apps.len();
-    nano_server::serve(&config, options, |address| match count {
+    nano_server::serve(&config, options, |address, _| match count {
         1 => tell(&format!("nano: serving {} on http://{address}", config.apps[0].name)),
         count => tell(&format!("nano: serving {count} applications on http://{address}")),
     })
@@ -199,8 +199,13 @@ fn on_large_stack(work: impl FnOnce() -> Result<(), Failure> + Send + 'static) -
 
 /// The whole configuration of `nano serve`: the file's or a single application's, and what the command line sets.
 fn serve_config(args: &Serve) -> Result<Config, Failure> {
-    let overrides =
-        Overrides { port: args.port, host: args.host, threads: args.threads, log_format: args.log_format };
+    let overrides = Overrides {
+        port: args.port,
+        host: args.host,
+        threads: args.threads,
+        log_format: args.log_format,
+        watch: args.watch,
+    };
     if let Some(file) = &args.config {
         let mut config = read_config(file)?;
         config.apply(&overrides);

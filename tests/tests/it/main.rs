@@ -7,6 +7,7 @@ mod crypto;
 mod fetching;
 mod hostile;
 mod isolation;
+mod lifecycle;
 mod memory;
 mod messages;
 mod modules;

@@ -95,9 +95,37 @@ pub const DRAIN_TIMEOUT_MS: Limit = Limit {
     reason: "as long as service managers commonly wait before they kill",
 };
 
+/// JavaScript heap of all isolates together, in megabytes (2^20 bytes), beyond which idle ones are closed.
+pub const ISOLATE_MEMORY_MB: Limit = Limit {
+    key: "isolate_memory_mb",
+    default: 2_048,
+    min: 64,
+    max: if cfg!(feature = "pointer-compression") { 4_096 } else { 1_048_576 },
+    reason: "with compressed pointers all isolates share 4 GB, of which a part is kept for what grows at the moment",
+};
+
+/// How long an isolate stays without being asked for anything, in milliseconds.
+pub const ISOLATE_IDLE_MS: Limit = Limit {
+    key: "isolate_idle_ms",
+    default: 600_000,
+    min: 0,
+    max: 604_800_000,
+    reason: "making one anew takes about a millisecond, so that keeping one for long gains little; 0 keeps all",
+};
+
 /// All numeric keys, in the order of the documentation.
-pub const ALL: [Limit; 8] =
-    [PORT, THREADS, DRAIN_TIMEOUT_MS, TIMEOUT_MS, WALL_TIMEOUT_MS, MEMORY_MB, MAX_BODY_MB, MAX_SUBREQUESTS];
+pub const ALL: [Limit; 10] = [
+    PORT,
+    THREADS,
+    DRAIN_TIMEOUT_MS,
+    ISOLATE_MEMORY_MB,
+    ISOLATE_IDLE_MS,
+    TIMEOUT_MS,
+    WALL_TIMEOUT_MS,
+    MEMORY_MB,
+    MAX_BODY_MB,
+    MAX_SUBREQUESTS,
+];
 
 /// Largest configuration file, in bytes. A hundred thousand applications fit; a wrong file (an image, a database) is
 /// refused before it is read into memory.

@@ -45,6 +45,14 @@ pub struct Config {
     pub defaults: Defaults,
     /// How applications reach the network.
     pub network: Network,
+    /// JavaScript heap of all isolates together, in bytes, beyond which idle ones are closed.
+    pub isolate_memory_bytes: u64,
+    /// Isolates that nothing was asked of for so long are closed; `None`: never.
+    pub isolate_idle: Option<Duration>,
+    /// Whether changes of the configuration's file and of the applications take effect when they are saved.
+    pub watch: bool,
+    /// What the command line has set, to set it again over what is read anew.
+    pub overrides: Overrides,
     /// The applications, in the order of the file. Their names and hosts are unique.
     pub apps: Vec<App>,
 }
@@ -149,6 +157,8 @@ pub struct Overrides {
     pub threads: Option<u16>,
     /// The form of the logs.
     pub log_format: Option<Format>,
+    /// Changes of files take effect when they are saved; false leaves it to the configuration.
+    pub watch: bool,
 }
 
 impl Config {
@@ -208,7 +218,7 @@ impl Config {
             env,
             fetch: FetchPolicy { allow_private: true },
         };
-        let mut config = Config { apps: vec![app], ..Config::empty() };
+        let mut config = Config { apps: vec![app], watch: false, ..Config::empty() };
         config.apply(overrides);
         config
     }
@@ -225,13 +235,19 @@ impl Config {
             log_format: None,
             defaults: Defaults::default(),
             network: Network::default(),
+            isolate_memory_bytes: limits::ISOLATE_MEMORY_MB.default << 20,
+            isolate_idle: Some(Duration::from_millis(limits::ISOLATE_IDLE_MS.default)),
+            watch: true,
+            overrides: Overrides::default(),
             apps: Vec::new(),
         }
     }
 
     /// Sets what the command line says over what the file says.
     pub fn apply(&mut self, overrides: &Overrides) {
-        let Overrides { port, host, threads, log_format } = *overrides;
+        let Overrides { port, host, threads, log_format, watch } = *overrides;
+        self.overrides = overrides.clone();
+        self.watch |= watch;
         self.port = port.unwrap_or(self.port);
         self.host = host.unwrap_or(self.host);
         self.threads = threads.or(self.threads);

@@ -15,8 +15,20 @@ use super::{env, limits, parse_listen_host, suggest, syntax};
 use crate::log::Format;
 use crate::routes::HostPattern;
 
-const TOP_KEYS: [&str; 9] =
-    ["port", "host", "threads", "drain_timeout_ms", "log", "defaults", "admin", "network", "apps"];
+const TOP_KEYS: [&str; 12] = [
+    "port",
+    "host",
+    "threads",
+    "drain_timeout_ms",
+    "isolate_memory_mb",
+    "isolate_idle_ms",
+    "watch",
+    "log",
+    "defaults",
+    "admin",
+    "network",
+    "apps",
+];
 const LIMIT_KEYS: [&str; 5] =
     ["timeout_ms", "wall_timeout_ms", "memory_mb", "max_body_mb", "max_subrequests"];
 const DEFAULTS_KEYS: [&str; 6] =
@@ -69,7 +81,7 @@ impl<'t> Schema<'t, '_> {
             self.reader.error(root.range(), message);
             return config;
         };
-        let [port, host, threads, drain_timeout, log, defaults, admin, network, apps] =
+        let [port, host, threads, drain_timeout, memory, idle, watch, log, defaults, admin, network, apps] =
             self.reader.fields(root, TOP_KEYS, |key| {
                 let known =
                     suggest::nearest(key, &APP_KEYS).filter(|_| suggest::nearest(key, &TOP_KEYS).is_none());
@@ -87,6 +99,15 @@ impl<'t> Schema<'t, '_> {
         config.threads = self.reader.integer(threads, &limits::THREADS).map(|threads| threads as u16);
         if let Some(milliseconds) = self.reader.integer(drain_timeout, &limits::DRAIN_TIMEOUT_MS) {
             config.drain_timeout = Duration::from_millis(milliseconds);
+        }
+        if let Some(megabytes) = self.reader.integer(memory, &limits::ISOLATE_MEMORY_MB) {
+            config.isolate_memory_bytes = megabytes << 20;
+        }
+        if let Some(milliseconds) = self.reader.integer(idle, &limits::ISOLATE_IDLE_MS) {
+            config.isolate_idle = (milliseconds > 0).then(|| Duration::from_millis(milliseconds));
+        }
+        if let Some(watch) = self.reader.boolean(watch) {
+            config.watch = watch;
         }
         config.log_format = self.log(log);
         config.defaults = self.defaults(defaults);

@@ -64,9 +64,6 @@ fn the_example_of_the_contract_is_understood() {
                 token_env: Some("NANO_ADMIN_TOKEN".into()),
             }),
             drain_timeout: Duration::from_secs(30),
-            log_format: None,
-            defaults: Defaults::default(),
-            network: Network::default(),
             apps: vec![App {
                 name: "api".into(),
                 hosts: vec![HostPattern::parse("api.example.com").unwrap()],
@@ -81,8 +78,19 @@ fn the_example_of_the_contract_is_understood() {
                 env: vec![("STAGE".into(), EnvValue::Text("prod".into()))],
                 fetch: FetchPolicy { allow_private: false },
             }],
+            ..Config::empty()
         }
     );
+}
+
+#[test]
+fn isolates_have_a_budget_and_a_time() {
+    let config = valid(
+        r#"{ "isolate_memory_mb": 512, "isolate_idle_ms": 0, "watch": false, "apps": [{"name":"a","path":"a"}] }"#,
+    );
+    assert_eq!((config.isolate_memory_bytes, config.isolate_idle, config.watch), (512 << 20, None, false));
+    let config = valid(r#"{ "isolate_idle_ms": 1000, "apps": [{"name":"a","path":"a"}] }"#);
+    assert_eq!((config.isolate_idle, config.watch), (Some(Duration::from_secs(1)), true));
 }
 
 #[test]
@@ -294,7 +302,9 @@ fn what_the_command_line_says_wins() {
         host: Some(host),
         threads: None,
         log_format: Some(Format::Text),
+        watch: true,
     });
+    assert!(config.watch);
     assert_eq!((config.port, config.threads, config.log_format), (2, Some(3), Some(Format::Text)));
     assert_eq!(config.listen_address().to_string(), "[::]:2");
 }

@@ -1,0 +1,94 @@
+//! What is served at one moment: the applications, each in one version, and the way from hosts to them.
+//!
+//! A site never changes. Each worker thread holds one and is sent the next ([`Command::Site`](crate::worker::Command)); so nothing
+//! is shared on the path of a request but what nobody writes.
+
+use crate::config::{App, EnvValue};
+use crate::routes::Routes;
+use nano_runtime::{Application, FetchLimits, Limits, LoadError};
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// An application in one version.
+pub(crate) struct Deployed {
+    /// The version itself: its code, as it was read for the first time.
+    pub(crate) app: Arc<Application>,
+    /// What it was opened with.
+    pub(crate) config: App,
+    /// 1 for what the server has started with; every other version of the same name has a higher number.
+    pub(crate) version: u64,
+}
+
+/// All applications that are served, and their hosts.
+pub(crate) struct Site {
+    /// Higher than that of the site before.
+    pub(crate) number: u64,
+    pub(crate) apps: Vec<Arc<Deployed>>,
+    /// From hosts to places in `apps`.
+    pub(crate) routes: Routes<usize>,
+}
+
+impl Site {
+    /// A site of these applications. Where two have the same host, the first one has it.
+    pub(crate) fn new(number: u64, apps: Vec<Arc<Deployed>>) -> Arc<Self> {
+        let mut routes = Routes::new();
+        for (index, app) in apps.iter().enumerate() {
+            for host in &app.config.hosts {
+                let _ = routes.insert(host.clone(), index);
+            }
+        }
+        Arc::new(Self { number, apps, routes })
+    }
+
+    /// The application with this name.
+    pub(crate) fn find(&self, name: &str) -> Option<&Arc<Deployed>> {
+        self.apps.iter().find(|app| app.config.name == name)
+    }
+}
+
+/// Opens a configured application: finds its entry, compiles nothing.
+pub fn open_application(app: &App, confine: bool) -> Result<Arc<Application>, LoadError> {
+    let limits = Limits {
+        memory_bytes: usize::try_from(app.limits.memory_bytes).unwrap_or(usize::MAX),
+        fetch: FetchLimits {
+            allow_private: app.fetch.allow_private,
+            max_subrequests: app.limits.max_subrequests,
+        },
+    };
+    Application::open(&app.name, &app.path, Some(env_json(&app.env)), limits, confine)
+}
+
+/// The variables as a JSON object.
+fn env_json(env: &[(String, EnvValue)]) -> String {
+    let mut out = String::from("{");
+    for (index, (name, value)) in env.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        json_string(&mut out, name);
+        out.push(':');
+        match value {
+            EnvValue::Text(text) => json_string(&mut out, text),
+            EnvValue::Json(json) => out.push_str(json),
+        }
+    }
+    out.push('}');
+    out
+}
+
+fn json_string(out: &mut String, text: &str) {
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => {
+                out.push('\\');
+                out.push(character);
+            }
+            '\u{0}'..='\u{1f}' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(character));
+            }
+            _ => out.push(character),
+        }
+    }
+    out.push('"');
+}
