@@ -99,3 +99,40 @@ fn making_strings_gives_way() {
 fn microtasks_give_way() {
     neighbour_answers_while("promises");
 }
+
+/// Responses of one turn are written together. One that waits for that is written all the same when what comes after it in the turn
+/// does not end.
+#[test]
+fn an_answer_that_waits_for_its_turn_is_written_before_a_neighbours_slice() {
+    let config = r#"{
+        "defaults": { "timeout_ms": 600000 },
+        "apps": [
+            { "name": "busy", "path": "busy.js" },
+            { "name": "neighbour", "path": "neighbour.js" },
+            { "name": "endless", "path": "endless.js" }
+        ]
+    }"#;
+    // Nothing gives way within a call of JSON.parse: what is sent meanwhile is found in one turn.
+    let busy = "const text = JSON.stringify(Array.from({ length: 300000 }, (_, i) => ({ i, list: [i] })));
+        export default { fetch() { return new Response(String(JSON.parse(text).length)); } };";
+    let neighbour = "export default { fetch() { return new Response(\"here\"); } };";
+    let endless = "export default { fetch(request) { while (request.url.endsWith(\"/endless\")); return new Response(); } };";
+    let dir = Dir::new(&[
+        ("busy.js", busy),
+        ("neighbour.js", neighbour),
+        ("endless.js", endless),
+        ("nano.jsonc", config),
+    ]);
+    let server = Nano::config(dir, Options::args(&["--threads", "1", "--no-request-log"]));
+    let apps = ["busy", "neighbour", "endless"];
+    let mut clients = apps.map(|_| server.connect());
+    for (client, app) in clients.iter_mut().zip(apps) {
+        assert_eq!(client.send(request("GET", "/", app, &[], b"")).response().status, 200);
+    }
+    for (client, app) in clients.iter_mut().zip(apps) {
+        client.send(request("GET", &format!("/{app}"), app, &[], b""));
+    }
+    assert_eq!(clients[1].response().text(), "here");
+    assert_eq!(clients[0].response().text(), "300000");
+    server.abandon();
+}
