@@ -17,6 +17,10 @@ pub struct Limits {
     pub memory_bytes: usize,
     /// What its fetches may do.
     pub fetch: FetchLimits,
+    /// Whether `eval` and `new Function` make code of text.
+    pub allow_eval: bool,
+    /// The steps of `performance.now()` are not smaller than this; 5 microseconds at least.
+    pub timer_resolution: std::time::Duration,
 }
 
 /// What the fetches of an application may do.
@@ -43,7 +47,12 @@ impl FetchLimits {
 impl Default for Limits {
     /// 128 MiB: what Workers have, and what libraries are written for.
     fn default() -> Self {
-        Self { memory_bytes: 128 << 20, fetch: FetchLimits::default() }
+        Self {
+            memory_bytes: 128 << 20,
+            fetch: FetchLimits::default(),
+            allow_eval: true,
+            timer_resolution: std::time::Duration::ZERO,
+        }
     }
 }
 

@@ -222,6 +222,8 @@ pub(crate) struct InstanceHost {
     /// The isolate's own, once it has an application.
     address: RefCell<Option<Address>>,
     began: Cell<Moment>,
+    /// In nanoseconds; 0: as fine as the clock.
+    timer_resolution: Cell<u64>,
     origin_ms: Cell<f64>,
     pub(crate) network: InstanceNetwork,
 }
@@ -248,6 +250,7 @@ impl InstanceHost {
             messages,
             address: RefCell::new(None),
             began: Cell::new(began),
+            timer_resolution: Cell::new(0),
             origin_ms: Cell::new(0.0),
             network: InstanceNetwork::new(client),
         })
@@ -259,6 +262,8 @@ impl InstanceHost {
         self.network.adopt(key, app.limits().fetch);
         *self.app.borrow_mut() = Some(Arc::clone(app));
         *self.address.borrow_mut() = self.messages.clone().map(|sender| Address::new(key, sender));
+        self.timer_resolution
+            .set(u64::try_from(app.limits().timer_resolution.as_nanos()).unwrap_or(u64::MAX));
         self.began.set(self.lp.refresh_now());
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.origin_ms.set(now.as_secs_f64() * 1000.0);
@@ -331,7 +336,11 @@ impl Host for InstanceHost {
     }
 
     fn performance_now(&self) -> f64 {
-        (self.lp.refresh_now() - self.began.get()).as_secs_f64() * 1000.0
+        let time = self.lp.refresh_now() - self.began.get();
+        match self.timer_resolution.get() {
+            0 => time.as_secs_f64() * 1000.0,
+            step => (time.as_nanos() as u64 / step * step) as f64 / 1e6,
+        }
     }
 
     fn time_origin(&self) -> f64 {

@@ -209,6 +209,11 @@ impl Realm {
         self.count_wasm(&mut v8::ContextScope::new(scope, context));
     }
 
+    /// From now on `eval` and `new Function` throw an EvalError.
+    pub(crate) fn forbid_eval(&self) {
+        self.enter(|scope, _| scope.get_current_context().set_allow_generation_from_strings(false));
+    }
+
     /// Asks V8 to give back what it can. Takes about a millisecond.
     pub(crate) fn low_memory(&self) {
         self.enter(|scope, _| scope.low_memory_notification());

@@ -199,6 +199,9 @@ impl Runtime {
             Some(spare) => spare,
             None => self.make_realm()?,
         };
+        if !app.limits().allow_eval {
+            realm.forbid_eval();
+        }
         let key = self.unused_key();
         host.adopt(key, app);
         realm.heap.set_limit(app.limits().memory_bytes);

@@ -5,7 +5,8 @@
 
 use crate::exchange::{HttpExchange, Noted, OUTPUT_LOW_BYTES, Response};
 use crate::timeouts;
-use crate::worker::{KIND_DEADLINE, Worker};
+use crate::tls::Session;
+use crate::worker::{KIND_DEADLINE, KIND_HANDSHAKE, Worker};
 use mio::net::TcpStream;
 use nano_http::{Awaiting, Closing, Connection as Http, Head, Input, Refusal, Version};
 use nano_loop::{Moment, Readiness, SourceId, TimerId};
@@ -30,6 +31,8 @@ pub(crate) struct Conn {
     peer: IpAddr,
     /// None: closed. What holds on to the connection (an exchange that `waitUntil` keeps) does not keep the socket.
     stream: RefCell<Option<TcpStream>>,
+    /// What is spoken on the socket, if it is TLS.
+    tls: Option<Session>,
     source: Cell<Option<SourceId>>,
     http: RefCell<Http>,
     exchange: RefCell<Option<Rc<HttpExchange>>>,
@@ -61,6 +64,7 @@ impl Conn {
         stream: TcpStream,
         peer: IpAddr,
         http: Http,
+        tls: Option<Session>,
     ) -> Rc<Self> {
         Rc::new_cyclic(|me| Self {
             key,
@@ -68,6 +72,7 @@ impl Conn {
             worker: Rc::downgrade(worker),
             peer,
             stream: RefCell::new(Some(stream)),
+            tls,
             source: Cell::new(None),
             http: RefCell::new(http),
             exchange: RefCell::new(None),
@@ -194,7 +199,7 @@ impl Conn {
             return;
         }
         let worker = self.worker();
-        if self.write().is_err() || self.http.borrow().should_close() {
+        if self.write().is_err() || self.http.borrow().should_close() && !self.has_sealed() {
             self.close(&worker);
         } else if self.again.replace(false) {
             self.mark();
@@ -221,12 +226,21 @@ impl Conn {
         if self.write().is_err() {
             return false;
         }
+        let sealed = self.has_sealed();
         let http = self.http.borrow();
-        if http.should_close() {
+        if http.should_close() && !sealed {
             return false;
         }
-        if http.closing() == Closing::Linger && http.pending_output() == 0 && !self.lingering.replace(true) {
+        if http.closing() == Closing::Linger
+            && http.pending_output() == 0
+            && !sealed
+            && !self.lingering.replace(true)
+        {
             drop(http);
+            if let Some(tls) = &self.tls {
+                tls.say_end();
+                let _ = self.write();
+            }
             return self
                 .stream
                 .borrow()
@@ -242,6 +256,7 @@ impl Conn {
         self.exchange.borrow().is_none()
             && self.writable.get()
             && !self.read_closed.get()
+            && self.tls.is_none()
             && (1..=DEFERRED_OUTPUT_BYTES).contains(&http.pending_output())
             && http.closing() == Closing::Open
     }
@@ -259,6 +274,11 @@ impl Conn {
         let Some(stream) = &mut *stream else { return Ok(()) };
         let mut filled = false;
         let read = http.fill(|room| {
+            if let Some(tls) = &self.tls {
+                // How much the socket has left is not seen from here.
+                filled = true;
+                return tls.read(stream, room);
+            }
             let (count, _) = rustix::net::recv(&*stream, &mut *room, RecvFlags::empty())?;
             filled = count == room.len();
             Ok(count)
@@ -277,6 +297,12 @@ impl Conn {
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.readable.set(false);
+                if let Some(tls) = &self.tls {
+                    tls.compute(worker.event_loop(), KIND_HANDSHAKE | u64::from(self.key));
+                    if tls.is_lost() {
+                        return Err(error);
+                    }
+                }
                 Ok(())
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
@@ -287,9 +313,59 @@ impl Conn {
         }
     }
 
+    /// A step of the handshake was computed on another thread.
+    pub(crate) fn handshake_computed(&self) {
+        let Some(tls) = &self.tls else { return };
+        let computed = match &*self.stream.borrow() {
+            Some(stream) => tls.computed(stream),
+            None => return,
+        };
+        if computed.is_err() {
+            let worker = self.worker();
+            return self.close(&worker);
+        }
+        // What came meanwhile was not read.
+        self.readable.set(true);
+        self.drive();
+    }
+
+    /// Whether sealed bytes wait for the socket.
+    fn has_sealed(&self) -> bool {
+        self.tls.as_ref().is_some_and(Session::has_sealed)
+    }
+
+    /// The same as [`write`](Self::write) through TLS.
+    fn write_sealed(&self, tls: &Session) -> io::Result<()> {
+        let mut http = self.http.borrow_mut();
+        let stream = self.stream.borrow();
+        let Some(stream) = &*stream else { return Ok(()) };
+        while self.writable.get() {
+            if http.pending_output() > 0 {
+                let count = tls.seal(http.output())?;
+                http.wrote(count);
+            }
+            if !tls.has_sealed() {
+                break;
+            }
+            match tls.send(stream) {
+                Ok(_) => self.progress.set(true),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable.set(false),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if http.pending_output() == 0 && !tls.has_sealed() && self.wants_room() {
+            self.again.set(true);
+        }
+        Ok(())
+    }
+
     /// Writes what is there to write, as far as the socket takes it. By a system call of its own, as it is read: the C library's are
     /// points where a thread may be cancelled, which costs a request 1 to 2 % of its time.
     fn write(&self) -> io::Result<()> {
+        if let Some(tls) = &self.tls {
+            return self.write_sealed(tls);
+        }
         let mut http = self.http.borrow_mut();
         let mut stream = self.stream.borrow_mut();
         let Some(stream) = &mut *stream else { return Ok(()) };
@@ -429,7 +505,7 @@ impl Conn {
             let noted = worker.logs_requests().then(|| note(worker, &head)).flatten();
             let exchange = HttpExchange::new(&me, worker.next_request_id(), noted, minor, length);
             let slot = worker.route(head.authority().unwrap_or_default());
-            let written = crate::head::write(&mut text, &head);
+            let written = crate::head::write(&mut text, &head, self.tls.is_some());
             (exchange, slot, written)
         };
         *self.exchange.borrow_mut() = Some(Rc::clone(&exchange));
@@ -504,6 +580,12 @@ impl Conn {
             worker.event_loop().cancel(timer);
         }
         let stream = self.stream.borrow_mut().take();
+        if let (Some(tls), Some(stream)) = (&self.tls, &stream)
+            && self.http.borrow().closing() != Closing::Reset
+        {
+            tls.say_end();
+            let _ = tls.send(stream);
+        }
         if let Some(source) = self.source.take() {
             // Closing the socket, below, ends its registration with the system.
             worker.event_loop().forget(source);
@@ -525,12 +607,27 @@ impl Conn {
     /// Sets the time until which something must happen. The timer itself is moved only when it fires too early: a busy
     /// keep-alive connection pays a store for each request, not a timer.
     fn set_deadline(&self, worker: &Worker) {
+        if self.tls.as_ref().is_some_and(Session::is_handshaking) {
+            // One time for all of it, from the connection's begin.
+            if self.timer.get().is_none() {
+                let leaving = worker.is_draining();
+                let time = if leaving { timeouts::DRAIN_IDLE } else { timeouts::HANDSHAKE };
+                let deadline = worker.now() + time;
+                self.deadline.set(deadline);
+                self.arm(worker, deadline);
+            }
+            return;
+        }
         let awaiting = self.http.borrow().awaiting();
-        let Some(time) = timeouts::of(awaiting) else {
+        let Some(mut time) = timeouts::of(awaiting) else {
             self.deadline.set(Moment::MAX);
             self.awaiting.set(awaiting);
             return;
         };
+        let leaving = awaiting == Awaiting::Head && worker.is_draining();
+        if leaving {
+            time = timeouts::DRAIN_IDLE;
+        }
         // A head has one deadline, from its first byte; everything else counts from the last progress.
         if awaiting == self.awaiting.get() && (awaiting == Awaiting::HeadRest || !self.progress.get()) {
             return;
@@ -542,7 +639,7 @@ impl Conn {
         let armed = self.timer.get();
         match armed {
             // Earlier than what is armed: a head's time is shorter than the idle time.
-            Some(timer) if awaiting != Awaiting::Head => {
+            Some(timer) if awaiting != Awaiting::Head || leaving => {
                 worker.event_loop().cancel(timer);
                 self.arm(worker, deadline);
             }
@@ -595,20 +692,26 @@ impl Conn {
         self.drive();
     }
 
-    /// The server is shutting down: a busy connection closes after its response. An idle one closes a little later, for a request may be
-    /// on its way to it, which shall have an answer.
+    /// The server is shutting down: the response that is due says that the connection closes after it. A connection that cannot say so
+    /// any more, or is idle, closes a little later: a request may be on its way to it, which shall have an answer.
     pub(crate) fn drain(&self) {
-        if self.http.borrow().awaiting() == Awaiting::Head && !self.closed.get() {
-            let worker = self.worker();
-            if let Some(timer) = self.timer.take() {
-                worker.event_loop().cancel(timer);
+        let due =
+            self.exchange.borrow().as_ref().is_some_and(|exchange| exchange.response.get() == Response::Due);
+        if due || self.http.borrow().awaiting() != Awaiting::Head {
+            if due {
+                self.http.borrow_mut().drain();
             }
-            let deadline = worker.now() + timeouts::DRAIN_IDLE;
-            self.deadline.set(deadline);
-            return self.arm(&worker, deadline);
+            return self.drive();
         }
-        self.http.borrow_mut().drain();
-        self.drive();
+        if self.tls.as_ref().is_some_and(Session::is_handshaking) {
+            // It has no more time than the others.
+            if let Some(timer) = self.timer.take() {
+                self.worker().event_loop().cancel(timer);
+            }
+        }
+        // As if it had become idle just now.
+        self.progress.set(true);
+        self.set_deadline(&self.worker());
     }
 }
 

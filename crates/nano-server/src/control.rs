@@ -4,7 +4,7 @@
 //! workers; only what would serve is handed to them, to all in one message each. What is refused leaves the old version where
 //! it is.
 
-use crate::config::{App, Config};
+use crate::config::{App, Certificate, Config};
 use crate::log::{Field, Level, LogSink};
 use crate::server::Shared;
 use crate::site::{Deployed, Site, open_application};
@@ -219,6 +219,16 @@ impl Controller {
             self.guarded(&Change::Reload);
             return;
         }
+        if watch.concerns_certificates(&self.config.certificates, paths) {
+            let problem = self.reload_certificates(self.config.certificates.clone());
+            let (level, text) = match &problem {
+                Some(problem) => (Level::Error, &*problem.message),
+                None => (Level::Info, "certificates are read anew"),
+            };
+            self.log.message(level, text, &[]);
+            self.log.flush();
+        }
+        let Some(watch) = &self.watch else { return };
         let concerned = |app: &&Arc<Deployed>| watch.concerns_app(app, paths);
         let names: Vec<_> = site.apps.iter().filter(concerned).map(|app| app.config.name.clone()).collect();
         if !names.is_empty() {
@@ -289,6 +299,7 @@ impl Controller {
                     config.apply(&self.config.overrides);
                     self.tell_what_waits(&config);
                     self.config.apps = config.apps;
+                    problems.extend(self.reload_certificates(config.certificates));
                     let taken = |app: &App| {
                         self.config.apps.iter().any(|other| {
                             other.name == app.name || other.hosts.iter().any(|host| app.hosts.contains(host))
@@ -309,6 +320,23 @@ impl Controller {
         let mut outcome = self.deploy(apps, &Reread::All);
         outcome.problems.splice(0..0, problems);
         outcome
+    }
+
+    /// Reads the listener's certificates anew. What is wrong leaves all of them as they were.
+    fn reload_certificates(&mut self, certificates: Vec<Certificate>) -> Option<Problem> {
+        let message = match &self.shared.tls {
+            Some(tls) if !certificates.is_empty() => {
+                let reloaded = tls.reload(&certificates);
+                self.config.certificates = certificates;
+                reloaded.err()
+            }
+            // From plain to TLS and back would surprise whoever is connected.
+            tls if tls.is_some() == certificates.is_empty() => {
+                Some("whether the listener speaks TLS takes effect at the next start only".to_owned())
+            }
+            _ => None,
+        };
+        message.map(|message| Problem { app: None, message })
     }
 
     /// What cannot change while the server runs.
@@ -492,7 +520,8 @@ impl Controller {
     /// Watches the files of what is served, and no others.
     fn follow_files(&mut self) {
         let Some(watch) = &mut self.watch else { return };
-        let failed = watch.follow(self.config.file.as_deref(), &self.shared.site());
+        let failed =
+            watch.follow(self.config.file.as_deref(), &self.config.certificates, &self.shared.site());
         for (path, error) in failed {
             let (path, error) = (path.display().to_string(), error.to_string());
             self.log.message(

@@ -9,13 +9,13 @@ use url::Url;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NoUrl;
 
-/// Writes the head of a request into `out`, which is cleared first.
-pub(crate) fn write(out: &mut Vec<u8>, head: &Head<'_>) -> Result<(), NoUrl> {
+/// Writes the head of a request into `out`, which is cleared first. `secure`: it came over TLS.
+pub(crate) fn write(out: &mut Vec<u8>, head: &Head<'_>, secure: bool) -> Result<(), NoUrl> {
     out.clear();
     out.reserve(head.head_bytes().len() + 64);
     out.extend_from_slice(head.method());
     out.push(b'\n');
-    write_url(out, head)?;
+    write_url(out, head, secure)?;
     for (name, value) in head.headers() {
         out.push(b'\n');
         let at = out.len();
@@ -29,12 +29,14 @@ pub(crate) fn write(out: &mut Vec<u8>, head: &Head<'_>) -> Result<(), NoUrl> {
 
 /// Writes the absolute URL, serialized as the URL standard says. What is in that form already (nearly every request is)
 /// is copied; anything else goes through the URL parser.
-fn write_url(out: &mut Vec<u8>, head: &Head<'_>) -> Result<(), NoUrl> {
+fn write_url(out: &mut Vec<u8>, head: &Head<'_>, secure: bool) -> Result<(), NoUrl> {
+    let (scheme, own_port) = if secure { ("https", b"443" as &[u8]) } else { ("http", b"80" as &[u8]) };
     // Only HTTP/1.0 may come without a host.
     let host = head.authority().unwrap_or(b"localhost");
     let target = head.target();
-    if target.first() == Some(&b'/') && is_serialized_host(host) && is_serialized_target(target) {
-        out.extend_from_slice(b"http://");
+    if target.first() == Some(&b'/') && is_serialized_host(host, own_port) && is_serialized_target(target) {
+        out.extend_from_slice(scheme.as_bytes());
+        out.extend_from_slice(b"://");
         out.extend_from_slice(host);
         out.extend_from_slice(target);
         return Ok(());
@@ -43,8 +45,8 @@ fn write_url(out: &mut Vec<u8>, head: &Head<'_>) -> Result<(), NoUrl> {
     let path = std::str::from_utf8(head.path()).map_err(|_| NoUrl)?;
     let path = if path == "*" { "/*" } else { path };
     let text = match head.query().map(std::str::from_utf8) {
-        Some(query) => format!("http://{host}{path}?{}", query.map_err(|_| NoUrl)?),
-        None => format!("http://{host}{path}"),
+        Some(query) => format!("{scheme}://{host}{path}?{}", query.map_err(|_| NoUrl)?),
+        None => format!("{scheme}://{host}{path}"),
     };
     let url = Url::parse(&text).map_err(|_| NoUrl)?;
     out.extend_from_slice(url.as_str().as_bytes());
@@ -53,7 +55,7 @@ fn write_url(out: &mut Vec<u8>, head: &Head<'_>) -> Result<(), NoUrl> {
 
 /// Whether the URL parser would leave the host as it is: lower-case letters, digits, dashes and dots, not an IPv4 address in
 /// disguise, with a port that is not the scheme's own.
-fn is_serialized_host(host: &[u8]) -> bool {
+fn is_serialized_host(host: &[u8], own_port: &[u8]) -> bool {
     let (name, port) = match memchr::memchr(b':', host) {
         Some(colon) => (&host[..colon], Some(&host[colon + 1..])),
         None => (host, None),
@@ -62,7 +64,7 @@ fn is_serialized_host(host: &[u8]) -> bool {
         None => true,
         Some(port) => {
             matches!(port, [b'1'..=b'9', rest @ ..] if rest.len() < 4 && rest.iter().all(u8::is_ascii_digit))
-                && port != b"80"
+                && port != own_port
         }
     };
     // The last label decides whether the parser takes a host for an IPv4 address; one that begins with a digit may be.
@@ -143,7 +145,7 @@ mod tests {
         connection.receive(request.as_bytes());
         assert_eq!(connection.next(), Ok(Input::Head), "{request}");
         let mut out = Vec::new();
-        let written = write(&mut out, &connection.head());
+        let written = write(&mut out, &connection.head(), false);
         assert_eq!(written.map(|()| std::str::from_utf8(&out).unwrap()), expected, "{request}");
     }
 
@@ -203,7 +205,7 @@ mod tests {
                 .chain((0..random(8)).map(|_| b"/.%2eEa0?'&=-:@"[random(15)] as char))
                 .collect();
             let host: String = (0..1 + random(6)).map(|_| b"a1.0x-n:8f"[random(10)] as char).collect();
-            if is_serialized_host(host.as_bytes()) && is_serialized_target(target.as_bytes()) {
+            if is_serialized_host(host.as_bytes(), b"80") && is_serialized_target(target.as_bytes()) {
                 fast += 1;
                 let plain = format!("http://{host}{target}");
                 assert_eq!(Url::parse(&plain).map(String::from), Ok(plain), "host {host}, target {target}");

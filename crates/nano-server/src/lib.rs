@@ -9,10 +9,12 @@ mod head;
 mod listen;
 pub mod log;
 pub mod routes;
+mod sandbox;
 mod server;
 mod site;
 mod systemd;
 pub mod timeouts;
+mod tls;
 mod watch;
 mod worker;
 

@@ -6,8 +6,10 @@ use crate::config::{Config, Network};
 use crate::control::{self, Change, Control};
 use crate::listen;
 use crate::log::{Field, Level, LogWriter};
+use crate::sandbox;
 use crate::site::{Deployed, Site, open_application};
 use crate::systemd::ServiceManager;
+use crate::tls::Tls;
 use crate::worker::{Command, KIND_COMMANDS, LogConsole, Parts, Worker};
 use nano_loop::{Capacity, Config as LoopConfig, Loop, Sender};
 use nano_runtime::{ClientOptions, Exceptions, Proxies, Proxy, Runtime, RuntimeOptions, THREAD_STACK_BYTES};
@@ -43,6 +45,8 @@ pub enum ServeError {
     Application(String, String),
     /// The address cannot be listened on.
     Listen(SocketAddr, io::Error),
+    /// A certificate cannot be used: what is wrong with which file.
+    Certificate(String),
     /// Something else of the system failed: what was tried, and why.
     System(&'static str, io::Error),
     /// A worker thread has died; the process cannot go on serving.
@@ -62,6 +66,7 @@ impl std::fmt::Display for ServeError {
                 "{address} needs privileges: choose a port above 1023 with --port, or let a proxy have this one"
             ),
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            Self::Certificate(what) => write!(f, "the listener's certificate cannot be used: {what}"),
             Self::System(what, error) => write!(f, "cannot {what}: {error}"),
             Self::Worker => f.write_str("a worker thread has died"),
         }
@@ -85,6 +90,28 @@ fn network(config: &Network) -> Result<ClientOptions, ServeError> {
         options.tls.extra_roots.push(pem);
     }
     Ok(options)
+}
+
+fn tell_sandbox(writer: &LogWriter, entered: &sandbox::Entered) {
+    let mut log = writer.sink();
+    let holds = entered.holds.join(", ");
+    let lacks = entered.lacks.join("; ");
+    let level = if entered.lacks.is_empty() { Level::Info } else { Level::Warn };
+    let mut fields = vec![("holds", Field::Text(if holds.is_empty() { "nothing" } else { &holds }))];
+    if !lacks.is_empty() {
+        fields.push(("lacks", Field::Text(&lacks)));
+    }
+    log.message(level, "sandbox", &fields);
+    log.flush();
+}
+
+/// What the listener speaks TLS with, if it does.
+fn tls(config: &Config) -> Result<Option<Arc<Tls>>, ServeError> {
+    if config.certificates.is_empty() {
+        return Ok(None);
+    }
+    let tls = Tls::new(&config.certificates).map_err(ServeError::Certificate)?;
+    Ok(Some(Arc::new(tls)))
 }
 
 /// Serves until a signal to stop has come and everything in flight is finished.
@@ -114,12 +141,17 @@ pub fn serve(
     let writer =
         LogWriter::stdout(config.log_format).map_err(|error| ServeError::System("write the log", error))?;
     nano_runtime::set_isolate_budget(usize::try_from(config.isolate_memory_bytes).unwrap_or(usize::MAX));
+    // Before any other thread is started: what is given up here holds for those that come.
+    if config.sandbox {
+        tell_sandbox(&writer, &sandbox::enter(config));
+    }
     nano_runtime::initialize();
     let shared = Arc::new(Shared {
         config: config.clone(),
         network: network(&config.network)?,
         options,
         writer: writer.clone(),
+        tls: tls(config)?,
         site: Mutex::new(Site::new(1, apps)),
         workers: Mutex::default(),
     });
@@ -188,6 +220,7 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) network: ClientOptions,
     options: ServeOptions,
+    pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) writer: LogWriter,
     /// What a worker that starts begins with; one that runs is sent it.
     site: Mutex<Arc<Site>>,
@@ -374,6 +407,7 @@ fn work(
         listener: mio::net::TcpListener::from_std(listener.into()),
         commands: mailbox,
         site: shared.site(),
+        tls: shared.tls.clone(),
         log,
         log_requests: !shared.options.no_request_log,
         dev: shared.options.dev,

@@ -54,6 +54,8 @@ pub fn open_application(app: &App, confine: bool) -> Result<Arc<Application>, Lo
             allow_private: app.fetch.allow_private,
             max_subrequests: app.limits.max_subrequests,
         },
+        allow_eval: app.hardening.allow_eval,
+        timer_resolution: app.hardening.timer_resolution,
     };
     Application::open(&app.name, &app.path, Some(env_json(&app.env)), limits, confine)
 }

@@ -7,6 +7,9 @@ use std::time::Duration;
 /// idle connection up, so that they and not the server end it.
 pub const IDLE: Duration = Duration::from_secs(75);
 
+/// For the whole handshake of TLS: three packets, and a millisecond of computing that may have to wait for others'.
+pub const HANDSHAKE: Duration = Duration::from_secs(10);
+
 /// For the whole head of a request, from its first byte: it is a few packets. A sender of one byte a second ends here.
 pub const HEAD: Duration = Duration::from_secs(15);
 

@@ -3,6 +3,7 @@
 //! Directories are watched, not files: editors and deployments replace files. What a change means is the control thread's
 //! business; it compares contents, so that a needless message costs a look.
 
+use crate::config::Certificate;
 use crate::control::Order;
 use crate::site::{Deployed, Site};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -36,10 +37,19 @@ impl Watch {
     }
 
     /// Watches what belongs to a configuration and a site, and nothing else. Returns what cannot be watched, and why.
-    pub(crate) fn follow(&mut self, file: Option<&Path>, site: &Site) -> Vec<(PathBuf, notify::Error)> {
+    pub(crate) fn follow(
+        &mut self,
+        file: Option<&Path>,
+        certificates: &[Certificate],
+        site: &Site,
+    ) -> Vec<(PathBuf, notify::Error)> {
         let mut wanted = BTreeMap::new();
         let mut want = |path: PathBuf, below: bool| *wanted.entry(path).or_insert(false) |= below;
         if let Some(directory) = file.and_then(directory_of) {
+            want(directory, false);
+        }
+        let files = certificates.iter().flat_map(|certificate| [&certificate.cert, &certificate.key]);
+        for directory in files.filter_map(|file| directory_of(file)) {
             want(directory, false);
         }
         for app in &site.apps {
@@ -87,6 +97,13 @@ impl Watch {
             path.parent() == Some(&directory)
                 && (path.file_name() == file.file_name()
                     || path.file_name().is_some_and(|name| name == "..data"))
+        })
+    }
+
+    /// Whether a certificate or a key is among what has changed.
+    pub(crate) fn concerns_certificates(&self, certificates: &[Certificate], changed: &[PathBuf]) -> bool {
+        certificates.iter().any(|certificate| {
+            self.concerns_file(&certificate.cert, changed) || self.concerns_file(&certificate.key, changed)
         })
     }
 

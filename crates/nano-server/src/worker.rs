@@ -11,6 +11,7 @@ use crate::log::{Field, Level, LogSink, RequestId, RequestIds, RequestRecord};
 use crate::server::Alive;
 use crate::site::{Deployed, Site};
 use crate::timeouts;
+use crate::tls::Tls;
 use mio::net::TcpListener;
 use nano_arena::Pool as ArenaPool;
 use nano_http::{BufferPool, Connection as Http, Limits as HttpLimits, Refusal};
@@ -33,7 +34,9 @@ pub(crate) const KIND_DEADLINE: u64 = 1 << 41;
 pub(crate) const KIND_COMMANDS: u64 = 1 << 42;
 /// Accepting goes on after a pause.
 const KIND_ACCEPT: u64 = 1 << 43;
-const _: () = assert!(KIND_ACCEPT < RUNTIME_KEYS);
+/// A step of a connection's handshake was computed.
+pub(crate) const KIND_HANDSHAKE: u64 = 1 << 44;
+const _: () = assert!(KIND_HANDSHAKE < RUNTIME_KEYS);
 
 /// Connections accepted in one go; then those that are there have their turn.
 const ACCEPTS_PER_TURN: usize = 64;
@@ -113,6 +116,7 @@ pub(crate) struct Parts {
     pub(crate) listener: TcpListener,
     pub(crate) commands: Mailbox<Command>,
     pub(crate) site: Arc<Site>,
+    pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) log: Rc<RefCell<LogSink>>,
     pub(crate) log_requests: bool,
     pub(crate) dev: bool,
@@ -130,6 +134,7 @@ pub(crate) struct Worker {
     listener: RefCell<Option<(TcpListener, nano_loop::SourceId)>>,
     commands: Mailbox<Command>,
     table: RefCell<Table>,
+    tls: Option<Arc<Tls>>,
     conns: RefCell<Slab<Rc<Conn>>>,
     /// Connections that JavaScript has written to, or read from, since they were last driven.
     marked: RefCell<VecDeque<Rc<Conn>>>,
@@ -163,6 +168,7 @@ impl Worker {
             mut listener,
             commands,
             site,
+            tls,
             log,
             log_requests,
             dev,
@@ -181,6 +187,7 @@ impl Worker {
             listener: RefCell::new(Some((listener, source))),
             commands,
             table: RefCell::new(Table { site, slots }),
+            tls,
             conns: RefCell::default(),
             marked: RefCell::default(),
             deferred: RefCell::default(),
@@ -320,7 +327,13 @@ impl Worker {
                     }
                 }
             }
-            Event::Done { .. } | Event::Woken => {}
+            Event::Done { key } => {
+                let conn = self.conns.borrow().get((key & u64::from(u32::MAX)) as usize).cloned();
+                if let Some(conn) = conn {
+                    conn.handshake_computed();
+                }
+            }
+            Event::Woken => {}
         }
     }
 
@@ -374,11 +387,15 @@ impl Worker {
 
     fn add(&self, stream: mio::net::TcpStream, peer: IpAddr) {
         let Some(worker) = self.me.upgrade() else { return };
+        let tls = match self.tls.as_ref().map(|tls| tls.session()).transpose() {
+            Ok(tls) => tls,
+            Err(_) => return,
+        };
         let conn = {
             let mut conns = self.conns.borrow_mut();
             let entry = conns.vacant_entry();
             let http = Http::new(self.limits.clone());
-            let conn = Conn::new(entry.key() as u32, &worker, stream, peer, http);
+            let conn = Conn::new(entry.key() as u32, &worker, stream, peer, http, tls);
             if conn.register(&worker).is_err() {
                 return;
             }

@@ -120,6 +120,9 @@ pub struct Serve {
     /// Take over changed files as they are saved; with --config that is the default
     #[arg(long)]
     pub watch: bool,
+    /// Give up nothing after the start: see "sandbox" in the documentation
+    #[arg(long)]
+    pub no_sandbox: bool,
     /// Development: send the stack of an exception to the client too
     #[arg(long)]
     pub dev: bool,

@@ -186,7 +186,7 @@ fn tell(text: &str) {
 
 /// A person's own script may use what the machine has; V8 stops it well before that.
 fn script_limits() -> Limits {
-    Limits { memory_bytes: 2 << 30, fetch: FetchLimits::UNLIMITED }
+    Limits { memory_bytes: 2 << 30, fetch: FetchLimits::UNLIMITED, ..Limits::default() }
 }
 
 /// JavaScript wants more stack than a program's first thread is sure to have.
@@ -205,6 +205,7 @@ fn serve_config(args: &Serve) -> Result<Config, Failure> {
         threads: args.threads,
         log_format: args.log_format,
         watch: args.watch,
+        no_sandbox: args.no_sandbox,
     };
     if let Some(file) = &args.config {
         let mut config = read_config(file)?;

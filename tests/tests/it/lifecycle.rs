@@ -1,8 +1,9 @@
 //! What is served changes while it is served: reloads, additions and removals, eviction, the drain.
 
-use nano_tests::{Client, Dir, Nano, Options, get, request};
+use nano_tests::{Client, Dir, Nano, Options, Random, get, request};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 fn version(text: &str) -> String {
     format!("export default {{ fetch() {{ return new Response({text:?}); }} }};")
@@ -59,7 +60,7 @@ impl Load {
         let wanted = self.answers() + more;
         while self.answers() < wanted && self.problems.lock().unwrap().is_empty() {
             // There is no event for this: look again a little later.
-            std::thread::sleep(std::time::Duration::from_millis(1));
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 
@@ -76,6 +77,12 @@ fn must_be_200(status: u16, text: &str) -> Option<String> {
     (status != 200).then(|| format!("{status} {text}"))
 }
 
+/// Whether the long forms are wanted: the figures of docs/operations.md.
+fn long() -> bool {
+    std::env::var_os("NANO_LONG").is_some()
+}
+
+/// 50 times as fast as they complete; with `NANO_LONG`, 100 times a second apart.
 #[test]
 fn reloads_under_load_fail_no_request() {
     let config = r#"{ "watch": false, "threads": 2, "apps": [{ "name": "a", "path": "a.js" }] }"#;
@@ -83,7 +90,10 @@ fn reloads_under_load_fail_no_request() {
     let file = dir.join("a.js");
     let server = Nano::config(dir, Options::args(&["--no-request-log"]));
     let load = Load::start(server.port(), 8, "a", must_be_200);
-    for round in 1..=50 {
+    for round in 1..=if long() { 100 } else { 50 } {
+        if long() {
+            std::thread::sleep(Duration::from_secs(1));
+        }
         std::fs::write(&file, version(&round.to_string())).unwrap();
         server.signal(libc::SIGHUP);
         server.log.wait_count("\"deployed\"", round);
@@ -92,7 +102,53 @@ fn reloads_under_load_fail_no_request() {
     }
     load.wait_for(100);
     let (answers, problems) = load.end();
+    println!("{answers} answers, {} failed", problems.len());
     assert_eq!(problems, Vec::<String>::new(), "among {answers} answers");
+    server.stop();
+}
+
+/// A thousand applications under a budget of 512 MB, visited at random by Zipf's law: 5,000 visits; with `NANO_LONG`, 200,000.
+#[test]
+fn a_thousand_applications_share_a_budget() {
+    const APPS: usize = 1000;
+    let apps: Vec<_> = (0..APPS).map(|n| format!(r#"{{ "name": "a{n}", "path": "a.js" }}"#)).collect();
+    let config = format!(
+        r#"{{ "watch": false, "threads": 2, "isolate_memory_mb": 512, "apps": [{}] }}"#,
+        apps.join(",")
+    );
+    let code = "let count = 0; export default { fetch: () => new Response(count++ ? 'warm' : 'cold') };";
+    let dir = Dir::new(&[("a.js", code), ("nano.jsonc", &config)]);
+    let server = Nano::config(dir, Options::args(&["--no-request-log"]));
+    // The k-th is asked for 1/k as often as the first.
+    let weights: Vec<f64> = (1..=APPS)
+        .scan(0.0, |sum, rank| {
+            *sum += 1.0 / rank as f64;
+            Some(*sum)
+        })
+        .collect();
+    let mut random = Random::new("a_thousand_applications_share_a_budget");
+    // Kept connections, so that both threads are asked.
+    let mut clients: Vec<_> = (0..16).map(|_| server.connect()).collect();
+    let (mut cold, mut times) = (0, Vec::new());
+    for visit in 0..if long() { 200_000 } else { 5_000 } {
+        let at = (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64 * weights[APPS - 1];
+        let host = format!("a{}", weights.partition_point(|sum| *sum < at).min(APPS - 1));
+        let start = Instant::now();
+        let response = clients[visit % 16].send(request("GET", "/", &host, &[], b"")).response();
+        times.push(start.elapsed());
+        assert_eq!(response.status, 200, "{}", response.text());
+        cold += usize::from(response.text() == "cold");
+    }
+    times.sort();
+    let at = |part: usize| times[(times.len() - 1) * part / 1000];
+    println!(
+        "{} visits, {cold} cold starts, p50 {:?}, p99 {:?}, p99.9 {:?}, {} MB resident",
+        times.len(),
+        at(500),
+        at(990),
+        at(999),
+        server.usage().resident >> 20
+    );
     server.stop();
 }
 
@@ -213,7 +269,7 @@ fn idle_isolates_make_room_under_the_budget() {
     let code = "let count = 0; export default { fetch: () => new Response(count++ ? 'warm' : 'cold') };";
     let dir = Dir::new(&[("a.js", code), ("nano.jsonc", &config)]);
     let server = Nano::config(dir, Options::args(&["--no-request-log"]));
-    let mut random = nano_tests::Random::new("idle_isolates_make_room_under_the_budget");
+    let mut random = Random::new("idle_isolates_make_room_under_the_budget");
     let mut cold = 0;
     for _ in 0..1000 {
         let host = format!("a{}", random.below(200));

@@ -113,7 +113,16 @@ pub const ISOLATE_IDLE_MS: Limit = Limit {
     reason: "making one anew takes about a millisecond, so that keeping one for long gains little; 0 keeps all",
 };
 
-/// All numeric keys, in the order of the documentation.
+/// The steps of `performance.now()`, in microseconds. A key of `hardening`.
+pub const TIMER_RESOLUTION_US: Limit = Limit {
+    key: "timer_resolution_us",
+    default: 5,
+    min: 5,
+    max: 1_000_000,
+    reason: "what browsers give pages that are isolated; coarser steps make it harder to time what others do",
+};
+
+/// All numeric keys of the top and of applications, in the order of the documentation.
 pub const ALL: [Limit; 10] = [
     PORT,
     THREADS,

@@ -45,6 +45,12 @@ pub struct Config {
     pub defaults: Defaults,
     /// How applications reach the network.
     pub network: Network,
+    /// Whether the process gives up, after its start, what it needs no more.
+    pub sandbox: bool,
+    /// What it may read then beside what the configuration names.
+    pub sandbox_read: Vec<PathBuf>,
+    /// What the listener speaks TLS with; empty: it speaks plain HTTP. The first is for whoever names no host, or another.
+    pub certificates: Vec<Certificate>,
     /// JavaScript heap of all isolates together, in bytes, beyond which idle ones are closed.
     pub isolate_memory_bytes: u64,
     /// Isolates that nothing was asked of for so long are closed; `None`: never.
@@ -68,6 +74,17 @@ pub struct Network {
     pub ca_file: Option<PathBuf>,
 }
 
+/// A certificate of the listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// The hosts for which it is shown.
+    pub hosts: Vec<HostPattern>,
+    /// A PEM file: the certificate and those between it and an authority.
+    pub cert: PathBuf,
+    /// A PEM file: its private key.
+    pub key: PathBuf,
+}
+
 /// The administration listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin {
@@ -84,6 +101,8 @@ pub struct Defaults {
     pub limits: AppLimits,
     /// Outgoing requests.
     pub fetch: FetchPolicy,
+    /// What is taken from the language.
+    pub hardening: Hardening,
 }
 
 /// One application.
@@ -101,6 +120,8 @@ pub struct App {
     pub env: Vec<(String, EnvValue)>,
     /// Outgoing requests.
     pub fetch: FetchPolicy,
+    /// What is taken from the language.
+    pub hardening: Hardening,
 }
 
 /// The resource limits of one application. Ranges and reasons: [`limits`].
@@ -137,6 +158,24 @@ pub struct FetchPolicy {
     pub allow_private: bool,
 }
 
+/// What is taken from the language that an application could do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hardening {
+    /// Whether `eval` and `new Function` make code of text.
+    pub allow_eval: bool,
+    /// The steps of `performance.now()` and of what counts with it.
+    pub timer_resolution: Duration,
+}
+
+impl Default for Hardening {
+    fn default() -> Self {
+        Self {
+            allow_eval: true,
+            timer_resolution: Duration::from_micros(limits::TIMER_RESOLUTION_US.default),
+        }
+    }
+}
+
 /// The value of a variable in `env`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EnvValue {
@@ -159,6 +198,8 @@ pub struct Overrides {
     pub log_format: Option<Format>,
     /// Changes of files take effect when they are saved; false leaves it to the configuration.
     pub watch: bool,
+    /// Nothing is given up; false leaves it to the configuration.
+    pub no_sandbox: bool,
 }
 
 impl Config {
@@ -217,6 +258,7 @@ impl Config {
             limits: AppLimits::default(),
             env,
             fetch: FetchPolicy { allow_private: true },
+            hardening: Hardening::default(),
         };
         let mut config = Config { apps: vec![app], watch: false, ..Config::empty() };
         config.apply(overrides);
@@ -235,6 +277,9 @@ impl Config {
             log_format: None,
             defaults: Defaults::default(),
             network: Network::default(),
+            sandbox: true,
+            sandbox_read: Vec::new(),
+            certificates: Vec::new(),
             isolate_memory_bytes: limits::ISOLATE_MEMORY_MB.default << 20,
             isolate_idle: Some(Duration::from_millis(limits::ISOLATE_IDLE_MS.default)),
             watch: true,
@@ -245,9 +290,10 @@ impl Config {
 
     /// Sets what the command line says over what the file says.
     pub fn apply(&mut self, overrides: &Overrides) {
-        let Overrides { port, host, threads, log_format, watch } = *overrides;
+        let Overrides { port, host, threads, log_format, watch, no_sandbox } = *overrides;
         self.overrides = overrides.clone();
         self.watch |= watch;
+        self.sandbox &= !no_sandbox;
         self.port = port.unwrap_or(self.port);
         self.host = host.unwrap_or(self.host);
         self.threads = threads.or(self.threads);

@@ -1,6 +1,6 @@
 //! The keys of a configuration file: which there are, where, of which type, and what they become.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,12 +10,15 @@ use jsonc_parser::common::{Range, Ranged};
 
 use super::error::Source;
 use super::reader::{Reader, describe};
-use super::{Admin, App, AppLimits, Config, ConfigErrors, Defaults, EnvValue, FetchPolicy, Network};
+use super::{
+    Admin, App, AppLimits, Certificate, Config, ConfigErrors, Defaults, EnvValue, FetchPolicy, Hardening,
+    Network,
+};
 use super::{env, limits, parse_listen_host, suggest, syntax};
 use crate::log::Format;
 use crate::routes::HostPattern;
 
-const TOP_KEYS: [&str; 12] = [
+const TOP_KEYS: [&str; 14] = [
     "port",
     "host",
     "threads",
@@ -23,6 +26,8 @@ const TOP_KEYS: [&str; 12] = [
     "isolate_memory_mb",
     "isolate_idle_ms",
     "watch",
+    "tls",
+    "sandbox",
     "log",
     "defaults",
     "admin",
@@ -31,9 +36,9 @@ const TOP_KEYS: [&str; 12] = [
 ];
 const LIMIT_KEYS: [&str; 5] =
     ["timeout_ms", "wall_timeout_ms", "memory_mb", "max_body_mb", "max_subrequests"];
-const DEFAULTS_KEYS: [&str; 6] =
-    [LIMIT_KEYS[0], LIMIT_KEYS[1], LIMIT_KEYS[2], LIMIT_KEYS[3], LIMIT_KEYS[4], "fetch"];
-const APP_KEYS: [&str; 10] = [
+const DEFAULTS_KEYS: [&str; 7] =
+    [LIMIT_KEYS[0], LIMIT_KEYS[1], LIMIT_KEYS[2], LIMIT_KEYS[3], LIMIT_KEYS[4], "fetch", "hardening"];
+const APP_KEYS: [&str; 11] = [
     "name",
     "hostname",
     "path",
@@ -44,6 +49,7 @@ const APP_KEYS: [&str; 10] = [
     LIMIT_KEYS[3],
     LIMIT_KEYS[4],
     "fetch",
+    "hardening",
 ];
 
 /// Reads a whole configuration. `exists` is asked for every application's path.
@@ -81,15 +87,29 @@ impl<'t> Schema<'t, '_> {
             self.reader.error(root.range(), message);
             return config;
         };
-        let [port, host, threads, drain_timeout, memory, idle, watch, log, defaults, admin, network, apps] =
-            self.reader.fields(root, TOP_KEYS, |key| {
-                let known =
-                    suggest::nearest(key, &APP_KEYS).filter(|_| suggest::nearest(key, &TOP_KEYS).is_none());
-                known.map(|known| match DEFAULTS_KEYS.contains(&known) {
-                    true => format!("\"{known}\" belongs in \"defaults\" or in an application"),
-                    false => format!("\"{known}\" belongs in an application, an entry of \"apps\""),
-                })
-            });
+        let [
+            port,
+            host,
+            threads,
+            drain_timeout,
+            memory,
+            idle,
+            watch,
+            tls,
+            sandbox,
+            log,
+            defaults,
+            admin,
+            network,
+            apps,
+        ] = self.reader.fields(root, TOP_KEYS, |key| {
+            let known =
+                suggest::nearest(key, &APP_KEYS).filter(|_| suggest::nearest(key, &TOP_KEYS).is_none());
+            known.map(|known| match DEFAULTS_KEYS.contains(&known) {
+                true => format!("\"{known}\" belongs in \"defaults\" or in an application"),
+                false => format!("\"{known}\" belongs in an application, an entry of \"apps\""),
+            })
+        });
         if let Some(port) = self.reader.integer(port, &limits::PORT) {
             config.port = port as u16;
         }
@@ -109,6 +129,8 @@ impl<'t> Schema<'t, '_> {
         if let Some(watch) = self.reader.boolean(watch) {
             config.watch = watch;
         }
+        config.certificates = self.tls(tls);
+        self.sandbox(&mut config, sandbox);
         config.log_format = self.log(log);
         config.defaults = self.defaults(defaults);
         config.admin = self.admin(admin);
@@ -142,10 +164,11 @@ impl<'t> Schema<'t, '_> {
     fn defaults(&mut self, property: Option<&ObjectProp<'t>>) -> Defaults {
         let mut defaults = Defaults::default();
         let Some(object) = self.reader.object(property) else { return defaults };
-        let [timeout, wall_timeout, memory, max_body, max_subrequests, fetch] =
+        let [timeout, wall_timeout, memory, max_body, max_subrequests, fetch, hardening] =
             self.reader.fields(object, DEFAULTS_KEYS, only_for_apps);
         self.limits(&mut defaults.limits, [timeout, wall_timeout, memory, max_body, max_subrequests]);
         self.fetch(&mut defaults.fetch, fetch);
+        self.hardening(&mut defaults.hardening, hardening);
         defaults
     }
 
@@ -198,6 +221,93 @@ impl<'t> Schema<'t, '_> {
         if let Some(literal) = self.reader.string(ca_file) {
             into.ca_file = Some(self.base.join(&*literal.value));
         }
+    }
+
+    fn sandbox(&mut self, config: &mut Config, property: Option<&ObjectProp<'t>>) {
+        let Some(object) = self.reader.object(property) else { return };
+        let [enabled, read] = self.reader.fields(object, ["enabled", "read"], |_| None);
+        if let Some(enabled) = self.reader.boolean(enabled) {
+            config.sandbox = enabled;
+        }
+        let Some(array) = self.reader.array(read) else { return };
+        for element in &array.elements {
+            match element {
+                Value::StringLit(literal) => config.sandbox_read.push(self.base.join(&*literal.value)),
+                other => {
+                    let _: Option<()> = self.reader.wrong_type(other, "read", "a list of paths");
+                }
+            }
+        }
+    }
+
+    fn hardening(&mut self, into: &mut Hardening, property: Option<&ObjectProp<'t>>) {
+        let Some(object) = self.reader.object(property) else { return };
+        let [allow_eval, resolution] =
+            self.reader.fields(object, ["allow_eval", limits::TIMER_RESOLUTION_US.key], |_| None);
+        if let Some(allow) = self.reader.boolean(allow_eval) {
+            into.allow_eval = allow;
+        }
+        if let Some(microseconds) = self.reader.integer(resolution, &limits::TIMER_RESOLUTION_US) {
+            into.timer_resolution = Duration::from_micros(microseconds);
+        }
+    }
+
+    fn tls(&mut self, property: Option<&ObjectProp<'t>>) -> Vec<Certificate> {
+        let Some(object) = self.reader.object(property) else { return Vec::new() };
+        let [certificates] = self.reader.fields(object, ["certificates"], |key| {
+            let guess = matches!(key, "cert" | "key" | "hostname");
+            guess.then(|| "it belongs in an entry of \"certificates\"".to_string())
+        });
+        if certificates.is_none() {
+            self.reader.missing(object, "certificates", "what the listener speaks TLS with");
+        }
+        let Some(array) = self.reader.array(certificates) else { return Vec::new() };
+        if array.elements.is_empty() {
+            self.reader.error(array.range, "\"certificates\" is empty: leave \"tls\" out for plain HTTP");
+        }
+        let mut taken = HashSet::new();
+        let mut all = Vec::with_capacity(array.elements.len());
+        for element in &array.elements {
+            match element {
+                Value::Object(object) => all.extend(self.certificate(object, &mut taken)),
+                other => {
+                    let message = format!("a certificate is an object in {{ }}, not {}", describe(other));
+                    self.reader.error(other.range(), message);
+                }
+            }
+        }
+        all
+    }
+
+    fn certificate(&mut self, object: &Object<'t>, taken: &mut HashSet<HostPattern>) -> Option<Certificate> {
+        let [hostname, cert, key] = self.reader.fields(object, ["hostname", "cert", "key"], |_| None);
+        if cert.is_none() {
+            self.reader.missing(object, "cert", "the PEM file of the certificate and its chain");
+        }
+        if key.is_none() {
+            self.reader.missing(object, "key", "the PEM file of its private key");
+        }
+        let mut hosts = Vec::new();
+        let names: Vec<&Value<'t>> = match hostname.map(|property| &property.value) {
+            None => Vec::new(),
+            Some(Value::Array(array)) => array.elements.iter().collect(),
+            Some(value) => vec![value],
+        };
+        for name in names {
+            let Value::StringLit(literal) = name else {
+                let _: Option<()> = self.reader.wrong_type(name, "hostname", "a string or a list of strings");
+                continue;
+            };
+            match HostPattern::parse(&literal.value) {
+                Ok(host) if taken.insert(host.clone()) => hosts.push(host),
+                Ok(host) => {
+                    self.reader.error(literal.range, format!("another certificate has the host \"{host}\""))
+                }
+                Err(error) => self.reader.error(literal.range, format!("{:?}: {error}", literal.value)),
+            }
+        }
+        let (cert, key) = (self.reader.string(cert)?, self.reader.string(key)?);
+        Some(Certificate { hosts, cert: self.base.join(&*cert.value), key: self.base.join(&*key.value) })
     }
 
     fn admin(&mut self, property: Option<&ObjectProp<'t>>) -> Option<Admin> {
@@ -254,24 +364,32 @@ impl<'t> Schema<'t, '_> {
     }
 
     fn app(&mut self, object: &Object<'t>, defaults: &Defaults) -> App {
-        let [name, hostname, path, env, timeout, wall_timeout, memory, max_body, max_subrequests, fetch] =
-            self.reader.fields(object, APP_KEYS, |key| {
-                let top =
-                    suggest::nearest(key, &TOP_KEYS).filter(|_| suggest::nearest(key, &APP_KEYS).is_none());
-                match key {
-                    "host" | "hosts" | "hostnames" | "domain" | "domains" => {
-                        Some("did you mean \"hostname\"?".to_string())
-                    }
-                    "main" | "entry" | "script" | "dir" | "file" => {
-                        Some("did you mean \"path\"?".to_string())
-                    }
-                    "vars" | "environment" => Some("did you mean \"env\"?".to_string()),
-                    "allow_private" => Some("it belongs in \"fetch\"".to_string()),
-                    _ => top.map(|top| {
-                        format!("\"{top}\" belongs at the top of the file, not in an application")
-                    }),
+        let [
+            name,
+            hostname,
+            path,
+            env,
+            timeout,
+            wall_timeout,
+            memory,
+            max_body,
+            max_subrequests,
+            fetch,
+            hardening,
+        ] = self.reader.fields(object, APP_KEYS, |key| {
+            let top = suggest::nearest(key, &TOP_KEYS).filter(|_| suggest::nearest(key, &APP_KEYS).is_none());
+            match key {
+                "host" | "hosts" | "hostnames" | "domain" | "domains" => {
+                    Some("did you mean \"hostname\"?".to_string())
                 }
-            });
+                "main" | "entry" | "script" | "dir" | "file" => Some("did you mean \"path\"?".to_string()),
+                "vars" | "environment" => Some("did you mean \"env\"?".to_string()),
+                "allow_private" => Some("it belongs in \"fetch\"".to_string()),
+                _ => {
+                    top.map(|top| format!("\"{top}\" belongs at the top of the file, not in an application"))
+                }
+            }
+        });
 
         let mut app = App {
             name: String::new(),
@@ -280,6 +398,7 @@ impl<'t> Schema<'t, '_> {
             limits: defaults.limits,
             env: Vec::new(),
             fetch: defaults.fetch,
+            hardening: defaults.hardening,
         };
         if name.is_none() {
             self.reader.missing(object, "name", "what logs and metrics call the application");
@@ -300,6 +419,7 @@ impl<'t> Schema<'t, '_> {
         }
         self.limits(&mut app.limits, [timeout, wall_timeout, memory, max_body, max_subrequests]);
         self.fetch(&mut app.fetch, fetch);
+        self.hardening(&mut app.hardening, hardening);
         if let Some(object) = self.reader.object(env) {
             app.env = self.env(object);
         }

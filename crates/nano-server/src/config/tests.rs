@@ -77,6 +77,7 @@ fn the_example_of_the_contract_is_understood() {
                 },
                 env: vec![("STAGE".into(), EnvValue::Text("prod".into()))],
                 fetch: FetchPolicy { allow_private: false },
+                hardening: Hardening::default(),
             }],
             ..Config::empty()
         }
@@ -185,7 +186,7 @@ fn every_number_is_accepted_at_its_limits_and_refused_beyond() {
     let with = |limit: &Limit, value: &str| {
         let app = r#""name": "a", "path": "a""#;
         let key = limit.key;
-        match limits::ALL.iter().position(|other| other == limit).unwrap() < 3 {
+        match limits::ALL.iter().position(|other| other == limit).unwrap() < 5 {
             true => format!("{{ \"{key}\": {value}, \"apps\": [{{ {app} }}] }}"),
             false => format!("{{ \"apps\": [{{ {app}, \"{key}\": {value} }}] }}"),
         }
@@ -303,8 +304,9 @@ fn what_the_command_line_says_wins() {
         threads: None,
         log_format: Some(Format::Text),
         watch: true,
+        no_sandbox: true,
     });
-    assert!(config.watch);
+    assert!(config.watch && !config.sandbox);
     assert_eq!((config.port, config.threads, config.log_format), (2, Some(3), Some(Format::Text)));
     assert_eq!(config.listen_address().to_string(), "[::]:2");
 }
