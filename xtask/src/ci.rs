@@ -48,6 +48,10 @@ fn all(steps: &mut Steps, dirty: bool) -> Result<(), String> {
         run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     })?;
     steps.step("tests", || crate::test::tests(&["--workspace"], &[]))?;
+    // What ring does for most keys, by what does it for all others.
+    steps.step("cryptography without ring", || {
+        crate::test::tests(&["--package", "nano-subtle", "--no-default-features"], &[])
+    })?;
     steps.step("data of web-platform-tests", crate::wpt::quick)?;
     steps.step("documentation", || {
         let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--quiet"]);

@@ -1,6 +1,7 @@
 //! A small pool of threads for work that blocks, shared by the loops of several threads. It knows of a loop only
 //! where to leave the note that a job has ended.
 
+use crate::priority;
 use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
@@ -198,7 +199,7 @@ impl PoolInner {
 
     /// A thread's life.
     fn work(&self, first: Arc<dyn Run>) {
-        give_way(self.config.niceness);
+        priority::give_way(self.config.niceness);
         first.run();
         drop(first);
         let mut state = self.state();
@@ -227,19 +228,6 @@ impl PoolInner {
         state.threads -= 1;
     }
 }
-
-/// Sets this thread's niceness.
-#[cfg(target_os = "linux")]
-fn give_way(niceness: i32) {
-    if niceness != 0 {
-        // SAFETY: takes and changes nothing but the priority of the calling thread, which is what 0 names on Linux. A failure
-        // leaves that as it was.
-        unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, niceness) };
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn give_way(_: i32) {}
 
 /// A job as the pool sees it. Never unwinds.
 pub(crate) trait Run: Send + Sync {

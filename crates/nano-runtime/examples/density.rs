@@ -3,7 +3,7 @@
 use nano_loop::{Config, Loop};
 use nano_runtime::{
     Application, BodyLength, BodyRead, Console, Exchange, FailureCause, Level, Limits, ResponseHead, Runtime,
-    RuntimeOptions, THREAD_STACK_BYTES, Written,
+    RuntimeOptions, THREAD_STACK_BYTES, Written, YOUNG_BYTES,
 };
 use std::rc::Rc;
 use std::time::Instant;
@@ -59,7 +59,12 @@ fn measure(count: usize) -> Result<(), Box<dyn std::error::Error>> {
     )?;
     let runtime = Runtime::new(
         Rc::new(Loop::new(Config::default())?),
-        RuntimeOptions { spares: count, console: Rc::new(Quiet), network: Default::default() },
+        RuntimeOptions {
+            spares: count,
+            young_bytes: YOUNG_BYTES,
+            console: Rc::new(Quiet),
+            network: Default::default(),
+        },
     )?;
     let mut made = Vec::new();
     let before = resident_bytes();

@@ -22,9 +22,11 @@ pub use counters::{Counter, Counters, Gauge};
 pub use engine::{initialize, v8_version};
 pub use instance::{Console, Instance, MAX_TIMERS};
 pub use memory::{isolate_budget, process_limit, process_used, set_isolate_budget, set_process_limit};
-pub use nano_web::{BodyLength, BodyRead, Exchange, ExchangeId, FailureCause, Level, ResponseHead, Written};
+pub use nano_web::{
+    BodyLength, BodyRead, Exchange, ExchangeId, FailureCause, Level, ResponseHead, Written, is_wiping,
+};
 pub use network::MAX_FETCHES;
-pub use realm::{NoIsolate, THREAD_STACK_BYTES};
+pub use realm::{NoIsolate, SCRIPT_YOUNG_BYTES, THREAD_STACK_BYTES, YOUNG_BYTES};
 pub use run::{RunError, check, evaluate, rehearse, run};
 pub use runtime::{RUNTIME_KEYS, Runtime, RuntimeOptions};
 pub use slice::SLICE;

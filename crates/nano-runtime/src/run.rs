@@ -85,7 +85,7 @@ pub fn check(app: &Arc<Application>, console: Rc<dyn Console>) -> Result<Vec<Loa
     let lp = Rc::new(Loop::new(Config::default())?);
     let client = Rc::new(Client::new(Rc::clone(&lp), engine::waiting_pool(), ClientOptions::default()));
     let host = InstanceHost::new(lp, console, None, client);
-    let realm = Realm::new(host, realm::stack_base()).map_err(io::Error::other)?;
+    let realm = Realm::new(host, realm::stack_base(), realm::YOUNG_BYTES).map_err(io::Error::other)?;
     let entry = match app.entry() {
         Ok(entry) => entry,
         Err(error) => return Ok(vec![error]),
@@ -119,7 +119,10 @@ pub fn rehearse(
         return Ok(problems);
     }
     let lp = Rc::new(Loop::new(Config::default())?);
-    let runtime = Runtime::new(lp, RuntimeOptions { spares: 0, console, network })?;
+    let runtime = Runtime::new(
+        lp,
+        RuntimeOptions { spares: 0, young_bytes: realm::SCRIPT_YOUNG_BYTES, console, network },
+    )?;
     let instance = runtime.create(app).map_err(|error| RunError::System(io::Error::other(error)))?;
     let late = || LoadError {
         message: format!("its top level takes longer than {} s", patience.as_secs_f64()),
@@ -178,7 +181,10 @@ fn start(console: Rc<dyn Console>) -> Result<Rc<Runtime>, RunError> {
     let mut network = ClientOptions::default();
     network.core.proxies = Proxies::from_env(|name| std::env::var(name).ok())
         .map_err(|error| RunError::System(io::Error::other(error)))?;
-    Ok(Runtime::new(lp, RuntimeOptions { spares: 0, console, network })?)
+    Ok(Runtime::new(
+        lp,
+        RuntimeOptions { spares: 0, young_bytes: realm::SCRIPT_YOUNG_BYTES, console, network },
+    )?)
 }
 
 fn instance(runtime: &Rc<Runtime>, app: &Arc<Application>) -> Result<Rc<Instance>, RunError> {

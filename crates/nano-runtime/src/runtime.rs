@@ -71,6 +71,9 @@ pub(crate) fn work_key(instance: u32, work: u32) -> u64 {
 pub struct RuntimeOptions {
     /// Isolates kept ready for applications that were never visited. Each costs an idle isolate's memory, under 1 MB.
     pub spares: usize,
+    /// What an isolate's young generation may grow to, in bytes; see [`YOUNG_BYTES`](crate::YOUNG_BYTES) and
+    /// [`SCRIPT_YOUNG_BYTES`](crate::SCRIPT_YOUNG_BYTES).
+    pub young_bytes: usize,
     /// Where tenants print.
     pub console: Rc<dyn Console>,
     /// How fetches are made. Its keys are the runtime's to choose.
@@ -104,6 +107,7 @@ pub struct Runtime {
     turn: RefCell<Option<Turn>>,
     depth: Cell<u32>,
     stack_base: usize,
+    young_bytes: usize,
     slices: Cell<u64>,
 }
 
@@ -151,6 +155,7 @@ impl Runtime {
                 turn: RefCell::default(),
                 depth: Cell::new(0),
                 stack_base: realm::stack_base(),
+                young_bytes: options.young_bytes,
                 slices: Cell::new(0),
             }
         });
@@ -235,7 +240,8 @@ impl Runtime {
                 Some(self.message_sender.clone()),
                 Rc::clone(&self.client),
             );
-            Realm::new(Rc::clone(&host) as Rc<dyn nano_web::Host>, self.stack_base).map(|realm| (realm, host))
+            Realm::new(Rc::clone(&host) as Rc<dyn nano_web::Host>, self.stack_base, self.young_bytes)
+                .map(|realm| (realm, host))
         };
         let (realm, host) = match make() {
             Err(NoIsolate::OutOfMemory) => {

@@ -12,7 +12,9 @@ use crate::systemd::ServiceManager;
 use crate::tls::Tls;
 use crate::worker::{Command, KIND_COMMANDS, LogConsole, Parts, Worker};
 use nano_loop::{Capacity, Config as LoopConfig, Loop, Sender};
-use nano_runtime::{ClientOptions, Exceptions, Proxies, Proxy, Runtime, RuntimeOptions, THREAD_STACK_BYTES};
+use nano_runtime::{
+    ClientOptions, Exceptions, Proxies, Proxy, Runtime, RuntimeOptions, THREAD_STACK_BYTES, YOUNG_BYTES,
+};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use socket2::Socket;
 use std::cell::RefCell;
@@ -392,15 +394,18 @@ fn work(
     reports: &mpsc::Sender<Report>,
 ) -> Result<(), ServeError> {
     let system = |what| move |error| ServeError::System(what, error);
+    nano_loop::run_promptly();
     let lp = Rc::new(Loop::new(LoopConfig::default()).map_err(system("make an event loop"))?);
     let (sender, mailbox) = lp.mailbox(KIND_COMMANDS, Capacity::Unbounded);
     let _ = commands.send(sender);
     let log = Rc::new(RefCell::new(shared.writer.sink()));
     let console = Rc::new(LogConsole(Rc::clone(&log)));
     let accepting = listener.try_clone().map_err(system("share the listening socket"))?;
-    let runtime =
-        Runtime::new(Rc::clone(&lp), RuntimeOptions { spares: 0, console, network: shared.network.clone() })
-            .map_err(system("start a runtime"))?;
+    let runtime = Runtime::new(
+        Rc::clone(&lp),
+        RuntimeOptions { spares: 0, young_bytes: YOUNG_BYTES, console, network: shared.network.clone() },
+    )
+    .map_err(system("start a runtime"))?;
     let worker = Worker::new(Parts {
         lp,
         runtime,

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::jwk::JsonWebKey;
 use crate::key::{Key, KeyType, Material};
 use crate::usage::Usages;
-use crate::{KeyData, gcm, random};
+use crate::{KeyData, fast, gcm, random};
 use ::aes::cipher::block_padding::Pkcs7;
 use ::aes::cipher::{
     BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyInit, StreamCipher, StreamCipherCoreWrapper,
@@ -25,6 +25,8 @@ pub(crate) struct AesKey {
     cipher: Cipher,
     /// For GCM.
     hash: Option<GHash>,
+    /// For GCM of the usual lengths.
+    fast: Option<fast::Gcm>,
 }
 
 enum Cipher {
@@ -56,7 +58,8 @@ impl AesKey {
             AesMode::Gcm => Some(with_cipher!(&cipher, cipher => gcm::hash_key(cipher))),
             _ => None,
         };
-        Ok(Self { raw, cipher, hash })
+        let fast = if mode == AesMode::Gcm { fast::Gcm::new(&raw) } else { None };
+        Ok(Self { raw, cipher, hash, fast })
     }
 }
 
@@ -146,6 +149,11 @@ pub(crate) fn encrypt(aes: &AesKey, params: &CipherParams<'_>, data: &[u8]) -> R
         CipherParams::AesGcm { iv, additional_data, tag_length } => {
             let tag = tag_bytes(tag_length)?;
             let Some(hash) = &aes.hash else { return Err(Error::opaque()) };
+            if let Some(done) =
+                aes.fast.as_ref().and_then(|fast| fast.encrypt(iv, additional_data, tag, data))
+            {
+                return Ok(done);
+            }
             with_cipher!(&aes.cipher, cipher => gcm::encrypt(cipher, hash, iv, additional_data, tag, data))
         }
         CipherParams::AesCbc { iv } => with_cipher!(&aes.cipher, cipher => {
@@ -162,6 +170,11 @@ pub(crate) fn decrypt(aes: &AesKey, params: &CipherParams<'_>, data: &[u8]) -> R
         CipherParams::AesGcm { iv, additional_data, tag_length } => {
             let tag = tag_bytes(tag_length)?;
             let Some(hash) = &aes.hash else { return Err(Error::opaque()) };
+            if let Some(done) =
+                aes.fast.as_ref().and_then(|fast| fast.decrypt(iv, additional_data, tag, data))
+            {
+                return done;
+            }
             with_cipher!(&aes.cipher, cipher => gcm::decrypt(cipher, hash, iv, additional_data, tag, data))
         }
         CipherParams::AesCbc { iv } => with_cipher!(&aes.cipher, cipher => {

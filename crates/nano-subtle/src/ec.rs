@@ -7,11 +7,12 @@ use crate::error::{Error, Result};
 use crate::jwk::{JsonWebKey, encode, required};
 use crate::key::{Key, KeyPair, KeyType, Material};
 use crate::usage::Usages;
-use crate::{Exported, KeyData, random};
+use crate::{Exported, KeyData, fast, random};
 use der::asn1::ObjectIdentifier;
 use der::{Decode, Encode};
 use p256::elliptic_curve::Generate;
 use sec1::{EcParameters, EcPrivateKey};
+use std::sync::OnceLock;
 use zeroize::Zeroizing;
 
 /// A point.
@@ -23,9 +24,38 @@ pub(crate) enum EcPublic {
 
 /// A scalar, and the point that belongs to it.
 pub(crate) enum EcPrivate {
-    P256(p256::ecdsa::SigningKey),
+    P256(P256Private),
     P384(p384::ecdsa::SigningKey),
     P521(p521::ecdsa::SigningKey),
+}
+
+/// A key on P-256, and what signs fast with it, made with the first signature.
+pub(crate) struct P256Private {
+    key: p256::ecdsa::SigningKey,
+    fast: OnceLock<Option<Box<fast::P256>>>,
+}
+
+impl P256Private {
+    fn new(key: p256::ecdsa::SigningKey) -> Self {
+        Self { key, fast: OnceLock::new() }
+    }
+
+    /// `None`: there is no fast way.
+    fn fast(&self) -> Option<&fast::P256> {
+        let make = || {
+            let scalar = Zeroizing::new(self.key.to_bytes());
+            let point = self.key.verifying_key().to_sec1_point(false);
+            fast::P256::new(&scalar, point.as_bytes()).map(Box::new)
+        };
+        self.fast.get_or_init(make).as_deref()
+    }
+}
+
+impl std::ops::Deref for P256Private {
+    type Target = p256::ecdsa::SigningKey;
+    fn deref(&self) -> &p256::ecdsa::SigningKey {
+        &self.key
+    }
 }
 
 /// `$body` with the curve's crate as `$curve` and its key as `$key`.
@@ -109,6 +139,11 @@ impl EcPublic {
 
     /// Section 23.7.2. A signature is r and s, each as long as a coordinate.
     pub(crate) fn verify(&self, hash: Hash, signature: &[u8], data: &[u8]) -> bool {
+        if let (Self::P256(key), Hash::Sha256) = (self, hash)
+            && let Some(genuine) = fast::verify_p256(key.to_sec1_point(false).as_bytes(), signature, data)
+        {
+            return genuine;
+        }
         let digest = digest(hash, data);
         with_public!(self, key, curve => {
             let Ok(signature) = curve::ecdsa::Signature::from_slice(signature) else { return false };
@@ -128,7 +163,7 @@ impl EcPrivate {
         };
         padded[start..].copy_from_slice(significant);
         match curve {
-            Curve::P256 => p256::ecdsa::SigningKey::from_slice(&padded).map(Self::P256),
+            Curve::P256 => p256::ecdsa::SigningKey::from_slice(&padded).map(P256Private::new).map(Self::P256),
             Curve::P384 => p384::ecdsa::SigningKey::from_slice(&padded).map(Self::P384),
             Curve::P521 => p521::ecdsa::SigningKey::from_slice(&padded).map(Self::P521),
         }
@@ -139,7 +174,7 @@ impl EcPrivate {
         let mut rng = random::rng();
         random::check()?;
         Ok(match curve {
-            Curve::P256 => Self::P256(p256::ecdsa::SigningKey::generate_from_rng(&mut rng)),
+            Curve::P256 => Self::P256(P256Private::new(p256::ecdsa::SigningKey::generate_from_rng(&mut rng))),
             Curve::P384 => Self::P384(p384::ecdsa::SigningKey::generate_from_rng(&mut rng)),
             Curve::P521 => Self::P521(p521::ecdsa::SigningKey::generate_from_rng(&mut rng)),
         })
@@ -163,6 +198,11 @@ impl EcPrivate {
     /// Section 23.7.1. The nonce is RFC 6979's with random bytes added (section 3.6 there): neither a weak generator nor a
     /// fault in the computation gives the key away.
     pub(crate) fn sign(&self, hash: Hash, data: &[u8]) -> Result<Vec<u8>> {
+        if let (Self::P256(key), Hash::Sha256) = (self, hash)
+            && let Some(fast) = key.fast()
+        {
+            return fast.sign(data);
+        }
         let digest = digest(hash, data);
         let mut added = Zeroizing::new([0; 32]);
         random::fill(&mut *added)?;

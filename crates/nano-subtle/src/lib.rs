@@ -14,6 +14,8 @@ mod chacha;
 mod digest;
 mod ec;
 mod error;
+#[cfg_attr(not(feature = "ring"), path = "fast_none.rs")]
+mod fast;
 mod gcm;
 mod hmac;
 mod jwk;
@@ -34,6 +36,7 @@ pub use algorithm::{
 };
 pub use digest::{Digester, MAX_OUTPUT_BYTES, Output, digest};
 pub use error::{Error, ErrorKind, Result};
+pub use fast::is_wiping;
 pub use jwk::JsonWebKey;
 pub use key::{Generated, Key, KeyPair, KeyType};
 pub use operations::{

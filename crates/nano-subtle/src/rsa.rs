@@ -1,10 +1,12 @@
 //! RSA: signatures with both paddings, encryption with OAEP. Web Cryptography, sections 20 to 22; RFC 8017.
 //!
-//! Every private operation is blinded and its result checked against the public key, by the rsa crate.
+//! Every private operation of the rsa crate is blinded and its result checked against the public key. What [`crate::fast`] signs is computed
+//! in constant time, and checked likewise.
 
 use crate::algorithm::{Hash, KeyAlgorithm, RsaScheme};
 use crate::digest::{digest, with_hash};
 use crate::error::{Error, Result};
+use crate::fast::{self, Padding};
 use crate::key::{Key, KeyPair, KeyType, Material};
 use crate::usage::Usages;
 use crate::{limits, random};
@@ -13,12 +15,21 @@ use ::rsa::{Oaep, Pkcs1v15Sign, Pss, RsaPrivateKey, RsaPublicKey};
 use crypto_bigint::{BoxedUint, Gcd, Odd};
 use crypto_primes::hazmat::{SetBits, SmallFactorsSieveFactory};
 use crypto_primes::{Flavor, is_prime, sieve_and_find};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use zeroize::Zeroizing;
 
 pub(crate) struct PublicKey(pub(crate) RsaPublicKey);
 
-pub(crate) struct PrivateKey(pub(crate) RsaPrivateKey);
+/// The key, and what signs fast with it, made with the first signature.
+pub(crate) struct PrivateKey(pub(crate) RsaPrivateKey, OnceLock<Option<fast::Rsa>>);
+
+impl PrivateKey {
+    /// The signature, if there is a fast way to make it.
+    fn sign_fast(&self, padding: Padding, hash: Hash, data: &[u8]) -> Option<Result<Vec<u8>>> {
+        self.1.get_or_init(|| fast::Rsa::new(&self.0)).as_ref()?.sign(padding, hash, data)
+    }
+}
 
 pub(crate) fn public_usages(scheme: RsaScheme) -> Usages {
     match scheme {
@@ -70,7 +81,7 @@ pub(crate) fn private_key(
     usages: Usages,
 ) -> Key {
     let algorithm = algorithm(scheme, hash, key.as_public_key());
-    let material = Material::RsaPrivate(Box::new(PrivateKey(key)));
+    let material = Material::RsaPrivate(Box::new(PrivateKey(key, OnceLock::new())));
     Key::new(KeyType::Private, algorithm, extractable, usages, material)
 }
 
@@ -173,14 +184,20 @@ fn prime(bits: u32, e: &BoxedUint, cancelled: &AtomicBool) -> Result<BoxedUint> 
 
 /// Section 20.8.1's sign: RFC 8017, section 8.2.1
 pub(crate) fn sign_pkcs1(key: &PrivateKey, hash: Hash, data: &[u8]) -> Result<Vec<u8>> {
-    let digest = digest(hash, data);
     random::check()?;
+    if let Some(made) = key.sign_fast(Padding::Pkcs1, hash, data) {
+        return made;
+    }
+    let digest = digest(hash, data);
     with_hash!(hash, D => key.0.sign_with_rng(&mut random::rng(), Pkcs1v15Sign::new::<D>(), &digest))
         .map_err(|_| Error::operation("the key is too short for this hash"))
 }
 
 /// RFC 8017, section 8.2.2
 pub(crate) fn verify_pkcs1(key: &PublicKey, hash: Hash, signature: &[u8], data: &[u8]) -> bool {
+    if let Some(genuine) = fast::verify_rsa(&key.0, Padding::Pkcs1, hash, signature, data) {
+        return genuine;
+    }
     let digest = digest(hash, data);
     with_hash!(hash, D => key.0.verify(Pkcs1v15Sign::new::<D>(), &digest, signature)).is_ok()
 }
@@ -196,8 +213,13 @@ pub(crate) fn sign_pss(key: &PrivateKey, hash: Hash, salt: u32, data: &[u8]) -> 
     if !salt_fits(&key.0, hash, salt) {
         return Err(Error::operation("the key is too short for this hash and salt"));
     }
-    let digest = digest(hash, data);
     random::check()?;
+    if salt as usize == hash.output_bytes()
+        && let Some(made) = key.sign_fast(Padding::Pss, hash, data)
+    {
+        return made;
+    }
+    let digest = digest(hash, data);
     with_hash!(hash, D => {
         key.0.sign_with_rng(&mut random::rng(), Pss::<D>::new_blinded_with_salt(salt as usize), &digest)
     })
@@ -208,6 +230,11 @@ pub(crate) fn sign_pss(key: &PrivateKey, hash: Hash, salt: u32, data: &[u8]) -> 
 pub(crate) fn verify_pss(key: &PublicKey, hash: Hash, salt: u32, signature: &[u8], data: &[u8]) -> bool {
     if !salt_fits(&key.0, hash, salt) {
         return false;
+    }
+    if salt as usize == hash.output_bytes()
+        && let Some(genuine) = fast::verify_rsa(&key.0, Padding::Pss, hash, signature, data)
+    {
+        return genuine;
     }
     let digest = digest(hash, data);
     with_hash!(hash, D => key.0.verify(Pss::<D>::new_with_salt(salt as usize), &digest, signature)).is_ok()

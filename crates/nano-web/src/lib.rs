@@ -36,6 +36,7 @@ pub use host::{
     ResponseHead, Unaccounted, Work, WorkResult, Written,
 };
 pub use nano_clone::Message;
+pub use nano_subtle::is_wiping;
 pub use parts::Caches;
 pub use state::{ExchangeId, MAX_EXCHANGES, STATE_SLOT, State};
 pub use wasm::memory::{MAX_HIDDEN_BYTES, MAX_MEMORIES};

@@ -1,11 +1,16 @@
 //! `nano`, the program: parses the command line and does what it says.
 
+mod allocator;
 mod cli;
 mod commands;
 mod env_file;
 mod terminal;
 
 use std::process::ExitCode;
+
+/// See docs/decisions/allocator.md.
+#[global_allocator]
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 fn main() -> ExitCode {
     match cli::Cli::from_args(std::env::args_os()) {

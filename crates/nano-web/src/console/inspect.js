@@ -37,8 +37,11 @@ const {
   ReflectGetOwnPropertyDescriptor,
   ReflectOwnKeys,
   RegExpPrototypeGetSource,
+  Set,
+  SetPrototypeAdd,
   SetPrototypeForEach,
   SetPrototypeGetSize,
+  SetPrototypeHas,
   StringPrototypeEndsWith,
   StringPrototypeIncludes,
   StringPrototypeIndexOf,
@@ -137,15 +140,28 @@ function ownData(object, key) {
   return descriptor === undefined ? undefined : descriptor.value;
 }
 
-function isProxy(value) {
-  return ops.proxyDetails(value) !== undefined;
+// What most chains of prototypes consist of: none of it is a proxy, and it need not be asked for natively.
+const { Array, Object } = internal.primordials;
+const ArrayPrototype = Array.prototype;
+const ObjectPrototype = Object.prototype;
+const known = new Set();
+const knownNames = ["Error", "Map", "Set", "Promise", "Function", "RegExp", "Date"];
+for (let i = 0; i < knownNames.length; i++) {
+  const Class = internal.primordials[knownNames[i]];
+  SetPrototypeAdd(known, Class);
+  SetPrototypeAdd(known, Class.prototype);
 }
 
-// The name of the nearest constructor in the chain of prototypes; null if there is none. Stops at proxies.
+function isProxy(value) {
+  if (value === ObjectPrototype || value === ArrayPrototype || value === Object || value === Array) return false;
+  return !SetPrototypeHas(known, value) && ops.proxyDetails(value) !== undefined;
+}
+
+// The name of the nearest constructor in the chain of prototypes; null if there is none. Stops at proxies. The object itself is none.
 function constructorName(value) {
   let first = true;
   for (let object = value; object !== null; object = ObjectGetPrototypeOf(object)) {
-    if (isProxy(object)) return null;
+    if (!first && isProxy(object)) return null;
     const constructor = ownData(object, "constructor");
     if (typeof constructor === "function" && !isProxy(constructor)) {
       const name = ownData(constructor, "name");
@@ -159,22 +175,20 @@ function constructorName(value) {
   return null;
 }
 
-// Symbol.toStringTag where it is a string that is plain data, anywhere in the chain of prototypes.
-function toStringTag(value) {
+// Symbol.toStringTag where it is a string that is plain data, anywhere in the chain of prototypes. Undefined: there is none; null: there is
+// one that is something else, or a proxy that may have one.
+function findTag(value) {
   for (let object = value; object !== null; object = ObjectGetPrototypeOf(object)) {
-    if (isProxy(object)) return undefined;
+    if (object !== value && isProxy(object)) return null;
     const descriptor = ReflectGetOwnPropertyDescriptor(object, SymbolToStringTag);
-    if (descriptor !== undefined) return typeof descriptor.value === "string" ? descriptor.value : undefined;
+    if (descriptor !== undefined) return typeof descriptor.value === "string" ? descriptor.value : null;
   }
   return undefined;
 }
 
 // The name that object's kind has in the language where nothing (not even a getter) says otherwise: "Arguments", "Object"...
-function builtinTag(value) {
-  for (let object = value; object !== null; object = ObjectGetPrototypeOf(object)) {
-    if (isProxy(object) || ReflectGetOwnPropertyDescriptor(object, SymbolToStringTag) !== undefined) return "Object";
-  }
-  return StringPrototypeSlice(ObjectPrototypeToString(value), 8, -1);
+function builtinTag(value, tag) {
+  return tag === undefined ? StringPrototypeSlice(ObjectPrototypeToString(value), 8, -1) : "Object";
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -304,15 +318,15 @@ const slotKinds = {
 
 // Which kind it is worth to probe an object for; "" for any, since its tag hides it. (A probe that fails throws, which is slow.)
 function guessKind(value, tag) {
-  if (tag === undefined) return builtinTag(value);
+  if (tag === undefined || tag === null) return builtinTag(value, tag);
   return slotKinds[tag] ? tag : "";
 }
 
 function formatObject(context, value, depth) {
   const name = constructorName(value);
-  let tag = toStringTag(value);
+  let tag = findTag(value);
   const kind = guessKind(value, tag);
-  if (tag === "" || (tag !== undefined && tag === name)) tag = undefined;
+  if (tag === null || tag === "" || (tag !== undefined && tag === name)) tag = undefined;
   if (++context.objects > OBJECTS_MAX) return stylize(context, "...", "special");
 
   const shape = describeShape(context, value, name, tag, kind);
@@ -401,7 +415,8 @@ function describeShape(context, value, name, tag, kind) {
     shape.base = stylize(context, functionBase(value, name), "special");
     return shape;
   }
-  const platform = internal.platformInspectors.find(value);
+  // The objects of most values say that they are none of the platform's.
+  const platform = name === "Object" || kind === "Map" || kind === "Set" ? undefined : internal.platformInspectors.find(value);
   if (platform !== undefined) {
     shape.open = `${name ?? platform.name} {`;
     shape.entries = (context, value, depth) => platform.format(value, (inner) => nested(context, inner, depth));
@@ -513,7 +528,7 @@ function functionBase(value, constructor) {
     }
     return `${base}]`;
   }
-  const tag = toStringTag(value);
+  const tag = findTag(value);
   const kind = tag === "AsyncFunction" || tag === "GeneratorFunction" || tag === "AsyncGeneratorFunction" ? tag : "Function";
   let base = `[${kind}${named ? `: ${name}` : " (anonymous)"}]`;
   if (constructor === null) base += " (null prototype)";
@@ -712,7 +727,7 @@ function keyText(context, key, enumerable) {
 function isError(value) {
   if (ErrorIsError !== undefined) {
     if (ErrorIsError(value)) return true;
-  } else if (builtinTag(value) === "Error") {
+  } else if (builtinTag(value, findTag(value)) === "Error") {
     return true;
   }
   for (let object = ObjectGetPrototypeOf(value); object !== null; object = ObjectGetPrototypeOf(object)) {

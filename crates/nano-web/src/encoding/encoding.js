@@ -147,6 +147,14 @@ class TextDecoder {
   }
 
   decode(input = undefined, options = undefined) {
+    if (
+      options === undefined && this.#decoder === null && this.#encoding === "utf-8" &&
+      TypedArrayPrototypeGetSymbolToStringTag(input) === "Uint8Array"
+    ) {
+      const text = ops.utf8Decode(input, this.#ignoreBOM, this.#fatal);
+      if (text !== undefined) return text;
+      throw malformed("utf-8", "Failed to execute 'decode' on 'TextDecoder'");
+    }
     const prefix = "Failed to execute 'decode' on 'TextDecoder'";
     const encoding = this.#encoding;
     if (input !== undefined) {

@@ -6,6 +6,7 @@ use crate::infra::{
 };
 use encoding_rs::{CoderResult, Decoder, DecoderResult, Encoding};
 use std::ffi::c_void;
+use v8::simdutf;
 
 ops! {
     "utf8Encode" => utf8_encode,
@@ -23,11 +24,54 @@ fn is_shared_array_buffer(_: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_
     ret.set_bool(args.get(0).is_shared_array_buffer());
 }
 
+/// `utf8Encode(text)`: a Uint8Array. Lone surrogates become U+FFFD.
 fn utf8_encode(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
-    let mut stack = buffer::<1024>();
-    let bytes = text(scope, args.get(0), &mut stack).into_owned().into_bytes();
+    let Ok(string) = v8::Local::<v8::String>::try_from(args.get(0)) else { return };
+    let bytes = match to_utf8(scope, string) {
+        Some(bytes) => bytes,
+        None => text(scope, args.get(0), &mut buffer::<1024>()).into_owned().into_bytes(),
+    };
     if let Some(array) = uint8_array(scope, bytes) {
         ret.set(array.into());
+    }
+}
+
+/// A vector of `length` bytes that `write` writes, all of them.
+///
+/// # Safety
+///
+/// `write` does not read what it is given, which holds nothing yet, and returns how many bytes at its beginning it has written.
+unsafe fn written(length: usize, write: impl FnOnce(&mut [u8]) -> usize) -> Vec<u8> {
+    let mut bytes = Vec::<u8>::with_capacity(length);
+    // SAFETY: so much room is there, and the caller's word is that it is not read.
+    let room = unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr(), length) };
+    let count = write(room);
+    debug_assert!(count <= length);
+    // SAFETY: they were written, by the caller's word.
+    unsafe { bytes.set_len(count) };
+    bytes
+}
+
+/// A string in UTF-8, in a vector of just that size. `None`: it has lone surrogates.
+fn to_utf8(scope: &mut Scope<'_, '_>, string: v8::Local<'_, v8::String>) -> Option<Vec<u8>> {
+    let view = v8::ValueView::new(scope, string);
+    match view.data() {
+        v8::ValueViewData::OneByte(latin1) => {
+            let length = simdutf::utf8_length_from_latin1(latin1);
+            if length == latin1.len() {
+                return Some(latin1.to_vec());
+            }
+            // SAFETY: the room is as large as the conversion is long, and is only written to.
+            Some(unsafe { written(length, |room| simdutf::convert_latin1_to_utf8(latin1, room)) })
+        }
+        v8::ValueViewData::TwoByte(units) => {
+            if !simdutf::validate_utf16le(units) {
+                return None;
+            }
+            let length = simdutf::utf8_length_from_utf16le(units);
+            // SAFETY: the units were found to be well formed; the room is as large as the conversion is long, and is only written to.
+            Some(unsafe { written(length, |room| simdutf::convert_valid_utf16le_to_utf8(units, room)) })
+        }
     }
 }
 
@@ -49,46 +93,67 @@ fn utf8_encode_into(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
 
 /// `utf8Decode(bytes, ignoreBOM, fatal)`: the text, or undefined where `fatal` meets an error.
 fn utf8_decode(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
-    enum Decoded {
-        Ascii(Vec<u8>),
-        Text(String),
-        Bad,
-    }
     let (ignore_bom, fatal) = (args.get(1).is_true(), args.get(2).is_true());
     let mut inline = [0u8; 64];
-    // Plain ASCII in a buffer of its own needs no copy between the bytes and the string.
-    if let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(args.get(0)) {
-        let bytes = view.get_contents(&mut inline);
-        if bytes.len() <= 64 && bytes.is_ascii() {
-            let mut copy = [0u8; 64];
-            copy[..bytes.len()].copy_from_slice(bytes);
-            let length = bytes.len();
-            if let Some(made) = latin1(scope, &copy[..length]) {
-                ret.set(made.into());
-            }
-            return;
+    let made = match v8::Local::<v8::ArrayBufferView>::try_from(args.get(0)) {
+        Ok(view) if !is_shared(scope, view) => {
+            // The bytes are in `inline`, or in memory that the view's buffer keeps where it is: `args` keep the view alive, and making
+            // a string runs no script that could detach the buffer.
+            decode(scope, view.get_contents(&mut inline), ignore_bom, fatal)
         }
-    }
-    let decoded = with_bytes(args.get(0), |bytes| {
-        let bytes = if ignore_bom { bytes } else { bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes) };
-        if bytes.is_ascii() {
-            Decoded::Ascii(bytes.to_vec())
-        } else if let Ok(valid) = simdutf8::basic::from_utf8(bytes) {
-            Decoded::Text(valid.to_owned())
-        } else if fatal {
-            Decoded::Bad
-        } else {
-            Decoded::Text(String::from_utf8_lossy(bytes).into_owned())
+        _ => {
+            let copy = with_bytes(args.get(0), <[u8]>::to_vec);
+            decode(scope, &copy, ignore_bom, fatal)
         }
-    });
-    let made = match decoded {
-        Decoded::Ascii(bytes) => latin1(scope, &bytes),
-        Decoded::Text(text) => string(scope, &text),
-        Decoded::Bad => return,
     };
     if let Some(made) = made {
         ret.set(made.into());
     }
+}
+
+/// Whether other threads may write into a view's memory.
+fn is_shared(scope: &mut Scope<'_, '_>, view: v8::Local<'_, v8::ArrayBufferView>) -> bool {
+    // A view on the heap has no buffer yet, and is nobody else's.
+    view.has_buffer() && view.buffer(scope).is_some_and(|buffer| buffer.is_shared_array_buffer())
+}
+
+/// UTF-8 decode. `None`: it is malformed and that is fatal, or an exception is pending.
+fn decode<'s>(
+    scope: &mut Scope<'s, '_>,
+    bytes: &[u8],
+    ignore_bom: bool,
+    fatal: bool,
+) -> Option<v8::Local<'s, v8::String>> {
+    let bytes = if ignore_bom { bytes } else { bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes) };
+    if bytes.is_ascii() {
+        return latin1(scope, bytes);
+    }
+    // Texts whose characters all fit into a byte are half as large in V8. The first that does not ends this attempt.
+    let mut narrow = Vec::<u8>::with_capacity(bytes.len());
+    // SAFETY: no conversion gives more bytes than it takes; what it does not write is not read.
+    let room = unsafe { std::slice::from_raw_parts_mut(narrow.as_mut_ptr(), bytes.len()) };
+    // SAFETY: the room is as large as the input.
+    let result = unsafe { simdutf::convert_utf8_to_latin1_with_errors(bytes, room) };
+    if result.is_ok() {
+        // SAFETY: so many were written.
+        unsafe { narrow.set_len(result.count) };
+        return latin1(scope, &narrow);
+    }
+    drop(narrow);
+    if simdutf::validate_utf8(bytes) {
+        let length = simdutf::utf16_length_from_utf8(bytes);
+        let mut units = Vec::<u16>::with_capacity(length);
+        // SAFETY: so much room is there; it is only written to.
+        let room = unsafe { std::slice::from_raw_parts_mut(units.as_mut_ptr(), length) };
+        // SAFETY: the bytes were found to be well formed, and nobody writes into them; the room is as large as the conversion is long,
+        // and all of it is written.
+        unsafe {
+            let count = simdutf::convert_valid_utf8_to_utf16le(bytes, room);
+            units.set_len(count);
+        }
+        return utf16(scope, &units);
+    }
+    if fatal { None } else { string(scope, &String::from_utf8_lossy(bytes)) }
 }
 
 /// `encodingLabel(label)`: the encoding's name in lower case, or undefined. Encoding, "get an encoding".
@@ -198,14 +263,16 @@ fn decoder_decode(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
 /// `base64Encode(binary string)`: undefined where a character is above U+00FF.
 fn base64_encode(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let Ok(input) = v8::Local::<v8::String>::try_from(args.get(0)) else { return };
-    let Some(bytes) = binary(scope, input) else { return };
-    match base64_simd::STANDARD.encode_to_string(&bytes) {
-        encoded if encoded.len() <= MAX_STRING => {
-            if let Some(made) = latin1(scope, encoded.as_bytes()) {
-                ret.set(made.into());
-            }
-        }
-        _ => throw(scope, Error::Range("the string is too long")),
+    let Some(encoded) =
+        with_binary(scope, input, |bytes| base64_simd::STANDARD.encode_type::<Vec<u8>>(bytes))
+    else {
+        return;
+    };
+    if encoded.len() > MAX_STRING {
+        return throw(scope, Error::Range("the string is too long"));
+    }
+    if let Some(made) = latin1(scope, &encoded) {
+        ret.set(made.into());
     }
 }
 
@@ -215,20 +282,24 @@ const MAX_STRING: usize = (1 << 29) - 24;
 /// `base64Decode(string)`: the binary string, or undefined. Infra, "forgiving-base64 decode".
 fn base64_decode(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let Ok(input) = v8::Local::<v8::String>::try_from(args.get(0)) else { return };
-    let Some(bytes) = binary(scope, input) else { return };
-    if let Ok(decoded) = base64_simd::forgiving_decode_to_vec(&bytes)
-        && let Some(made) = latin1(scope, &decoded)
-    {
+    let decoded = with_binary(scope, input, |bytes| base64_simd::forgiving_decode_to_vec(bytes).ok());
+    if let Some(made) = decoded.flatten().and_then(|decoded| latin1(scope, &decoded)) {
         ret.set(made.into());
     }
 }
 
-/// The characters of a string as bytes, if none is above U+00FF.
-fn binary(scope: &mut Scope<'_, '_>, input: v8::Local<'_, v8::String>) -> Option<Vec<u8>> {
-    if !input.contains_only_onebyte() {
-        return None;
+/// Calls `with` with the characters of a string as bytes, if none is above U+00FF.
+fn with_binary<R>(
+    scope: &mut Scope<'_, '_>,
+    input: v8::Local<'_, v8::String>,
+    with: impl FnOnce(&[u8]) -> R,
+) -> Option<R> {
+    let view = v8::ValueView::new(scope, input);
+    match view.data() {
+        v8::ValueViewData::OneByte(bytes) => Some(with(bytes)),
+        v8::ValueViewData::TwoByte(units) => {
+            let bytes: Option<Vec<u8>> = units.iter().map(|unit| u8::try_from(*unit).ok()).collect();
+            bytes.map(|bytes| with(&bytes))
+        }
     }
-    let mut bytes = vec![0u8; input.length()];
-    input.write_one_byte_v2(scope, 0, &mut bytes, v8::WriteFlags::empty());
-    Some(bytes)
 }

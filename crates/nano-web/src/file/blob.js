@@ -5,6 +5,7 @@
 
 const {
   ArrayBufferIsView,
+  ArrayBufferPrototypeSlice,
   ArrayPrototypePush,
   Map,
   MapPrototypeDelete,
@@ -19,6 +20,7 @@ const {
   SymbolIterator,
   TypeError,
   TypedArrayPrototypeGetBuffer,
+  TypedArrayPrototypeGetByteOffset,
   TypedArrayPrototypeGetLength,
   TypedArrayPrototypeSet,
   TypedArrayPrototypeSubarray,
@@ -132,26 +134,67 @@ function sliceChunks(chunks, start, end) {
 
 const constructorKey = webidl.constructorKey;
 
-let isBlob, getChunks, getSize, getType;
+let isBlob, getChunks, getSize, getType, copyBuffer;
+
+// The options of a conversion that clamps.
+const clamp = { __proto__: null, clamp: true };
+const SLICE_PREFIX = "Failed to execute 'slice' on 'Blob'";
+
+// [Clamp] long long
+function convertOffset(value, context) {
+  return typeof value === "number" && (value | 0) === value ? value | 0 : converters["long long"](value, SLICE_PREFIX, context, clamp);
+}
+
+// What makeBlob() and slice() hand to the constructor.
+class State {
+  constructor(chunks, start, size, type) {
+    this.chunks = chunks;
+    this.start = start;
+    this.size = size;
+    this.type = type;
+  }
+}
+internal.primordials.hideObjectPrototype(State);
 
 class Blob {
   #chunks;
+  // Where the Blob begins in its chunks, while they are still those of the one that it is a slice of; -1: they are its own.
+  #start = -1;
   #size;
   #type;
 
   static {
     isBlob = (value) => typeof value === "object" && value !== null && #chunks in value;
-    getChunks = (blob) => blob.#chunks;
+    getChunks = (blob) => {
+      const start = blob.#start;
+      if (start !== -1) {
+        blob.#chunks = sliceChunks(blob.#chunks, start, start + blob.#size);
+        blob.#start = -1;
+      }
+      return blob.#chunks;
+    };
     getSize = (blob) => blob.#size;
     getType = (blob) => blob.#type;
+    // The bytes in an ArrayBuffer of their own.
+    copyBuffer = (blob) => {
+      const chunks = blob.#chunks;
+      if (chunks.length !== 1) return TypedArrayPrototypeGetBuffer(concatenate(getChunks(blob)));
+      const start = TypedArrayPrototypeGetByteOffset(chunks[0]) + (blob.#start === -1 ? 0 : blob.#start);
+      return ArrayBufferPrototypeSlice(TypedArrayPrototypeGetBuffer(chunks[0]), start, start + blob.#size);
+    };
   }
 
   constructor(blobParts = undefined, options = undefined) {
     if (blobParts === constructorKey) {
-      // From makeBlob(), or from File with what it has converted: { chunks, type }.
+      // A State, or from File what it has converted: { chunks, type }.
       this.#chunks = options.chunks;
-      this.#size = chunksLength(options.chunks);
       this.#type = options.type;
+      if (options.start === undefined) {
+        this.#size = chunksLength(options.chunks);
+      } else {
+        this.#start = options.start;
+        this.#size = options.size;
+      }
       return;
     }
     const prefix = "Failed to construct 'Blob'";
@@ -173,19 +216,21 @@ class Blob {
 
   slice(start = undefined, end = undefined, contentType = undefined) {
     const size = this.#size;
-    const prefix = "Failed to execute 'slice' on 'Blob'";
-    const clamp = { __proto__: null, clamp: true };
-    start = start === undefined ? 0 : converters["long long"](start, prefix, "Argument 1", clamp);
-    end = end === undefined ? size : converters["long long"](end, prefix, "Argument 2", clamp);
-    const type = contentType === undefined ? "" : converters.DOMString(contentType, prefix, "Argument 3");
+    start = start === undefined ? 0 : convertOffset(start, "Argument 1");
+    end = end === undefined ? size : convertOffset(end, "Argument 2");
+    const type = contentType === undefined
+      ? ""
+      : normalizeType(converters.DOMString(contentType, SLICE_PREFIX, "Argument 3"));
     // section 3.3.1, "slice blob"
     const from = start < 0 ? (size + start > 0 ? size + start : 0) : start < size ? start : size;
     const to = end < 0 ? (size + end > 0 ? size + end : 0) : end < size ? end : size;
-    return makeBlob(from < to ? sliceChunks(this.#chunks, from, to) : [], normalizeType(type));
+    return from < to
+      ? new Blob(constructorKey, new State(this.#chunks, from + (this.#start === -1 ? 0 : this.#start), to - from, type))
+      : makeBlob([], type);
   }
 
   stream() {
-    return blobStream(this.#chunks);
+    return blobStream(getChunks(this));
   }
 
   text() {
@@ -198,7 +243,7 @@ class Blob {
 
   arrayBuffer() {
     try {
-      return PromiseResolve(TypedArrayPrototypeGetBuffer(concatenate(this.#chunks)));
+      return PromiseResolve(copyBuffer(this));
     } catch (error) {
       return PromiseReject(error);
     }
@@ -206,7 +251,7 @@ class Blob {
 
   bytes() {
     try {
-      return PromiseResolve(concatenate(this.#chunks));
+      return PromiseResolve(concatenate(getChunks(this)));
     } catch (error) {
       return PromiseReject(error);
     }
@@ -216,7 +261,7 @@ webidl.configureInterface(Blob);
 
 // A Blob over chunks that nobody else can reach.
 function makeBlob(chunks, type) {
-  return new Blob(constructorKey, { __proto__: null, chunks, type });
+  return new Blob(constructorKey, new State(chunks, -1, chunksLength(chunks), type));
 }
 
 // All bytes as one new Uint8Array; TypeError if it is not a Blob.

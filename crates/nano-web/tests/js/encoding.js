@@ -14,6 +14,29 @@ for (const [text, expected] of [
   ["\ufeff", BOM],
 ]) test(`encode ${JSON.stringify(text)}`, () => assert.same(encode(text), expected));
 
+// Long enough for the ways that are taken for long texts, with something in the middle.
+for (const middle of ["", "é", "€", "😀", "\ud83d", "a\udc00"]) {
+  for (const around of ["abcdefgh", "äöü", "день"]) {
+    const text = around.repeat(100) + middle + around.repeat(33);
+    test(`encode and decode a long text of ${JSON.stringify(around)} with ${JSON.stringify(middle)}`, () => {
+      const encoded = new TextEncoder().encode(text);
+      let expected = [];
+      for (const character of text) expected.push(...encode(character));
+      assert.same([...encoded], expected);
+      assert.is(encoded.buffer.byteLength, encoded.length);
+      assert.is(new TextDecoder().decode(encoded), text.toWellFormed());
+      assert.is(new TextDecoder("utf-8", { fatal: true }).decode(encoded.subarray(0)), text.toWellFormed());
+      const broken = encoded.slice(0, -1);
+      broken[broken.length - 1] = 0xff;
+      assert.is(new TextDecoder().decode(broken).at(-1), "\ufffd");
+      assert.throws(() => new TextDecoder("utf-8", { fatal: true }).decode(broken), TypeError);
+      const shared = new Uint8Array(new SharedArrayBuffer(encoded.length));
+      shared.set(encoded);
+      assert.is(new TextDecoder().decode(shared), text.toWellFormed());
+    });
+  }
+}
+
 for (const [text, room, read, written] of [
   ["abc", 2, 2, 2],
   ["é", 1, 0, 0],
@@ -104,6 +127,14 @@ for (const [text, encoded] of [["", ""], ["a", "YQ=="], ["ab", "YWI="], ["abc", 
     assert.is(atob(encoded), text);
   });
 }
+test("base64 of a long text", () => {
+  let text = "";
+  for (let i = 0; i < 3000; i++) text += String.fromCharCode(i & 0xff);
+  assert.is(atob(btoa(text)), text);
+  // Kept in two bytes for each character, all of which fit into one.
+  assert.is(atob(("\u0100" + btoa(text)).slice(1)), text);
+  assert.is(btoa(("\u0100" + text).slice(1)), btoa(text));
+});
 test("base64 is forgiving, to a point", () => {
   assert.is(atob(" Y\tQ\n"), "a");
   assert.is(atob("YR=="), "a");

@@ -12,6 +12,31 @@ test("Blob", async () => {
   assert.is(await new Blob(["a\r\nb\n"], { endings: "native" }).text(), "a\nb\n");
 });
 
+test("slices of slices", async () => {
+  const blob = new Blob(["0123", "456", new Blob(["789"])]);
+  const single = new Blob(["0123456789"]);
+  for (const whole of [blob, single]) {
+    const slice = whole.slice(2, 9);
+    const inner = slice.slice(1, -1);
+    assert.same([slice.size, inner.size, await inner.text(), await slice.text()], [7, 5, "34567", "2345678"]);
+    const innermost = inner.slice(2, 4, "a/B");
+    assert.same([innermost.type, await innermost.text()], ["a/b", "56"]);
+    assert.is(new TextDecoder().decode(await whole.slice(3, 8).slice(1, 3).arrayBuffer()), "45");
+    assert.is(new TextDecoder().decode(await whole.slice(3, 8).slice(1, 3).bytes()), "45");
+    assert.is((await collect(whole.slice(3, 8).stream())).map((chunk) => new TextDecoder().decode(chunk)).join(""), "34567");
+    assert.is(await new Blob([whole.slice(1, 3), "-", whole.slice(8)]).text(), "12-89");
+    assert.is(await new File([whole.slice(1, 5)], "f").slice(1, 2).text(), "2");
+    assert.is(await structuredClone(whole.slice(4, 6)).text(), "45");
+    for (const [start, end, size] of [[0, 0, 0], [5, 5, 0], [6, 2, 0], [20, 30, 0], [-3, undefined, 3], [-30, 2, 2], [1.5, 3.5, 2], [NaN, "4", 4], [null, 1e20, 10]]) {
+      assert.is(whole.slice(start, end).size, size, `${start} to ${end}`);
+      assert.is((await whole.slice(start, end).arrayBuffer()).byteLength, size);
+    }
+  }
+  const copy = await single.slice(1, 3).bytes();
+  copy[0] = 120;
+  assert.is(await single.text(), "0123456789");
+});
+
 test("a Blob keeps the bytes it was given", async () => {
   const data = bytes(97, 98);
   const blob = new Blob([data]);
