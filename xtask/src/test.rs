@@ -2,7 +2,7 @@
 //!
 //! Knows which folders need npm packages; the tests themselves are cargo's business.
 
-use crate::util::{cargo, ensure_npm, run, take_flag, workspace_root};
+use crate::util::{cargo, ensure_npm, run, take_flag, target_dir, workspace_root};
 
 const HELP: &str = "\
 Does all set-up and runs the tests of the workspace.
@@ -46,5 +46,11 @@ fn packages() -> Result<(), String> {
 /// Runs the tests: one invocation, so that one build runs after the other and nothing is compiled twice.
 pub fn tests(which: &[&str], args: &[String]) -> Result<(), String> {
     let mut test = cargo(&["test"]);
+    // With the whole workspace the program itself is built too, since it has a test. Without being told so, the black-box tests would
+    // have it built by itself, whose dependencies have other features: most of them would be compiled once more.
+    let profile = args.iter().any(|arg| arg == "--release" || arg == "-r" || arg.starts_with("--profile"));
+    if which == ["--workspace"] && !profile {
+        test.env("NANO_BINARY", target_dir().join("debug/nano"));
+    }
     run(test.args(which).args(args))
 }

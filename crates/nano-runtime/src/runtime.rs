@@ -172,6 +172,12 @@ impl Runtime {
         *self.turn.borrow_mut() = Some(turn);
     }
 
+    /// Whether the driver has something to do in a turn beside the events of its loop: a tenant that runs for long gives way for that
+    /// too. A store.
+    pub fn set_waiting(&self, waiting: bool) {
+        self.pulse.set_waiting(waiting);
+    }
+
     /// How often a tenant has given way to others.
     pub fn slices(&self) -> u64 {
         self.slices.get()

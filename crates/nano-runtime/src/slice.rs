@@ -47,6 +47,8 @@ pub(crate) struct Pulse {
     counting: AtomicU64,
     /// The sequence for which the latest interrupt was asked.
     asked: AtomicU64,
+    /// The driver has something to do that the loop does not know of.
+    waiting: AtomicBool,
     /// The isolates that can be interrupted, by key.
     handles: Mutex<HashMap<u32, v8::IsolateHandle>>,
 }
@@ -76,6 +78,12 @@ impl Pulse {
         // A late one says nothing of the run that is on now.
         let sequence = self.sequence.load(Ordering::Relaxed);
         let _ = self.counting.compare_exchange(sequence, 0, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Whether the driver has something to do beside the events of its loop, for which a tenant gives way too.
+    #[inline]
+    pub(crate) fn set_waiting(&self, waiting: bool) {
+        self.waiting.store(waiting, Ordering::Relaxed);
     }
 
     /// Nothing runs for a while: the tenant on the stack gives way. [`end`](Self::end) with the result lets it go on.
@@ -231,7 +239,7 @@ fn look(now: Instant) -> Seen {
         // Seen at the look after it began, so up to LOOK_EVERY late.
         if now - worker.since + LOOK_EVERY < SLICE
             || worker.pulse.asked.load(Ordering::Relaxed) == sequence
-            || !worker.probe.has_work()
+            || !(worker.probe.has_work() || worker.pulse.waiting.load(Ordering::Relaxed))
         {
             continue;
         }

@@ -422,6 +422,7 @@ impl Worker {
         let mut deferred = self.deferred.borrow_mut();
         if deferred.is_empty() {
             self.deferred_since.set(self.lp.now());
+            self.runtime.set_waiting(true);
         }
         deferred.push(conn);
     }
@@ -438,6 +439,10 @@ impl Worker {
     /// Writes the responses that wait. In a nested turn those of the outer one are written too.
     fn flush(&self) {
         let mut waiting = self.deferred.take();
+        if waiting.is_empty() {
+            return;
+        }
+        self.runtime.set_waiting(false);
         for conn in waiting.drain(..) {
             conn.flush();
         }

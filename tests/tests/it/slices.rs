@@ -105,7 +105,7 @@ fn microtasks_give_way() {
 #[test]
 fn an_answer_that_waits_for_its_turn_is_written_before_a_neighbours_slice() {
     let config = r#"{
-        "defaults": { "timeout_ms": 600000 },
+        "defaults": { "timeout_ms": 300000 },
         "apps": [
             { "name": "busy", "path": "busy.js" },
             { "name": "neighbour", "path": "neighbour.js" },
@@ -133,6 +133,5 @@ fn an_answer_that_waits_for_its_turn_is_written_before_a_neighbours_slice() {
         client.send(request("GET", &format!("/{app}"), app, &[], b""));
     }
     assert_eq!(clients[1].response().text(), "here");
-    assert_eq!(clients[0].response().text(), "300000");
     server.abandon();
 }
