@@ -16,6 +16,8 @@ pub struct Options {
     pub args: Vec<OsString>,
     /// How many files it may have open (`ulimit -n`).
     pub files: Option<u64>,
+    /// Environment variables beside this process's.
+    pub env: Vec<(String, OsString)>,
 }
 
 impl Options {
@@ -26,7 +28,7 @@ impl Options {
 
     /// These arguments.
     pub fn args(args: &[&str]) -> Self {
-        Self { args: args.iter().map(OsString::from).collect(), files: None }
+        Self { args: args.iter().map(OsString::from).collect(), ..Self::default() }
     }
 }
 
@@ -158,6 +160,7 @@ impl Nano {
         let mut command = Command::new(nano());
         command.arg("serve").args(what).args(["--port", "0"]).args(&options.args);
         command.env_remove("NANO_PORT").env_remove("NANO_LOG_FORMAT");
+        command.envs(options.env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(files) = options.files {
             let limit = libc::rlimit { rlim_cur: files, rlim_max: files };

@@ -31,6 +31,10 @@ const DEATHS_AT_MOST: usize = 10;
 /// See [`DEATHS_AT_MOST`].
 const DEATHS_WITHIN: Duration = Duration::from_secs(60);
 
+/// In builds for tests, has the first worker panic.
+#[cfg(debug_assertions)]
+const FAULT_SIGNAL: i32 = signal_hook::consts::SIGUSR2;
+
 /// What is said on the command line alone.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ServeOptions {
@@ -302,6 +306,11 @@ impl Workers {
             };
             match received {
                 Ok(Report::Signal(SIGHUP)) => control.order(Change::Reload, drop),
+                #[cfg(debug_assertions)]
+                Ok(Report::Signal(FAULT_SIGNAL)) => {
+                    let workers = self.shared.workers.lock().unwrap_or_else(PoisonError::into_inner);
+                    let _ = workers.first().map(|worker| worker.send(Command::Fault));
+                }
                 Ok(Report::Signal(_)) => return Ok(()),
                 Ok(Report::Ready) => {}
                 Ok(Report::Ended(_, Ok(()))) | Err(mpsc::RecvTimeoutError::Disconnected) => {
@@ -439,7 +448,14 @@ fn work(
 /// Reports SIGTERM, SIGINT and SIGHUP from now on.
 fn watch_signals(reports: mpsc::Sender<Report>) -> Result<signal_hook::iterator::Handle, ServeError> {
     let failed = |error| ServeError::System("watch for signals", error);
-    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(failed)?;
+    let watched = [
+        SIGTERM,
+        SIGINT,
+        SIGHUP,
+        #[cfg(debug_assertions)]
+        FAULT_SIGNAL,
+    ];
+    let mut signals = signal_hook::iterator::Signals::new(watched).map_err(failed)?;
     let handle = signals.handle();
     std::thread::Builder::new()
         .name("nano-signals".into())

@@ -63,6 +63,9 @@ pub(crate) enum Command {
     Site(Arc<Site>, mpsc::Sender<()>),
     /// Let go of it: the loop turns.
     ShowLife(Arc<Alive>),
+    /// Panic, as a fault of ours would.
+    #[cfg(debug_assertions)]
+    Fault,
     /// Stop accepting; finish what is in flight, then end.
     Drain,
     /// End now.
@@ -322,18 +325,20 @@ impl Worker {
                             let _ = taken.send(());
                         }
                         Command::ShowLife(alive) => drop(alive),
+                        #[cfg(debug_assertions)]
+                        Command::Fault => panic!("a fault for a test"),
                         Command::Drain => self.drain(),
                         Command::Stop => self.stopped.set(true),
                     }
                 }
             }
-            Event::Done { key } => {
+            Event::Done { key } if key & KIND_HANDSHAKE != 0 => {
                 let conn = self.conns.borrow().get((key & u64::from(u32::MAX)) as usize).cloned();
                 if let Some(conn) = conn {
                     conn.handshake_computed();
                 }
             }
-            Event::Woken => {}
+            Event::Done { .. } | Event::Woken => {}
         }
     }
 
