@@ -44,9 +44,13 @@ fn applications_are_added_changed_rolled_back_and_removed() {
     let (sender, started) = mpsc::channel();
     let theirs = config.clone();
     let server = std::thread::spawn(move || {
-        serve(&theirs, ServeOptions::default(), |address, control| {
-            sender.send((address, control.clone())).unwrap();
-        })
+        serve(
+            &theirs,
+            ServeOptions { no_request_log: true, ..ServeOptions::default() },
+            |address, control| {
+                sender.send((address, control.clone())).unwrap();
+            },
+        )
     });
     let (address, control) = started.recv().unwrap();
     assert_eq!(get(address, "a"), (200, "a one".into()));
