@@ -16,7 +16,7 @@ pub mod peers;
 mod platform;
 pub mod process;
 mod start;
-mod stats;
+pub mod stats;
 mod throughput;
 pub mod workerd;
 

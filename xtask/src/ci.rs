@@ -53,6 +53,9 @@ fn all(steps: &mut Steps, dirty: bool) -> Result<(), String> {
         crate::test::tests(&["--package", "nano-subtle", "--no-default-features"], &[])
     })?;
     steps.step("data of web-platform-tests", crate::wpt::quick)?;
+    steps.step("soak", || {
+        crate::soak::main(&["--seconds".into(), "30".into(), "--nano".into(), crate::soak::debug_binary()])
+    })?;
     steps.step("documentation", || {
         let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--quiet"]);
         run(doc.env("RUSTDOCFLAGS", "-D warnings"))

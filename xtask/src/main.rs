@@ -9,6 +9,7 @@ mod fuzz;
 mod sanitize;
 mod serve_example;
 mod setup;
+mod soak;
 mod test;
 #[cfg(test)]
 mod tidy;
@@ -30,6 +31,7 @@ Usage: cargo xtask COMMAND [OPTIONS]
   bench     measures NANO beside its peers and writes docs/benchmarks.md
   compare   runs tests/apps under NANO and workerd and compares answer by answer
   wpt       runs web-platform-tests and compares with tests/wpt (--data: only the data files)
+  soak      runs all hostile tenants together for ten minutes
   fuzz      runs the fuzz targets (--short: a minute each)
   sanitize  runs the tests of the crates with unsafe memory code under AddressSanitizer and valgrind
 
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         "wpt" => wpt::main(&rest),
         "deny" => ci::deny(&rest),
         "fuzz" => fuzz::main(&rest),
+        "soak" => soak::main(&rest),
         "sanitize" => sanitize::main(&rest),
         "" | "help" | "-h" | "--help" => {
             print!("{HELP}");

@@ -4,17 +4,23 @@
 
 use crate::channels::Channels;
 use crate::counters::Counters;
+use crate::log_limit::LogLimits;
 use crate::resolve::{self, Entry, ModuleKind, ResolveError, Resolved};
 use crate::source_map::{self, Original, SourceMap};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, RwLock};
+use std::time::Duration;
 
 /// What an application may use. Times are another layer's business.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// JavaScript heap of one isolate, in bytes; its ArrayBuffers may take as much again outside of the heap.
     pub memory_bytes: usize,
+    /// CPU time that one request may use, on the pool's threads included. `None`: as much as it wants.
+    pub cpu: Option<Duration>,
+    /// What it may print.
+    pub log: LogLimits,
     /// What its fetches may do.
     pub fetch: FetchLimits,
     /// Whether `eval` and `new Function` make code of text.
@@ -45,10 +51,12 @@ impl FetchLimits {
 }
 
 impl Default for Limits {
-    /// 128 MiB: what Workers have, and what libraries are written for.
+    /// 128 MiB: what Workers have, and what libraries are written for. CPU time without a limit: a program of its owner's.
     fn default() -> Self {
         Self {
             memory_bytes: 128 << 20,
+            cpu: None,
+            log: LogLimits::UNLIMITED,
             fetch: FetchLimits::default(),
             allow_eval: true,
             timer_resolution: std::time::Duration::ZERO,

@@ -4,12 +4,17 @@
 
 use crate::app::{Application, LoadError};
 use crate::channels::{Address, Delivery, Parcel};
+use crate::cpu::{self, Account};
+use crate::log_limit::{self, Allowance};
+use crate::memory::Held;
 use crate::modules::ModuleMap;
 use crate::network::InstanceNetwork;
 use crate::realm::Realm;
 use nano_fetch::Client;
 use nano_loop::{Job, Loop, Moment, Sender, TimerId};
-use nano_web::{ExchangeId, Host, Level, Message, Network, NetworkEvent, Offloaded, Work, WorkResult};
+use nano_web::{
+    ExchangeId, FailureCause, Host, Level, Message, Network, NetworkEvent, Offloaded, Work, WorkResult,
+};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -40,6 +45,9 @@ pub const MAX_WAITING_WORK: usize = 1024;
 /// What who waits for work is told then.
 const POOL_FULL: &str = "too much work waits for a thread";
 
+/// The timer that tells of dropped lines: no timer of JavaScript's has this number.
+pub(crate) const LOG_TIMER: u32 = 0;
+
 /// The longest delay of a timer, in milliseconds: 2^31 - 1, as everywhere on the web.
 const MAX_DELAY_MS: f64 = 2_147_483_647.0;
 
@@ -57,6 +65,8 @@ pub(crate) enum Task {
     HungUp(ExchangeId),
     /// The client is gone.
     Gone(ExchangeId),
+    /// The response's head was not there in time, or what `waitUntil` was given has not come to an end.
+    Late(ExchangeId),
     /// Work on another thread has ended.
     Work(u32, Result<WorkResult, String>),
     /// News of a fetch.
@@ -91,6 +101,12 @@ pub struct Instance {
     pub(crate) host: Rc<InstanceHost>,
     pub(crate) queue: RefCell<VecDeque<Task>>,
     pub(crate) closing: Cell<bool>,
+    /// The limit that it has exceeded: it ends when its JavaScript is off the stack.
+    pub(crate) ended: Cell<Option<FailureCause>>,
+    /// When it has last given way to others.
+    pub(crate) gave_way: Cell<Option<Moment>>,
+    /// Its CPU time.
+    pub(crate) cpu: Account,
     pub(crate) last_used: Cell<Moment>,
     /// How often it was entered.
     pub(crate) runs: Cell<u32>,
@@ -107,6 +123,35 @@ impl Instance {
     /// Whether it was closed (evicted, or terminated for a limit): the next request needs another.
     pub fn is_closed(&self) -> bool {
         self.closing.get() || self.realm.borrow().is_none()
+    }
+
+    /// The limit that it has exceeded, if that was its end.
+    pub fn ended(&self) -> Option<FailureCause> {
+        self.ended.get()
+    }
+
+    /// How often it was entered, its loading included.
+    pub fn runs(&self) -> u32 {
+        self.runs.get()
+    }
+
+    /// When it has last computed for so long that it gave way to others.
+    pub fn last_gave_way(&self) -> Option<Moment> {
+        self.gave_way.get()
+    }
+
+    /// Whether its JavaScript is on the stack.
+    pub fn is_running(&self) -> bool {
+        self.realm().is_some_and(|realm| realm.is_entered())
+    }
+
+    /// It has exceeded a limit. False: it has exceeded one before.
+    pub(crate) fn end(&self, cause: FailureCause) -> bool {
+        if self.ended.get().is_some() {
+            return false;
+        }
+        self.ended.set(Some(cause));
+        true
     }
 
     /// The error that kept the application from loading.
@@ -164,6 +209,11 @@ impl Instance {
         self.realm().map_or(0, |realm| realm.buffers.used())
     }
 
+    /// Counts `bytes` outside of V8's heap for the isolate while the result is kept. `None`: it may not have so much more.
+    pub fn hold(&self, bytes: usize) -> Option<Held> {
+        Held::take(&self.realm()?.buffers, bytes)
+    }
+
     /// Whether a script waits for the network.
     pub fn awaits_network(&self) -> bool {
         self.realm().is_some_and(|realm| realm.state().awaits_network())
@@ -194,6 +244,9 @@ impl Instance {
     }
 }
 
+/// What work has made, and its CPU time in nanoseconds.
+type Measured = (WorkResult, u64);
+
 /// A timer of JavaScript's.
 pub(crate) struct Timer {
     pub(crate) id: TimerId,
@@ -205,13 +258,14 @@ pub(crate) struct Timer {
 pub(crate) struct InstanceHost {
     lp: Rc<Loop>,
     console: Rc<dyn Console>,
+    log: Allowance,
     /// The instance's key; 0 while the isolate is a spare.
     pub(crate) key: Cell<u32>,
     app: RefCell<Option<Arc<Application>>>,
     pub(crate) timers: RefCell<HashMap<u32, Timer>>,
     next_timer: Cell<u32>,
     /// Work on the pool's threads.
-    works: RefCell<HashMap<u32, Job<WorkResult>>>,
+    works: RefCell<HashMap<u32, Job<Measured>>>,
     /// Work that comes after it.
     waiting: RefCell<VecDeque<(u32, Work)>>,
     pub(crate) uncaught: Cell<u64>,
@@ -239,6 +293,7 @@ impl InstanceHost {
         Rc::new(Self {
             lp,
             console,
+            log: Allowance::default(),
             key: Cell::new(0),
             app: RefCell::new(None),
             timers: RefCell::default(),
@@ -282,13 +337,18 @@ impl InstanceHost {
     /// Gives work to the pool. False: it takes no more.
     fn start_work(&self, id: u32, work: Work) -> bool {
         let key = crate::runtime::work_key(self.key.get(), id);
-        let started = self.lp.run_blocking(crate::engine::pool(), key, work);
+        let measured = move || {
+            let begun = cpu::thread_ns();
+            let result = work();
+            (result, cpu::thread_ns().saturating_sub(begun))
+        };
+        let started = self.lp.run_blocking(crate::engine::pool(), key, measured);
         started.map(|job| self.works.borrow_mut().insert(id, job)).is_ok()
     }
 
     /// What became of work that has ended, if it is known; and of work that waited for it and cannot begin, because the pool is
-    /// full of others'.
-    pub(crate) fn take_work(&self, id: u32) -> Vec<(u32, Result<WorkResult, String>)> {
+    /// full of others'. With each, the CPU time that it has taken, in nanoseconds.
+    pub(crate) fn take_work(&self, id: u32) -> Vec<(u32, Result<Measured, String>)> {
         let job = self.works.borrow_mut().remove(&id);
         let result = job.and_then(|job| job.take());
         let mut ended = Vec::from_iter(result.map(|result| (id, result.map_err(|panic| panic.to_string()))));
@@ -302,8 +362,20 @@ impl InstanceHost {
         }
     }
 
+    /// Says how many lines of the console were dropped since this was said last.
+    pub(crate) fn tell_dropped(&self) {
+        let app = self.app.borrow();
+        let lines = self.log.take_dropped();
+        if let (Some(app), true) = (&*app, lines > 0) {
+            let text =
+                format!("{lines} lines of the console were dropped: the application prints more than it may");
+            self.console.print(app.name(), Level::Warn, &text);
+        }
+    }
+
     /// Stops all timers, fetches and messages from other isolates, and waits for no work.
     pub(crate) fn clear(&self) {
+        self.tell_dropped();
         self.waiting.borrow_mut().clear();
         self.works.borrow_mut().clear();
         self.with_address(|app, address| app.channels().leave_all(address));
@@ -375,7 +447,20 @@ impl Host for InstanceHost {
 
     fn print(&self, level: Level, text: &str) {
         let app = self.app.borrow();
-        self.console.print(app.as_ref().map_or("", |app| app.name()), level, text);
+        let Some(app) = &*app else { return self.console.print("", level, text) };
+        let text = log_limit::cut(text);
+        let told = self.log.has_dropped();
+        // The loop's own time first: it costs nothing, and is late only in what runs for long.
+        if self.log.take(app.limits().log, text.len(), self.lp.now()) {
+            return self.console.print(app.name(), level, &text);
+        }
+        app.counters().log_lines_dropped.add(1);
+        if !told {
+            self.lp.insert(
+                self.lp.now() + log_limit::TELL_AFTER,
+                crate::runtime::timer_key(self.key.get(), LOG_TIMER),
+            );
+        }
     }
 
     fn colors(&self) -> bool {

@@ -3,9 +3,11 @@
 mod app;
 mod channels;
 mod counters;
+mod cpu;
 mod engine;
 mod instance;
 mod lifecycle;
+mod log_limit;
 mod memory;
 mod modules;
 mod network;
@@ -21,7 +23,8 @@ pub use app::{Application, FetchLimits, Limits, LoadError};
 pub use counters::{Counter, Counters, Gauge};
 pub use engine::{initialize, v8_version};
 pub use instance::{Console, Instance, MAX_TIMERS};
-pub use memory::{isolate_budget, process_limit, process_used, set_isolate_budget, set_process_limit};
+pub use log_limit::{LogLimits, MAX_TEXT_BYTES, cut as cut_text};
+pub use memory::{Held, isolate_budget, process_limit, process_used, set_isolate_budget, set_process_limit};
 pub use nano_web::{
     BodyLength, BodyRead, Exchange, ExchangeId, FailureCause, Level, ResponseHead, Written, is_wiping,
 };

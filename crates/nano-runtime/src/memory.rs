@@ -12,7 +12,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::ThreadId;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const MIB: usize = 1 << 20;
 
@@ -39,6 +39,16 @@ const OVER_LIMIT_BYTES: usize = 256 * MIB;
 
 /// An isolate that holds less is never ended for the process's sake: ending it would hardly help.
 const SMALL_HEAP_BYTES: usize = 4 * MIB;
+
+/// Over so long it is looked at how much of the time full collections take.
+const COLLECTING_WINDOW: Duration = Duration::from_secs(1);
+
+/// The isolate ends if it is so much of it, in percent, and its heap is [`NEARLY_FULL_PERCENT`] full: it computes next to nothing
+/// any more, and takes seconds of its thread's time until V8 gives up.
+const COLLECTING_PERCENT: u32 = 70;
+
+/// See [`COLLECTING_PERCENT`].
+const NEARLY_FULL_PERCENT: usize = 75;
 
 /// What a new isolate is counted as until its first garbage collection.
 pub(crate) const ISOLATE_ESTIMATE_BYTES: usize = MIB;
@@ -146,6 +156,7 @@ pub(crate) struct HeapLimit {
     /// The isolate's own limit, from its application.
     limit: Cell<usize>,
     terminated: Cell<bool>,
+    collecting: Collecting,
     /// V8's limit is beyond the isolate's own until [`settle`](Self::settle).
     granted: Cell<bool>,
     handle: v8::IsolateHandle,
@@ -158,12 +169,14 @@ impl HeapLimit {
             charged: Cell::new(0),
             limit: Cell::new(HEAP_BASE_BYTES),
             terminated: Cell::new(false),
+            collecting: Collecting::default(),
             granted: Cell::new(false),
             handle: isolate.thread_safe_handle(),
         });
         this.charge(ISOLATE_ESTIMATE_BYTES);
         let data = std::ptr::from_ref(&*this).cast_mut().cast::<c_void>();
         isolate.add_near_heap_limit_callback(near_heap_limit, data);
+        isolate.add_gc_prologue_callback(before_collection, data, v8::GCType::kGCTypeMarkSweepCompact);
         isolate.add_gc_epilogue_callback(after_collection, data, v8::GCType::kGCTypeAll);
         this
     }
@@ -242,6 +255,50 @@ impl Drop for HeapLimit {
     }
 }
 
+/// How much of its time an isolate spends in full collections.
+#[derive(Default)]
+struct Collecting {
+    /// The one that is on.
+    began: Cell<Option<Instant>>,
+    window: Cell<Option<Instant>>,
+    /// Time in collections since the window began.
+    spent: Cell<Duration>,
+}
+
+impl Collecting {
+    fn begin(&self, now: Instant) {
+        self.began.set(Some(now));
+        if self.window.get().is_none_or(|window| now - window > 2 * COLLECTING_WINDOW) {
+            // Nothing was collected for some time.
+            self.window.set(Some(now));
+            self.spent.set(Duration::ZERO);
+        }
+    }
+
+    /// Whether a window is over in which collections took nearly all the time.
+    fn end(&self, now: Instant) -> bool {
+        let (Some(began), Some(window)) = (self.began.take(), self.window.get()) else { return false };
+        self.spent.set(self.spent.get() + (now - began));
+        let passed = now - window;
+        if passed < COLLECTING_WINDOW {
+            return false;
+        }
+        self.window.set(Some(now));
+        self.spent.take() * 100 >= passed * COLLECTING_PERCENT
+    }
+}
+
+unsafe extern "C" fn before_collection(
+    _: v8::UnsafeRawIsolatePtr,
+    _: v8::GCType,
+    _: v8::GCCallbackFlags,
+    data: *mut c_void,
+) {
+    // SAFETY: as in `after_collection`.
+    let this = unsafe { &*data.cast::<HeapLimit>() };
+    this.collecting.begin(Instant::now());
+}
+
 unsafe extern "C" fn after_collection(
     isolate: v8::UnsafeRawIsolatePtr,
     kind: v8::GCType,
@@ -259,6 +316,12 @@ unsafe extern "C" fn after_collection(
     // Beyond the process's limit idle isolates are closed when this one has run (`Runtime::count_heap`). Far beyond it there is no
     // time for that: the isolate that grows gives way, unless it is one of the small ones.
     if bytes > SMALL_HEAP_BYTES && process_used() > process_limit().saturating_add(OVER_LIMIT_BYTES) {
+        this.terminate();
+    }
+    if kind == v8::GCType::kGCTypeMarkSweepCompact
+        && this.collecting.end(Instant::now())
+        && bytes > this.limit.get() / 100 * NEARLY_FULL_PERCENT
+    {
         this.terminate();
     }
     // Resizable buffers do not come from `BufferMemory`. What is dead but not yet freed counts here,
@@ -403,4 +466,67 @@ unsafe extern "C" fn free(this: &BufferMemory, data: *mut c_void, bytes: usize) 
 unsafe extern "C" fn drop(this: *const BufferMemory) {
     // SAFETY: `this` came from `Arc::into_raw` in `allocator`; V8 calls this once.
     std::mem::drop(unsafe { Arc::from_raw(this) });
+}
+
+/// Memory outside of V8's heap that counts for an isolate for as long as this is kept.
+pub struct Held {
+    memory: Arc<BufferMemory>,
+    bytes: usize,
+}
+
+impl Held {
+    /// Counts `bytes`, if the isolate may have so much more.
+    pub(crate) fn take(memory: &Arc<BufferMemory>, bytes: usize) -> Option<Self> {
+        memory.take(bytes).then(|| Self { memory: Arc::clone(memory), bytes })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        nano_web::Accountant::give_back(&*self.memory, self.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_does_nothing_but_collect_is_found_after_a_window() {
+        let base = Instant::now();
+        let after = |ms| base + Duration::from_millis(ms);
+        // 90 ms of every 100.
+        let collecting = Collecting::default();
+        let mut found = Vec::new();
+        for round in 0..25 {
+            collecting.begin(after(round * 100));
+            if collecting.end(after(round * 100 + 90)) {
+                found.push(round);
+            }
+        }
+        assert_eq!(found, [10, 20]);
+        // Half of the time is a program that allocates a lot.
+        let collecting = Collecting::default();
+        for round in 0..50 {
+            collecting.begin(after(round * 100));
+            assert!(!collecting.end(after(round * 100 + 50)));
+        }
+        // One long collection after a long time without any is none.
+        let collecting = Collecting::default();
+        collecting.begin(after(0));
+        assert!(!collecting.end(after(900)));
+        collecting.begin(after(60_000));
+        assert!(!collecting.end(after(60_900)));
+    }
+
+    #[test]
+    fn what_is_held_counts_until_it_is_dropped() {
+        let memory = BufferMemory::new(100);
+        let held = Held::take(&memory, 60).expect("there is room");
+        assert!(Held::take(&memory, 60).is_none());
+        assert_eq!(memory.used(), 60);
+        std::mem::drop(held);
+        assert!(Held::take(&memory, 100).is_some());
+        assert_eq!(memory.used(), 0);
+    }
 }

@@ -218,6 +218,13 @@ impl Realm {
         self.enter(|scope, _| scope.get_current_context().set_allow_generation_from_strings(false));
     }
 
+    /// The request in whose name the JavaScript runs that an interrupt of it has come upon.
+    pub(crate) fn owner_within(&self, isolate: &mut v8::Isolate) -> Option<nano_web::ExchangeId> {
+        v8::scope!(let scope, isolate);
+        let context = v8::Local::new(scope, &self.context);
+        nano_web::entry::owner(&v8::ContextScope::new(scope, context))
+    }
+
     /// Asks V8 to give back what it can. Takes about a millisecond.
     pub(crate) fn low_memory(&self) {
         self.enter(|scope, _| scope.low_memory_notification());

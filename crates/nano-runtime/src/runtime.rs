@@ -5,8 +5,9 @@
 
 use crate::app::{Application, Content, LoadError};
 use crate::channels::{Delivery, Parcel};
+use crate::cpu::{self, Account, At, Meter, Owner};
 use crate::engine::{self, ForegroundTask};
-use crate::instance::{Console, Instance, InstanceHost, Phase, Task};
+use crate::instance::{Console, Instance, InstanceHost, LOG_TIMER, Phase, Task};
 use crate::lifecycle::{self, Lifecycle};
 use crate::memory;
 use crate::modules::{self, Failure, ModuleMap};
@@ -102,7 +103,8 @@ pub struct Runtime {
     /// Instances whose code caches are to be made when there is time.
     cacheable: RefCell<VecDeque<Rc<Instance>>>,
     pub(crate) lifecycle: Lifecycle,
-    pulse: Arc<Pulse>,
+    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) meter: Meter,
     _watched: Watched,
     turn: RefCell<Option<Turn>>,
     depth: Cell<u32>,
@@ -151,6 +153,7 @@ impl Runtime {
                 message_sender,
                 cacheable: RefCell::default(),
                 pulse,
+                meter: Meter::default(),
                 _watched: watched,
                 turn: RefCell::default(),
                 depth: Cell::new(0),
@@ -228,6 +231,9 @@ impl Runtime {
             host,
             queue: RefCell::default(),
             closing: Cell::new(false),
+            ended: Cell::new(None),
+            gave_way: Cell::new(None),
+            cpu: Account::new(app.limits().cpu, self.lp.now()),
             last_used: Cell::new(self.lp.now()),
             runs: Cell::new(0),
             completion: RefCell::new(None),
@@ -383,6 +389,7 @@ impl Runtime {
             }
             return Some(id);
         }
+        instance.cpu.owner.set(Owner::Request(id));
         self.enter(instance, |scope, realm| handle_request(scope, realm, id, head));
         Some(id)
     }
@@ -408,6 +415,12 @@ impl Runtime {
         self.post(instance, Task::Gone(id));
     }
 
+    /// The response's head was not there in time, or what `waitUntil` was given has not come to an end: the request's signal is aborted,
+    /// and the request is forgotten.
+    pub fn late(&self, instance: &Rc<Instance>, id: ExchangeId) {
+        self.post(instance, Task::Late(id));
+    }
+
     /// Runs a task now, or when the isolate can be entered.
     fn post(&self, instance: &Rc<Instance>, task: Task) {
         let Some(realm) = instance.realm() else { return };
@@ -429,7 +442,7 @@ impl Runtime {
             loop {
                 realm.heap.settle(scope);
                 realm.count_wasm(scope);
-                if realm.heap.is_terminated() {
+                if realm.heap.is_terminated() || instance.ended.get().is_some() {
                     break;
                 }
                 let next = if instance.is_ready() {
@@ -442,15 +455,22 @@ impl Runtime {
                 self.within(scope, realm, instance, |scope, realm| perform(scope, realm, instance, task));
             }
         });
-        let long = self.pulse.end(before);
+        let news = self.pulse.take_news();
+        if !news.is_none() {
+            self.charge(instance, &realm, news, At::End);
+        }
+        self.pulse.end(before);
         if !was_ready && instance.is_ready() {
             self.cacheable.borrow_mut().push_back(Rc::clone(instance));
-        } else if instance.has_failed() {
+        } else if instance.has_failed() && instance.ended.get().is_none() {
             self.settle_failed(instance);
         }
-        self.count_heap(instance, &realm, long);
+        self.count_heap(instance, &realm, news.is_long());
         if realm.heap.is_terminated() {
-            self.terminate(instance, FailureCause::Memory, "the application has exceeded its memory limit");
+            instance.end(FailureCause::Memory);
+        }
+        if let Some(cause) = instance.ended.get() {
+            self.terminate(instance, cause);
         } else if instance.closing.get() {
             self.close(instance);
         }
@@ -485,6 +505,9 @@ impl Runtime {
     ) {
         v8::tc_scope!(let scope, scope);
         work(scope, realm);
+        if instance.ended.get().is_some() {
+            return;
+        }
         if let Some(exception) = scope.exception().filter(|_| !scope.has_terminated()) {
             // Whatever came out of an entry function is nobody's: HTML, "report an exception".
             scope.reset();
@@ -538,6 +561,9 @@ impl Runtime {
         let timer = key as u32;
         let instance = self.instances.borrow().get(&instance).cloned();
         if let Some(instance) = instance {
+            if timer == LOG_TIMER {
+                return instance.host.tell_dropped();
+            }
             instance.last_used.set(self.lp.now());
             self.post(&instance, Task::Timer(timer));
         }
@@ -569,6 +595,10 @@ impl Runtime {
         if let Some(instance) = instance {
             instance.last_used.set(self.lp.now());
             for (id, result) in instance.host.take_work(key as u32) {
+                let result = result.map(|(result, ns)| {
+                    self.charge_work(&instance, id, ns);
+                    result
+                });
                 self.post(&instance, Task::Work(id, result));
             }
         }
@@ -612,6 +642,12 @@ impl Runtime {
         if let Some(instance) = instance {
             self.post(&instance, Task::Platform(task));
         }
+    }
+
+    /// The instance that has this isolate.
+    pub(crate) fn instance_of(&self, isolate: &v8::Isolate) -> Option<Rc<Instance>> {
+        let key = self.by_isolate.borrow().get(&realm::address_of(isolate)).copied()?;
+        self.instances.borrow().get(&key).cloned()
     }
 
     // ---- Idle time ----
@@ -721,8 +757,19 @@ impl Runtime {
             .collect()
     }
 
-    fn terminate(&self, instance: &Rc<Instance>, cause: FailureCause, reason: &str) {
-        instance.app.counters().ended_for_memory.add(1);
+    /// The instance has exceeded a limit: it ends with all its requests, and the next one gets another.
+    pub(crate) fn terminate(&self, instance: &Rc<Instance>, cause: FailureCause) {
+        let counters = instance.app.counters();
+        let reason = match cause {
+            FailureCause::Cpu => {
+                counters.ended_for_cpu.add(1);
+                cpu::EXCEEDED
+            }
+            _ => {
+                counters.ended_for_memory.add(1);
+                "the application has exceeded its memory limit"
+            }
+        };
         self.console.print(instance.app.name(), nano_web::Level::Error, reason);
         self.bury(instance, cause, reason);
     }
@@ -772,6 +819,10 @@ impl Runtime {
         }
         let hog = self.pulse.pause();
         if realm::stack_used(self.stack_base) <= realm::SLICED_STACK_BYTES {
+            let below = self.instances.borrow().get(&hog.wrapping_sub(1)).cloned();
+            if let Some(below) = below {
+                below.gave_way.set(Some(self.lp.now()));
+            }
             self.depth.set(self.depth.get() + 1);
             self.slices.set(self.slices.get() + 1);
             // A fault in what is served meanwhile ends here; nothing may unwind through V8's frames.
@@ -780,7 +831,8 @@ impl Runtime {
             }
             self.depth.set(self.depth.get() - 1);
         }
-        self.pulse.end(hog);
+        self.pulse.resume(hog);
+        self.meter.restart(self.pulse.run());
     }
 
     /// How many slices are on the stack.
@@ -807,29 +859,33 @@ impl Drop for Runtime {
 }
 
 /// V8 calls this on the worker's thread, inside the JavaScript that has run for a slice.
-pub(crate) unsafe extern "C" fn interrupted(_: v8::UnsafeRawIsolatePtr, runtime: *mut c_void) {
+pub(crate) unsafe extern "C" fn interrupted(isolate: v8::UnsafeRawIsolatePtr, runtime: *mut c_void) {
     // SAFETY: `runtime` is the address of the thread's `Runtime`, which outlives its isolates and so every interrupt of theirs.
     let runtime = unsafe { &*runtime.cast::<Runtime>().cast_const() };
     if !runtime.pulse.is_due() {
         return;
     }
-    runtime.give_way();
+    // SAFETY: V8 hands over the isolate that it interrupts, which is alive for this call.
+    let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr_unchecked(isolate) };
+    // The tenant's clock stops here, and goes on when the others have run.
+    if runtime.charge_within(&mut isolate) {
+        runtime.give_way();
+    }
 }
 
 /// The same, to count the memory of what has run for some time.
 pub(crate) unsafe extern "C" fn count_long_run(isolate: v8::UnsafeRawIsolatePtr, runtime: *mut c_void) {
     // SAFETY: as in `interrupted`.
     let runtime = unsafe { &*runtime.cast::<Runtime>().cast_const() };
-    runtime.pulse.counted();
+    let due = runtime.pulse.counted();
     // SAFETY: V8 hands over the isolate that it interrupts, which is alive for this call.
     let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr_unchecked(isolate) };
-    let realm = runtime
-        .by_isolate
-        .borrow()
-        .get(&realm::address_of(&isolate))
-        .and_then(|key| runtime.instances.borrow().get(key).and_then(|instance| instance.realm()));
+    let realm = runtime.instance_of(&isolate).and_then(|instance| instance.realm());
     if let Some(realm) = realm {
         realm.count_wasm_within(&mut isolate);
+    }
+    if due {
+        runtime.charge_within(&mut isolate);
     }
 }
 
@@ -844,6 +900,7 @@ fn pop_ready(instance: &Instance) -> Option<Task> {
 }
 
 fn perform(scope: &mut v8::PinScope<'_, '_>, realm: &Realm, instance: &Instance, task: Task) {
+    instance.cpu.owner.set(cpu::owner_of(&task, realm, instance));
     match task {
         Task::Request(id, head) => handle_request(scope, realm, id, &head),
         Task::Timer(timer) => {
@@ -861,9 +918,13 @@ fn perform(scope: &mut v8::PinScope<'_, '_>, realm: &Realm, instance: &Instance,
         }
         Task::BodyReady(id) => entry::body_ready(scope, id),
         Task::Writable(id) => entry::writable(scope, id, false),
-        Task::HungUp(id) => realm.entries().abort(scope, id),
+        Task::HungUp(id) => realm.entries().abort(scope, id, false),
+        Task::Late(id) => {
+            realm.entries().abort(scope, id, true);
+            realm.state().remove_exchange(id);
+        }
         Task::Gone(id) => {
-            realm.entries().abort(scope, id);
+            realm.entries().abort(scope, id, false);
             entry::writable(scope, id, true);
             entry::body_ready(scope, id);
             if realm.state().exchange(id).is_some_and(|exchange| exchange.is_over()) {

@@ -8,6 +8,7 @@
 //!
 //! On the path of a request this costs a few stores without synchronization; no clock is read.
 
+use crate::cpu::CpuClock;
 use nano_loop::Probe;
 use std::collections::HashMap;
 use std::ffi::c_void;
@@ -34,6 +35,29 @@ const SLEEP_AFTER: Duration = Duration::from_millis(200);
 /// The longest sleep.
 const SLEEP_AT_MOST: Duration = Duration::from_millis(100);
 
+/// The watchdog has seen one run in two looks: it may have allocated a lot.
+const LONG: u32 = 1;
+/// It has met a run.
+const SAMPLED: u32 = 2;
+
+/// What the watchdog has seen of a run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct News(u32);
+
+impl News {
+    /// Of a run that goes on.
+    pub(crate) const LONG: Self = Self(LONG);
+
+    pub(crate) fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    /// It was on in two looks.
+    pub(crate) fn is_long(self) -> bool {
+        self.0 & LONG != 0
+    }
+}
+
 /// What a worker thread shows the watchdog.
 #[derive(Default)]
 pub(crate) struct Pulse {
@@ -41,8 +65,12 @@ pub(crate) struct Pulse {
     running: AtomicU32,
     /// Changes whenever `running` is written.
     sequence: AtomicU64,
-    /// The watchdog has seen one run in two looks: it may have allocated a lot.
-    long: AtomicBool,
+    /// What the watchdog has seen of the run since that was asked last: [`LONG`], [`SAMPLED`].
+    news: AtomicU32,
+    /// CPU time, in nanoseconds, that passed before the look which met a run first, and that it is charged with.
+    sampled: AtomicU64,
+    /// The worker's CPU clock at that look.
+    seen_at: AtomicU64,
     /// The sequence for which an interrupt was asked in which memory is counted, until it has come.
     counting: AtomicU64,
     /// The sequence for which the latest interrupt was asked.
@@ -65,19 +93,43 @@ impl Pulse {
         before
     }
 
-    /// It no longer runs; what ran before it goes on. Whether the run was a long one, as far as the watchdog has seen.
+    /// It no longer runs; what ran before it goes on.
     #[inline]
-    pub(crate) fn end(&self, before: u32) -> bool {
+    pub(crate) fn end(&self, before: u32) {
         self.write(before);
-        // Written only for long runs, so the load is cheap.
-        self.long.load(Ordering::Relaxed) && self.long.swap(false, Ordering::Relaxed)
     }
 
-    /// The interrupt in which memory is counted has come.
-    pub(crate) fn counted(&self) {
+    /// What the watchdog has seen of the run that is on; this is asked before its [`end`](Self::end).
+    #[inline]
+    pub(crate) fn take_news(&self) -> News {
+        // Written seldom, so the load is cheap.
+        if self.news.load(Ordering::Relaxed) == 0 {
+            return News(0);
+        }
+        News(self.news.swap(0, Ordering::Relaxed))
+    }
+
+    /// The run that goes on after a pause is a long one.
+    pub(crate) fn resume(&self, paused: u32) {
+        self.end(paused);
+        self.news.store(LONG, Ordering::Relaxed);
+    }
+
+    /// The number of the run that is on.
+    pub(crate) fn run(&self) -> u64 {
+        self.sequence.load(Ordering::Relaxed)
+    }
+
+    /// What a run is to be charged with from its first look, in nanoseconds, and the thread's CPU clock at that look.
+    pub(crate) fn take_sample(&self) -> (u64, u64) {
+        (self.sampled.swap(0, Ordering::Relaxed), self.seen_at.load(Ordering::Relaxed))
+    }
+
+    /// The interrupt in which memory is counted has come. Whether it was asked for the run that is on now.
+    pub(crate) fn counted(&self) -> bool {
         // A late one says nothing of the run that is on now.
         let sequence = self.sequence.load(Ordering::Relaxed);
-        let _ = self.counting.compare_exchange(sequence, 0, Ordering::Relaxed, Ordering::Relaxed);
+        self.counting.compare_exchange(sequence, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Whether the driver has something to do beside the events of its loop, for which a tenant gives way too.
@@ -86,10 +138,11 @@ impl Pulse {
         self.waiting.store(waiting, Ordering::Relaxed);
     }
 
-    /// Nothing runs for a while: the tenant on the stack gives way. [`end`](Self::end) with the result lets it go on.
+    /// Nothing runs for a while: the tenant on the stack gives way. [`resume`](Self::resume) with the result lets it go on.
     pub(crate) fn pause(&self) -> u32 {
         let before = self.running.load(Ordering::Relaxed);
         self.write(0);
+        self.news.store(0, Ordering::Relaxed);
         before
     }
 
@@ -135,6 +188,9 @@ struct Worker {
     id: u64,
     pulse: Arc<Pulse>,
     probe: Probe,
+    clock: CpuClock,
+    /// What the clock has shown in the last look.
+    used: u64,
     /// What the interrupt callback gets: the thread's runtime, as a number.
     runtime: usize,
     seen: u64,
@@ -164,12 +220,14 @@ fn wake() {
     }
 }
 
-/// Puts a worker under watch. `runtime` is handed to the interrupt callback, which runs on the worker's thread only.
+/// Puts the calling thread under watch as a worker. `runtime` is handed to the interrupt callback, which runs on the worker's thread only.
 pub(crate) fn watch(pulse: Arc<Pulse>, probe: Probe, runtime: *const c_void) -> std::io::Result<Watched> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let id = NEXT.fetch_add(1, Ordering::Relaxed);
     let mut workers = WORKERS.lock().unwrap_or_else(PoisonError::into_inner);
-    workers.push(Worker { id, pulse, probe, runtime: runtime as usize, seen: 0, since: Instant::now() });
+    let clock = CpuClock::of_this_thread();
+    let (runtime, since, used) = (runtime as usize, Instant::now(), clock.read());
+    workers.push(Worker { id, pulse, probe, clock, used, runtime, seen: 0, since });
     if THREAD.get().is_none() {
         let thread = std::thread::Builder::new().name("nano-watchdog".into()).spawn(watchdog)?;
         let _ = THREAD.set(thread.thread().clone());
@@ -225,6 +283,14 @@ fn look(now: Instant) -> Seen {
             worker.seen = sequence;
             worker.since = now;
             seen.any = true;
+            let used = worker.clock.read();
+            let before = std::mem::replace(&mut worker.used, used);
+            if running != 0 {
+                // Whoever runs stands for all that have run since the last look.
+                worker.pulse.sampled.store(used.saturating_sub(before), Ordering::Relaxed);
+                worker.pulse.seen_at.store(used, Ordering::Relaxed);
+                worker.pulse.news.fetch_or(SAMPLED, Ordering::Relaxed);
+            }
             continue;
         }
         if running == 0 {
@@ -232,7 +298,8 @@ fn look(now: Instant) -> Seen {
         }
         seen.any = true;
         seen.long = true;
-        worker.pulse.long.store(true, Ordering::Relaxed);
+        worker.used = worker.clock.read();
+        worker.pulse.news.fetch_or(LONG, Ordering::Relaxed);
         if worker.pulse.counting.swap(sequence, Ordering::Relaxed) != sequence {
             worker.interrupt(running - 1, crate::runtime::count_long_run);
         }

@@ -10,7 +10,7 @@ use crate::worker::{KIND_DEADLINE, KIND_HANDSHAKE, Worker};
 use mio::net::TcpStream;
 use nano_http::{Awaiting, Closing, Connection as Http, Head, Input, Refusal, Version};
 use nano_loop::{Moment, Readiness, SourceId, TimerId};
-use nano_runtime::BodyLength;
+use nano_runtime::{BodyLength, Held};
 use rustix::net::{RecvFlags, SendFlags};
 use std::cell::{Cell, RefCell, RefMut};
 use std::io;
@@ -36,6 +36,8 @@ pub(crate) struct Conn {
     source: Cell<Option<SourceId>>,
     http: RefCell<Http>,
     exchange: RefCell<Option<Rc<HttpExchange>>>,
+    /// What counts for the application until its output is written.
+    held: Cell<Option<Held>>,
     /// The socket may have something to read; edge-triggered, so this is remembered.
     readable: Cell<bool>,
     /// The loop has told that the client sends no more; no further edge will.
@@ -76,6 +78,7 @@ impl Conn {
             source: Cell::new(None),
             http: RefCell::new(http),
             exchange: RefCell::new(None),
+            held: Cell::new(None),
             // There is often a request in the socket already when it is accepted.
             readable: Cell::new(true),
             read_closed: Cell::new(false),
@@ -105,6 +108,16 @@ impl Conn {
     /// The worker. It outlives its connections.
     pub(crate) fn worker(&self) -> Rc<Worker> {
         self.worker.upgrade().expect("a worker drops its connections before itself")
+    }
+
+    /// Output is in the buffers that counts for an application until it is written.
+    pub(crate) fn hold(&self, held: Held) {
+        self.held.set(Some(held));
+    }
+
+    /// The request under way.
+    pub(crate) fn exchange(&self) -> Option<Rc<HttpExchange>> {
+        self.exchange.borrow().clone()
     }
 
     pub(crate) fn peer(&self) -> IpAddr {
@@ -384,6 +397,9 @@ impl Conn {
                 Err(error) => return Err(error),
             }
         }
+        if http.pending_output() == 0 {
+            self.held.take();
+        }
         Ok(())
     }
 
@@ -404,6 +420,9 @@ impl Conn {
                 }
                 // The response is complete; whatever else the application does with the exchange has no effect.
                 exchange.detach();
+                if exchange.is_kept() {
+                    worker.keep(Rc::clone(&exchange));
+                }
                 self.exchange.borrow_mut().take();
                 self.progress.set(true);
             }
@@ -555,6 +574,9 @@ impl Conn {
         let instance = exchange.instance.borrow().clone();
         if let (Some(instance), Some(id)) = (instance, exchange.id.get()) {
             worker.runtime().gone(&instance, id);
+            if exchange.is_kept() {
+                worker.keep(Rc::clone(exchange));
+            }
         }
     }
 
@@ -579,6 +601,7 @@ impl Conn {
         if let Some(timer) = self.timer.take() {
             worker.event_loop().cancel(timer);
         }
+        self.held.take();
         let stream = self.stream.borrow_mut().take();
         if let (Some(tls), Some(stream)) = (&self.tls, &stream)
             && self.http.borrow().closing() != Closing::Reset

@@ -5,6 +5,7 @@
 
 use crate::connection::Conn;
 use crate::log::{Field, Level, RequestId, RequestRecord};
+use crate::worker::Worker;
 use nano_arena::{Arena, Bytes};
 use nano_http::{BodyLength as HttpLength, Input, Next, Refusal, ResponseHead as HttpHead};
 use nano_loop::Moment;
@@ -13,6 +14,7 @@ use nano_runtime::{
 };
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Output that waits for the client before a producer is told to wait. Enough to fill a socket's buffer at once.
 pub(crate) const OUTPUT_HIGH_BYTES: usize = 256 << 10;
@@ -52,6 +54,10 @@ pub(crate) struct HttpExchange {
     pub(crate) id: Cell<Option<ExchangeId>>,
     pub(crate) request_id: RequestId,
     started: Moment,
+    /// When its response's head is due.
+    pub(crate) due: Cell<Moment>,
+    /// What it was given for that, and has for `waitUntil` after its response. `None`: no application has it.
+    pub(crate) wall: Cell<Option<Duration>>,
     noted: Option<Noted>,
     http_minor: u8,
     body_length: BodyLength,
@@ -73,6 +79,8 @@ pub(crate) struct HttpExchange {
     body_refusal: Cell<Option<Refusal>>,
     /// The application was told that the client has hung up.
     pub(crate) told_hangup: Cell<bool>,
+    /// It was late before its handler had returned once.
+    pub(crate) forget_later: Cell<bool>,
 }
 
 impl HttpExchange {
@@ -91,6 +99,8 @@ impl HttpExchange {
             id: Cell::new(None),
             request_id,
             started: conn.worker().now(),
+            due: Cell::new(Moment::MAX),
+            wall: Cell::new(None),
             noted,
             http_minor,
             body_length,
@@ -106,6 +116,7 @@ impl HttpExchange {
             body_failed: Cell::new(false),
             body_refusal: Cell::new(None),
             told_hangup: Cell::new(false),
+            forget_later: Cell::new(false),
         })
     }
 
@@ -197,16 +208,71 @@ impl HttpExchange {
         self.conn.worker().log_request(&record);
     }
 
+    /// Whether promises keep it after its response.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.waits.get() > 0
+    }
+
+    /// When it came.
+    pub(crate) fn started(&self) -> Moment {
+        self.started
+    }
+
+    /// The application's name, as logs have it.
+    pub(crate) fn app_name(&self) -> String {
+        let instance = self.instance.borrow();
+        instance.as_ref().map_or("-", |instance| instance.application().name()).to_owned()
+    }
+
+    /// Whether its isolate knows it no longer.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        self.is_over() || self.instance.borrow().as_ref().is_none_or(|instance| instance.is_closed())
+    }
+
+    /// The response's head is not there in time.
+    pub(crate) fn late(&self, worker: &Worker) {
+        let Some(instance) = self.instance.borrow().clone() else {
+            let text = "Service Unavailable: the application has too many requests under way\n";
+            return self.refuse(text, Duration::ZERO);
+        };
+        instance.application().counters().timed_out.add(1);
+        worker.log_message(
+            Level::Error,
+            "the response was not there within wall_timeout_ms",
+            &[("app", Field::Text(instance.application().name())), ("id", Field::Id(self.request_id))],
+        );
+        self.answer(504, "Gateway Timeout: the application did not answer in time\n");
+        self.forget(worker);
+    }
+
+    /// Its isolate forgets it, and aborts its signal.
+    pub(crate) fn forget(&self, worker: &Worker) {
+        let instance = self.instance.borrow().clone();
+        match (instance, self.id.get()) {
+            (Some(instance), Some(id)) => worker.runtime().late(&instance, id),
+            // Its handler has not returned: who called it looks.
+            _ => self.forget_later.set(true),
+        }
+    }
+
+    /// Answers 503: the client may try again after this time.
+    pub(crate) fn refuse(&self, text: &str, time: Duration) {
+        let seconds = crate::admission::retry_after(time);
+        let headers = format!("Content-Type: text/plain;charset=UTF-8\r\nRetry-After: {seconds}\r\n");
+        self.answer_with(503, headers.as_bytes(), text);
+    }
+
     /// Answers without the application.
     pub(crate) fn answer(&self, status: u16, text: &str) {
+        self.answer_with(status, b"Content-Type: text/plain;charset=UTF-8\r\n", text);
+    }
+
+    fn answer_with(&self, status: u16, headers: &[u8], text: &str) {
         if self.response.get() != Response::Due || !self.attached.get() {
             return;
         }
         let date = self.conn.worker().date();
-        let head = HttpHead {
-            date: Some(&date),
-            ..HttpHead::new(status, b"Content-Type: text/plain;charset=UTF-8\r\n")
-        };
+        let head = HttpHead { date: Some(&date), ..HttpHead::new(status, headers) };
         let answered = self.conn.http().respond_with(head, text.as_bytes());
         self.status.set(status);
         self.sent.set(text.len() as u64);
@@ -312,6 +378,15 @@ impl Exchange for HttpExchange {
         if self.response.get() != Response::Due || !self.attached.get() {
             return;
         }
+        if let Some(body) = body.filter(|body| body.len() > OUTPUT_HIGH_BYTES) {
+            // It is copied into the output, and stays there for as long as the client takes to read it.
+            let held = self.instance.borrow().as_ref().and_then(|instance| instance.hold(body.len()));
+            let Some(held) = held else {
+                let reason = "the response is larger than the memory that the application has left";
+                return self.fail(FailureCause::Memory, reason);
+            };
+            self.conn.hold(held);
+        }
         let date = self.conn.worker().date();
         let wire = wire_head(head, &date);
         let mut http = self.conn.http();
@@ -396,11 +471,11 @@ impl Exchange for HttpExchange {
         if self.response.get() == Response::Over {
             return;
         }
-        let app = self.instance.borrow().as_ref().map(|instance| instance.application().name().to_owned());
+        let app = self.app_name();
         self.conn.worker().log_message(
             Level::Error,
-            reason,
-            &[("app", Field::Text(app.as_deref().unwrap_or("-"))), ("id", Field::Id(self.request_id))],
+            &nano_runtime::cut_text(reason),
+            &[("app", Field::Text(&app)), ("id", Field::Id(self.request_id))],
         );
         if self.response.get() == Response::Due
             && let Some(refusal) = self.body_refusal.get()
@@ -412,6 +487,7 @@ impl Exchange for HttpExchange {
             let (status, text) = match cause {
                 FailureCause::Exception | FailureCause::NotLoaded => (500, "Internal Server Error\n"),
                 FailureCause::Memory => (503, "Service Unavailable: memory limit exceeded\n"),
+                FailureCause::Cpu => (503, "Service Unavailable: CPU time limit exceeded\n"),
             };
             if self.conn.worker().dev() {
                 self.answer(status, &format!("{reason}\n"));

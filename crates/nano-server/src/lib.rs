@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod admission;
+mod backoff;
 pub mod config;
 mod connection;
 mod control;
@@ -8,6 +10,7 @@ mod exchange;
 mod head;
 mod listen;
 pub mod log;
+mod overdue;
 pub mod routes;
 mod sandbox;
 mod server;

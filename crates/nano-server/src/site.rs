@@ -5,7 +5,7 @@
 
 use crate::config::{App, EnvValue};
 use crate::routes::Routes;
-use nano_runtime::{Application, FetchLimits, Limits, LoadError};
+use nano_runtime::{Application, FetchLimits, Limits, LoadError, LogLimits};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -50,6 +50,8 @@ impl Site {
 pub fn open_application(app: &App, confine: bool) -> Result<Arc<Application>, LoadError> {
     let limits = Limits {
         memory_bytes: usize::try_from(app.limits.memory_bytes).unwrap_or(usize::MAX),
+        cpu: Some(app.limits.timeout),
+        log: LogLimits { lines: app.limits.log_lines_per_second, bytes: app.limits.log_bytes_per_second },
         fetch: FetchLimits {
             allow_private: app.fetch.allow_private,
             max_subrequests: app.limits.max_subrequests,

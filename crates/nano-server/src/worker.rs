@@ -3,11 +3,13 @@
 //! Everything that happens on the thread begins in [`Worker::turn`] or in a time slice, which is the same from within a
 //! running application. Nothing here is borrowed while JavaScript runs.
 
+use crate::admission::{Admission, Waiters};
 use crate::config;
 use crate::connection::Conn;
 use crate::date::DateClock;
 use crate::exchange::HttpExchange;
 use crate::log::{Field, Level, LogSink, RequestId, RequestIds, RequestRecord};
+use crate::overdue::Overdue;
 use crate::server::Alive;
 use crate::site::{Deployed, Site};
 use crate::timeouts;
@@ -16,7 +18,7 @@ use mio::net::TcpListener;
 use nano_arena::Pool as ArenaPool;
 use nano_http::{BufferPool, Connection as Http, Limits as HttpLimits, Refusal};
 use nano_loop::{Event, Loop, Mailbox, Moment, Wait};
-use nano_runtime::{Console, Exchange, FailureCause, Instance, RUNTIME_KEYS, Runtime};
+use nano_runtime::{Console, Counters, Exchange, FailureCause, Instance, RUNTIME_KEYS, Runtime};
 use slab::Slab;
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -37,6 +39,9 @@ const KIND_ACCEPT: u64 = 1 << 43;
 /// A step of a connection's handshake was computed.
 pub(crate) const KIND_HANDSHAKE: u64 = 1 << 44;
 const _: () = assert!(KIND_HANDSHAKE < RUNTIME_KEYS);
+/// Some request may be late.
+pub(crate) const KIND_OVERDUE: u64 = 1 << 50;
+const _: () = assert!(KIND_OVERDUE < RUNTIME_KEYS);
 
 /// Connections accepted in one go; then those that are there have their turn.
 const ACCEPTS_PER_TURN: usize = 64;
@@ -76,18 +81,38 @@ pub(crate) enum Command {
 pub(crate) struct AppSlot {
     deployed: Arc<Deployed>,
     pub(crate) max_body_bytes: u64,
+    pub(crate) admission: Admission,
     instance: RefCell<Option<Rc<Instance>>>,
 }
 
 impl AppSlot {
     fn new(deployed: Arc<Deployed>) -> Rc<Self> {
-        let max_body_bytes = deployed.config.limits.max_body_bytes;
-        Rc::new(Self { deployed, max_body_bytes, instance: RefCell::new(None) })
+        let limits = &deployed.config.limits;
+        let (max_body_bytes, admission) = (limits.max_body_bytes, Admission::new(limits));
+        Rc::new(Self { deployed, max_body_bytes, admission, instance: RefCell::new(None) })
     }
 
     /// Its instance, if it has one that lives.
     fn live(&self) -> Option<Rc<Instance>> {
         self.instance.borrow().clone().filter(|instance| !instance.is_closed())
+    }
+
+    /// The same, and an end for a limit that it has exceeded is noted.
+    pub(crate) fn current(&self, now: Moment) -> Option<Rc<Instance>> {
+        let instance = self.instance.borrow().clone()?;
+        if !instance.is_closed() {
+            return Some(instance);
+        }
+        *self.instance.borrow_mut() = None;
+        if instance.ended().is_some() {
+            self.admission.failed(now);
+        }
+        None
+    }
+
+    /// What was counted for the application.
+    pub(crate) fn counters(&self) -> &Counters {
+        self.deployed.app.counters()
     }
 }
 
@@ -139,6 +164,8 @@ pub(crate) struct Worker {
     table: RefCell<Table>,
     tls: Option<Arc<Tls>>,
     conns: RefCell<Slab<Rc<Conn>>>,
+    pub(crate) overdue: Overdue,
+    pub(crate) waiters: Waiters,
     /// Connections that JavaScript has written to, or read from, since they were last driven.
     marked: RefCell<VecDeque<Rc<Conn>>>,
     /// Connections whose response waits to be written: see [`Worker::defer`].
@@ -192,6 +219,8 @@ impl Worker {
             table: RefCell::new(Table { site, slots }),
             tls,
             conns: RefCell::default(),
+            overdue: Overdue::default(),
+            waiters: Waiters::default(),
             marked: RefCell::default(),
             deferred: RefCell::default(),
             deferred_since: Cell::new(Moment::MAX),
@@ -236,7 +265,7 @@ impl Worker {
     /// One turn of the loop: waits for events, handles them all.
     fn turn(&self) -> io::Result<()> {
         // Work for idle time is done only when there is nothing else: look without waiting first.
-        let more = self.accept_again.get() || !self.marked.borrow().is_empty();
+        let more = self.accept_again.get() || self.waiters.go_on() || !self.marked.borrow().is_empty();
         let wait = match (more || self.runtime.has_idle_work(), self.log_pending.get()) {
             (true, _) => Wait::Now,
             (false, true) => Wait::AtMost(LOG_RETRY),
@@ -255,6 +284,7 @@ impl Worker {
             handled = true;
             self.accept();
         }
+        self.admit();
         self.flush();
         self.log_pending.set(!self.log.borrow_mut().flush());
         if !handled && wait == Wait::Now {
@@ -288,6 +318,7 @@ impl Worker {
                 handled += 1;
                 self.accept();
             }
+            self.admit();
             if !polled || handled == 0 || self.lp.refresh_now() >= until {
                 return;
             }
@@ -311,6 +342,7 @@ impl Worker {
                 }
             }
             Event::Timer { key: KIND_ACCEPT, .. } => self.accept_again.set(true),
+            Event::Timer { key: KIND_OVERDUE, .. } => self.look_for_overdue(),
             Event::Timer { key, .. } => {
                 let conn = self.conns.borrow().get((key & u64::from(u32::MAX)) as usize).cloned();
                 if let Some(conn) = conn {
@@ -493,10 +525,15 @@ impl Worker {
         table.site.routes.get(host).map(|index| Rc::clone(&table.slots[*index]))
     }
 
-    /// Gives a request to its application, in an isolate that is made if need be.
-    pub(crate) fn dispatch(&self, slot: &AppSlot, exchange: &Rc<HttpExchange>, head: &[u8]) {
-        let cached = slot.live();
-        let instance = match cached {
+    /// Gives a request to its application now: in the isolate that is `current`, or in one that is made.
+    pub(crate) fn enter(
+        &self,
+        slot: &AppSlot,
+        current: Option<Rc<Instance>>,
+        exchange: &Rc<HttpExchange>,
+        head: &[u8],
+    ) {
+        let instance = match current {
             // One that could not be loaded is tried again: what it met may have passed.
             Some(instance) if instance.failure().is_none() => instance,
             stale => {
@@ -515,7 +552,17 @@ impl Worker {
         };
         *exchange.instance.borrow_mut() = Some(Rc::clone(&instance));
         match self.runtime.request(&instance, Rc::clone(exchange) as Rc<dyn Exchange>, head) {
-            Some(id) => exchange.id.set(Some(id)),
+            Some(id) => {
+                exchange.id.set(Some(id));
+                if exchange.forget_later.get() {
+                    exchange.forget(self);
+                }
+            }
+            None if instance.is_closed() => {
+                let cause = instance.ended().unwrap_or(FailureCause::NotLoaded);
+                let reason = instance.failure().map_or_else(String::new, |error| error.to_string());
+                exchange.fail(cause, &reason);
+            }
             None => exchange.fail(FailureCause::Memory, "the application has too many requests under way"),
         }
     }
@@ -603,6 +650,11 @@ impl Worker {
     }
 
     // ---- What connections use ----
+
+    /// The requests that connections wait for.
+    pub(crate) fn exchanges(&self) -> Vec<Rc<HttpExchange>> {
+        self.conns.borrow().iter().filter_map(|(_, conn)| conn.exchange()).collect()
+    }
 
     pub(crate) fn event_loop(&self) -> &Loop {
         &self.lp

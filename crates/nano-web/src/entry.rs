@@ -96,10 +96,11 @@ impl Entries {
         self.call(scope, Entry::Fail, &[id.into(), reason]);
     }
 
-    /// The client hung up: the request's signal is aborted.
-    pub fn abort(&self, scope: &mut Scope<'_, '_>, id: ExchangeId) {
+    /// The client hung up, or, if it is `late`, the response was not there in time: the request's signal is aborted.
+    pub fn abort(&self, scope: &mut Scope<'_, '_>, id: ExchangeId, late: bool) {
         let number = v8::Number::new(scope, id.as_f64());
-        self.call(scope, Entry::Abort, &[number.into()]);
+        let late = v8::Boolean::new(scope, late);
+        self.call(scope, Entry::Abort, &[number.into(), late.into()]);
     }
 
     /// A timer is due.
@@ -174,6 +175,11 @@ impl Entries {
         let text = self.call(scope, Entry::Describe, &[value])?;
         Some(text.to_rust_string_lossy(scope))
     }
+}
+
+/// The request in whose name JavaScript runs now, as V8 carries it along with promises.
+pub fn owner(scope: &Scope<'_, '_>) -> Option<ExchangeId> {
+    crate::infra::owner(scope).map(ExchangeId::from_f64)
 }
 
 /// Bytes of a request's body, its end or its failure have arrived: goes on with a read that waits for them.

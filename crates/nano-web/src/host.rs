@@ -278,6 +278,8 @@ pub enum FailureCause {
     NotLoaded,
     /// The isolate exceeded its memory limit and was ended.
     Memory,
+    /// A request of the isolate exceeded its CPU time, and the isolate was ended.
+    Cpu,
 }
 
 /// One request and its response, as the platform sees it.

@@ -46,6 +46,8 @@ pub(crate) struct Slot {
     pub(crate) writing: RefCell<Option<v8::Global<v8::PromiseResolver>>>,
     /// Fetches that were made for it, those that are over included.
     pub(crate) fetches: RefCell<Vec<u64>>,
+    /// CPU time that it was charged with, in nanoseconds.
+    cpu: Cell<u64>,
 }
 
 impl Slot {
@@ -204,6 +206,7 @@ impl State {
             reading: RefCell::new(None),
             writing: RefCell::new(None),
             fetches: RefCell::default(),
+            cpu: Cell::new(0),
         }));
         self.live.set(self.live.get() + 1);
         Some(ExchangeId(id))
@@ -229,6 +232,35 @@ impl State {
             }
             Rc::clone(&slot.exchange)
         })
+    }
+
+    /// Charges a request with `ns` nanoseconds of CPU time: what it has used with them. `None`: it is not under way.
+    pub fn charge(&self, id: ExchangeId, ns: u64) -> Option<u64> {
+        let slot = self.slot(id)?;
+        let used = slot.cpu.get().saturating_add(ns);
+        slot.cpu.set(used);
+        Some(used)
+    }
+
+    /// The same for any request that is under way.
+    pub fn charge_any(&self, ns: u64) -> Option<u64> {
+        let id = self.slots.borrow().iter().flatten().next()?.id();
+        self.charge(id, ns)
+    }
+
+    /// Whether the request is under way.
+    pub fn is_under_way(&self, id: ExchangeId) -> bool {
+        self.slot(id).is_some()
+    }
+
+    /// The request in whose name a timer was started.
+    pub fn timer_owner(&self, timer: u32) -> Option<ExchangeId> {
+        self.timer_owners.borrow().get(&timer).copied().map(ExchangeId::from_f64)
+    }
+
+    /// The request in whose name work on another thread was begun.
+    pub fn work_owner(&self, work: u32) -> Option<ExchangeId> {
+        self.works.owner(work).map(ExchangeId::from_f64)
     }
 
     /// Whether a script waits for the network.

@@ -4,7 +4,7 @@
 //! every promise. Knows nothing of pools; see [`Host::offload`](crate::Host::offload).
 
 use crate::host::{Offloaded, WorkResult};
-use crate::infra::{Error, Scope, new_error, state};
+use crate::infra::{Error, Scope, new_error, owner, state};
 use crate::state::try_state;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -17,6 +17,8 @@ type Finish = Box<dyn for<'s, 'i> FnOnce(&mut Scope<'s, 'i>, WorkResult) -> Opti
 struct Waiting {
     resolver: v8::Global<v8::PromiseResolver>,
     finish: Finish,
+    /// The request in whose name it was begun.
+    owner: Option<f64>,
     _cancel: CancelOnDrop,
 }
 
@@ -25,6 +27,12 @@ struct Waiting {
 pub(crate) struct Works {
     waiting: RefCell<HashMap<u32, Waiting>>,
     last: Cell<u32>,
+}
+
+impl Works {
+    pub(crate) fn owner(&self, id: u32) -> Option<f64> {
+        self.waiting.borrow().get(&id).and_then(|waiting| waiting.owner)
+    }
 }
 
 /// Tells the work that nobody waits for it any more.
@@ -52,6 +60,7 @@ pub(crate) fn promise<'s, T: Send + 'static>(
         Ok(result) => finish(scope, *result),
         Err(_) => fault(scope, "work brought back what it was not asked for"),
     });
+    let owner = owner(scope);
     let state = state(scope)?;
     let id = {
         let mut waiting = state.works.waiting.borrow_mut();
@@ -60,7 +69,7 @@ pub(crate) fn promise<'s, T: Send + 'static>(
             id = id.wrapping_add(1);
         }
         state.works.last.set(id);
-        waiting.insert(id, Waiting { resolver: global, finish, _cancel: CancelOnDrop(cancelled) });
+        waiting.insert(id, Waiting { resolver: global, finish, owner, _cancel: CancelOnDrop(cancelled) });
         id
     };
     let done = match state.host().offload(id, Box::new(move || Box::new(work(&flag)) as WorkResult)) {

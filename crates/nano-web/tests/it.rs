@@ -667,7 +667,7 @@ fn a_client_that_goes_away_aborts_its_request_and_cancels_the_stream() {
         turn(scope, world, |_| false);
         assert_eq!(exchange.answer.borrow().body.len(), 2, "the producer waits for room");
         exchange.gone.set(true);
-        world.entries.abort(scope, id);
+        world.entries.abort(scope, id, false);
         entry::writable(scope, id, true);
         turn(scope, world, |_| false);
         assert_eq!(world.state.exchanges(), 0);

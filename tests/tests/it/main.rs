@@ -8,6 +8,7 @@ mod faults;
 mod fetching;
 mod hardening;
 mod hostile;
+mod hostile_tenants;
 mod isolation;
 mod lifecycle;
 mod memory;

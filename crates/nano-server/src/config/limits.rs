@@ -86,6 +86,42 @@ pub const MAX_SUBREQUESTS: Limit = Limit {
     reason: "what hosts of Workers allow by default; 0 forbids outgoing requests",
 };
 
+/// Requests of one application that an isolate has under way at a time.
+pub const MAX_CONCURRENT_REQUESTS: Limit = Limit {
+    key: "max_concurrent_requests",
+    default: 1_000,
+    min: 1,
+    max: 65_535,
+    reason: "each holds some kilobytes in JavaScript and a connection; what waits for so many is stuck rather than busy",
+};
+
+/// Requests of one application that wait for their turn, on each thread.
+pub const MAX_QUEUED_REQUESTS: Limit = Limit {
+    key: "max_queued_requests",
+    default: 100,
+    min: 0,
+    max: 65_535,
+    reason: "a burst passes; what is longer than that only makes clients wait for an answer that comes too late",
+};
+
+/// Lines that an application may print in a second, in each isolate.
+pub const LOG_LINES_PER_SECOND: Limit = Limit {
+    key: "log_lines_per_second",
+    default: 1_000,
+    min: 0,
+    max: 1_000_000,
+    reason: "more than anybody reads, and a small part of what the log can take; 0 silences the application",
+};
+
+/// Text that an application may print in a second, in each isolate, in kilobytes (2^10 bytes).
+pub const LOG_KB_PER_SECOND: Limit = Limit {
+    key: "log_kb_per_second",
+    default: 1_024,
+    min: 128,
+    max: 1_048_576,
+    reason: "a thousand lines of a kilobyte; at least two of the longest lines, which have 64 KB",
+};
+
 /// How long requests in flight may take to finish after a signal to stop, in milliseconds.
 pub const DRAIN_TIMEOUT_MS: Limit = Limit {
     key: "drain_timeout_ms",
@@ -123,7 +159,7 @@ pub const TIMER_RESOLUTION_US: Limit = Limit {
 };
 
 /// All numeric keys of the top and of applications, in the order of the documentation.
-pub const ALL: [Limit; 10] = [
+pub const ALL: [Limit; 14] = [
     PORT,
     THREADS,
     DRAIN_TIMEOUT_MS,
@@ -134,6 +170,10 @@ pub const ALL: [Limit; 10] = [
     MEMORY_MB,
     MAX_BODY_MB,
     MAX_SUBREQUESTS,
+    MAX_CONCURRENT_REQUESTS,
+    MAX_QUEUED_REQUESTS,
+    LOG_LINES_PER_SECOND,
+    LOG_KB_PER_SECOND,
 ];
 
 /// Largest configuration file, in bytes. A hundred thousand applications fit; a wrong file (an image, a database) is

@@ -137,6 +137,14 @@ pub struct AppLimits {
     pub max_body_bytes: u64,
     /// Outgoing requests that one request may start.
     pub max_subrequests: u32,
+    /// Requests that an isolate has under way at a time.
+    pub max_concurrent_requests: u32,
+    /// Requests that wait for their turn, on each thread.
+    pub max_queued_requests: u32,
+    /// Lines that an isolate may print in a second.
+    pub log_lines_per_second: u32,
+    /// Bytes of text that an isolate may print in a second.
+    pub log_bytes_per_second: u64,
 }
 
 impl Default for AppLimits {
@@ -147,6 +155,10 @@ impl Default for AppLimits {
             memory_bytes: limits::MEMORY_MB.default << 20,
             max_body_bytes: limits::MAX_BODY_MB.default << 20,
             max_subrequests: limits::MAX_SUBREQUESTS.default as u32,
+            max_concurrent_requests: limits::MAX_CONCURRENT_REQUESTS.default as u32,
+            max_queued_requests: limits::MAX_QUEUED_REQUESTS.default as u32,
+            log_lines_per_second: limits::LOG_LINES_PER_SECOND.default as u32,
+            log_bytes_per_second: limits::LOG_KB_PER_SECOND.default << 10,
         }
     }
 }

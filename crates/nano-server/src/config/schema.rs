@@ -34,23 +34,35 @@ const TOP_KEYS: [&str; 14] = [
     "network",
     "apps",
 ];
-const LIMIT_KEYS: [&str; 5] =
-    ["timeout_ms", "wall_timeout_ms", "memory_mb", "max_body_mb", "max_subrequests"];
-const DEFAULTS_KEYS: [&str; 7] =
-    [LIMIT_KEYS[0], LIMIT_KEYS[1], LIMIT_KEYS[2], LIMIT_KEYS[3], LIMIT_KEYS[4], "fetch", "hardening"];
-const APP_KEYS: [&str; 11] = [
-    "name",
-    "hostname",
-    "path",
-    "env",
-    LIMIT_KEYS[0],
-    LIMIT_KEYS[1],
-    LIMIT_KEYS[2],
-    LIMIT_KEYS[3],
-    LIMIT_KEYS[4],
-    "fetch",
-    "hardening",
+/// How many limits an application has.
+const LIMITS: usize = 9;
+const LIMIT_KEYS: [&str; LIMITS] = [
+    limits::TIMEOUT_MS.key,
+    limits::WALL_TIMEOUT_MS.key,
+    limits::MEMORY_MB.key,
+    limits::MAX_BODY_MB.key,
+    limits::MAX_SUBREQUESTS.key,
+    limits::MAX_CONCURRENT_REQUESTS.key,
+    limits::MAX_QUEUED_REQUESTS.key,
+    limits::LOG_LINES_PER_SECOND.key,
+    limits::LOG_KB_PER_SECOND.key,
 ];
+const DEFAULTS_KEYS: [&str; LIMITS + 2] = with_limits(["fetch", "hardening"]);
+const APP_KEYS: [&str; LIMITS + 6] = with_limits(["name", "hostname", "path", "env", "fetch", "hardening"]);
+
+/// These keys, and the limits after them.
+const fn with_limits<const OTHERS: usize, const ALL: usize>(
+    others: [&'static str; OTHERS],
+) -> [&'static str; ALL] {
+    assert!(ALL == OTHERS + LIMITS);
+    let mut all = [""; ALL];
+    let mut index = 0;
+    while index < ALL {
+        all[index] = if index < OTHERS { others[index] } else { LIMIT_KEYS[index - OTHERS] };
+        index += 1;
+    }
+    all
+}
 
 /// Reads a whole configuration. `exists` is asked for every application's path.
 pub(super) fn read(
@@ -164,16 +176,25 @@ impl<'t> Schema<'t, '_> {
     fn defaults(&mut self, property: Option<&ObjectProp<'t>>) -> Defaults {
         let mut defaults = Defaults::default();
         let Some(object) = self.reader.object(property) else { return defaults };
-        let [timeout, wall_timeout, memory, max_body, max_subrequests, fetch, hardening] =
-            self.reader.fields(object, DEFAULTS_KEYS, only_for_apps);
-        self.limits(&mut defaults.limits, [timeout, wall_timeout, memory, max_body, max_subrequests]);
+        let [fetch, hardening, limits @ ..] = self.reader.fields(object, DEFAULTS_KEYS, only_for_apps);
+        self.limits(&mut defaults.limits, limits);
         self.fetch(&mut defaults.fetch, fetch);
         self.hardening(&mut defaults.hardening, hardening);
         defaults
     }
 
-    fn limits(&mut self, into: &mut AppLimits, properties: [Option<&ObjectProp<'t>>; 5]) {
-        let [timeout, wall_timeout, memory, max_body, max_subrequests] = properties;
+    fn limits(&mut self, into: &mut AppLimits, properties: [Option<&ObjectProp<'t>>; LIMITS]) {
+        let [
+            timeout,
+            wall_timeout,
+            memory,
+            max_body,
+            max_subrequests,
+            max_concurrent,
+            max_queued,
+            log_lines,
+            log_kilobytes,
+        ] = properties;
         if let Some(milliseconds) = self.reader.integer(timeout, &limits::TIMEOUT_MS) {
             into.timeout = Duration::from_millis(milliseconds);
         }
@@ -188,6 +209,18 @@ impl<'t> Schema<'t, '_> {
         }
         if let Some(count) = self.reader.integer(max_subrequests, &limits::MAX_SUBREQUESTS) {
             into.max_subrequests = count as u32;
+        }
+        if let Some(count) = self.reader.integer(max_concurrent, &limits::MAX_CONCURRENT_REQUESTS) {
+            into.max_concurrent_requests = count as u32;
+        }
+        if let Some(count) = self.reader.integer(max_queued, &limits::MAX_QUEUED_REQUESTS) {
+            into.max_queued_requests = count as u32;
+        }
+        if let Some(count) = self.reader.integer(log_lines, &limits::LOG_LINES_PER_SECOND) {
+            into.log_lines_per_second = count as u32;
+        }
+        if let Some(kilobytes) = self.reader.integer(log_kilobytes, &limits::LOG_KB_PER_SECOND) {
+            into.log_bytes_per_second = kilobytes << 10;
         }
     }
 
@@ -364,32 +397,24 @@ impl<'t> Schema<'t, '_> {
     }
 
     fn app(&mut self, object: &Object<'t>, defaults: &Defaults) -> App {
-        let [
-            name,
-            hostname,
-            path,
-            env,
-            timeout,
-            wall_timeout,
-            memory,
-            max_body,
-            max_subrequests,
-            fetch,
-            hardening,
-        ] = self.reader.fields(object, APP_KEYS, |key| {
-            let top = suggest::nearest(key, &TOP_KEYS).filter(|_| suggest::nearest(key, &APP_KEYS).is_none());
-            match key {
-                "host" | "hosts" | "hostnames" | "domain" | "domains" => {
-                    Some("did you mean \"hostname\"?".to_string())
+        let [name, hostname, path, env, fetch, hardening, limits @ ..] =
+            self.reader.fields(object, APP_KEYS, |key| {
+                let top =
+                    suggest::nearest(key, &TOP_KEYS).filter(|_| suggest::nearest(key, &APP_KEYS).is_none());
+                match key {
+                    "host" | "hosts" | "hostnames" | "domain" | "domains" => {
+                        Some("did you mean \"hostname\"?".to_string())
+                    }
+                    "main" | "entry" | "script" | "dir" | "file" => {
+                        Some("did you mean \"path\"?".to_string())
+                    }
+                    "vars" | "environment" => Some("did you mean \"env\"?".to_string()),
+                    "allow_private" => Some("it belongs in \"fetch\"".to_string()),
+                    _ => top.map(|top| {
+                        format!("\"{top}\" belongs at the top of the file, not in an application")
+                    }),
                 }
-                "main" | "entry" | "script" | "dir" | "file" => Some("did you mean \"path\"?".to_string()),
-                "vars" | "environment" => Some("did you mean \"env\"?".to_string()),
-                "allow_private" => Some("it belongs in \"fetch\"".to_string()),
-                _ => {
-                    top.map(|top| format!("\"{top}\" belongs at the top of the file, not in an application"))
-                }
-            }
-        });
+            });
 
         let mut app = App {
             name: String::new(),
@@ -417,7 +442,7 @@ impl<'t> Schema<'t, '_> {
         if let Some(path) = self.path(path) {
             app.path = path;
         }
-        self.limits(&mut app.limits, [timeout, wall_timeout, memory, max_body, max_subrequests]);
+        self.limits(&mut app.limits, limits);
         self.fetch(&mut app.fetch, fetch);
         self.hardening(&mut app.hardening, hardening);
         if let Some(object) = self.reader.object(env) {

@@ -74,6 +74,7 @@ fn the_example_of_the_contract_is_understood() {
                     memory_bytes: 64 << 20,
                     max_body_bytes: 100 << 20,
                     max_subrequests: 50,
+                    ..AppLimits::default()
                 },
                 env: vec![("STAGE".into(), EnvValue::Text("prod".into()))],
                 fetch: FetchPolicy { allow_private: false },

@@ -225,16 +225,23 @@ function gone() {
   return new internal.domexception.DOMException("The client has disconnected", "AbortError");
 }
 
+function overdue() {
+  return new internal.domexception.DOMException("The response was not there in time", "TimeoutError");
+}
+
 // The handler threw, or its promise was rejected.
 function fail(id, reason) {
   MapPrototypeDelete(inFlight, id);
   ops.responseFail(id, describe(reason));
 }
 
-// The client hung up: https://fetch.spec.whatwg.org/#abort-fetch as the server's side sees it.
-function abort(id) {
+// The client hung up, or the response is late: https://fetch.spec.whatwg.org/#abort-fetch as the server's side sees it. The request is
+// not kept for it any longer: a handler that never settles leaves nothing behind.
+function abort(id, late) {
   const request = MapPrototypeGet(inFlight, id);
-  if (request !== undefined) abortRequest(request, gone());
+  if (request === undefined) return;
+  MapPrototypeDelete(inFlight, id);
+  abortRequest(request, late ? overdue() : gone());
 }
 
 // ---- For logs ----

@@ -16,6 +16,9 @@ ops! {
     "waitUntil" => wait_until,
 }
 
+/// A text of more characters is counted for the isolate while its bytes are made.
+const LARGE_TEXT: usize = 64 << 10;
+
 /// Forgets the request if nothing of it is left to do.
 fn settle(scope: &mut Scope<'_, '_>, slot: &Slot) {
     if slot.exchange.is_over()
@@ -87,8 +90,19 @@ fn respond(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     with_head(scope, &args, |scope, head| {
         let body = args.get(5);
         if let Ok(string) = v8::Local::<v8::String>::try_from(body) {
+            let bytes = if string.length() > LARGE_TEXT { string.utf8_length(scope) } else { 0 };
+            if bytes > 0 && !state(scope).is_some_and(|state| state.accountant().take(bytes)) {
+                let reason = "the response is larger than the memory that the application has left";
+                return slot.exchange.fail(FailureCause::Memory, reason);
+            }
             let mut stack = buffer::<4096>();
             let text = string.to_rust_cow_lossy(scope, &mut stack);
+            if bytes > 0
+                && let Some(state) = state(scope)
+            {
+                // It counts as output from here on, until the client has it.
+                state.accountant().give_back(bytes);
+            }
             slot.exchange.respond(head, Some(text.as_bytes()));
         } else if body.is_null_or_undefined() {
             slot.exchange.respond(head, None);
