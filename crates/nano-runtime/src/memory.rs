@@ -86,7 +86,10 @@ pub fn process_used() -> usize {
 /// See [`set_isolate_budget`].
 static BUDGET: AtomicUsize = AtomicUsize::new(usize::MAX);
 
-/// JavaScript heap, in bytes, beyond which idle isolates are closed, the longest idle first.
+/// Bytes in the buffers of all isolates together, as of when each was last counted.
+static BUFFERS_USED: AtomicUsize = AtomicUsize::new(0);
+
+/// JavaScript heap and buffers, in bytes, beyond which idle isolates are closed, the longest idle first.
 pub fn isolate_budget() -> usize {
     BUDGET.load(Ordering::Relaxed).min(process_limit())
 }
@@ -98,9 +101,10 @@ pub fn set_isolate_budget(bytes: usize) {
     set_process_limit(bytes.saturating_add(bytes / 4));
 }
 
-/// Whether `more` bytes of heap would be beyond the budget.
+/// Whether `more` bytes would be beyond the budget.
 pub(crate) fn is_over_budget(more: usize) -> bool {
-    process_used().saturating_add(more) > isolate_budget()
+    let used = process_used().saturating_add(BUFFERS_USED.load(Ordering::Relaxed));
+    used.saturating_add(more) > isolate_budget()
 }
 
 /// Whether the isolates use more than they may.
@@ -153,6 +157,8 @@ impl Grants {
 /// One isolate's part of the process's heap, and its own limit. V8's callbacks hold a pointer to it.
 pub(crate) struct HeapLimit {
     charged: Cell<usize>,
+    /// What [`BUFFERS_USED`] has of this isolate.
+    buffers: Cell<usize>,
     /// The isolate's own limit, from its application.
     limit: Cell<usize>,
     terminated: Cell<bool>,
@@ -167,6 +173,7 @@ impl HeapLimit {
     pub(crate) fn install(isolate: &mut v8::Isolate) -> Box<Self> {
         let this = Box::new(Self {
             charged: Cell::new(0),
+            buffers: Cell::new(0),
             limit: Cell::new(HEAP_BASE_BYTES),
             terminated: Cell::new(false),
             collecting: Collecting::default(),
@@ -203,6 +210,16 @@ impl HeapLimit {
             HEAP_USED.fetch_add(bytes - before, Ordering::Relaxed);
         } else {
             HEAP_USED.fetch_sub(before - bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts the isolate's buffers as `bytes` from now on.
+    pub(crate) fn charge_buffers(&self, bytes: usize) {
+        let before = self.buffers.replace(bytes);
+        if bytes >= before {
+            BUFFERS_USED.fetch_add(bytes - before, Ordering::Relaxed);
+        } else {
+            BUFFERS_USED.fetch_sub(before - bytes, Ordering::Relaxed);
         }
     }
 
@@ -252,6 +269,7 @@ impl Drop for HeapLimit {
             GRANTS.give_back();
         }
         self.charge(0);
+        self.charge_buffers(0);
     }
 }
 

@@ -488,6 +488,7 @@ impl Runtime {
         if !realm.is_entered() {
             realm.enter(|scope, realm| realm.heap.count(scope));
         }
+        realm.heap.charge_buffers(realm.buffers.used());
         self.keep_to_budget(0);
         while memory::is_over_limit() {
             if !self.evict_one() {

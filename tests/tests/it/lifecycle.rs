@@ -281,3 +281,22 @@ fn idle_isolates_make_room_under_the_budget() {
     assert!(cold > 250, "{cold} cold starts");
     server.stop();
 }
+
+#[test]
+fn buffers_count_for_the_budget() {
+    let apps: Vec<_> = (0..10).map(|n| format!(r#"{{ "name": "a{n}", "path": "a.js" }}"#)).collect();
+    let config = format!(
+        r#"{{ "watch": false, "threads": 1, "isolate_memory_mb": 64, "apps": [{}] }}"#,
+        apps.join(",")
+    );
+    let code = "const bytes = new Uint8Array(16 << 20).fill(1); let count = 0;
+        export default { fetch: () => new Response(count++ ? 'warm' : 'cold ' + bytes.at(-1)) };";
+    let dir = Dir::new(&[("a.js", code), ("nano.jsonc", &config)]);
+    let server = Nano::config(dir, Options::default());
+    // One after the other, so that each is the longest idle when its turn comes again: there is room for three.
+    for visit in 0..30 {
+        assert_eq!(get(server.port(), &format!("a{}", visit % 10), "/").text(), "cold 1");
+    }
+    assert_eq!(get(server.port(), "a9", "/").text(), "warm");
+    server.stop();
+}

@@ -131,7 +131,7 @@ pub const DRAIN_TIMEOUT_MS: Limit = Limit {
     reason: "as long as service managers commonly wait before they kill",
 };
 
-/// JavaScript heap of all isolates together, in megabytes (2^20 bytes), beyond which idle ones are closed.
+/// JavaScript heap and buffers of all isolates together, in megabytes (2^20 bytes), beyond which idle ones are closed.
 pub const ISOLATE_MEMORY_MB: Limit = Limit {
     key: "isolate_memory_mb",
     default: 2_048,

@@ -51,7 +51,7 @@ pub struct Config {
     pub sandbox_read: Vec<PathBuf>,
     /// What the listener speaks TLS with; empty: it speaks plain HTTP. The first is for whoever names no host, or another.
     pub certificates: Vec<Certificate>,
-    /// JavaScript heap of all isolates together, in bytes, beyond which idle ones are closed.
+    /// JavaScript heap and buffers of all isolates together, in bytes, beyond which idle ones are closed.
     pub isolate_memory_bytes: u64,
     /// Isolates that nothing was asked of for so long are closed; `None`: never.
     pub isolate_idle: Option<Duration>,
