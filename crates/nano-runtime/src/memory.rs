@@ -6,6 +6,7 @@
 //! counted against their isolate's budget by the allocator here, which refuses (a RangeError in JavaScript) instead of growing.
 
 use nano_web::blocks;
+use std::alloc::Layout;
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::NonNull;
@@ -423,6 +424,13 @@ impl nano_web::Accountant for BufferMemory {
     }
 }
 
+/// How a buffer that is no block is allocated: with every element type's alignment.
+fn small(bytes: usize) -> Layout {
+    debug_assert!(bytes < blocks::BLOCK_BYTES_MIN);
+    // SAFETY: the alignment is a power of two, and so few bytes do not overflow.
+    unsafe { Layout::from_size_align_unchecked(bytes, 16) }
+}
+
 /// An allocation of no bytes: any address that is not null.
 fn dangling() -> *mut c_void {
     NonNull::<u64>::dangling().as_ptr().cast()
@@ -435,9 +443,9 @@ unsafe extern "C" fn allocate(this: &BufferMemory, bytes: usize) -> *mut c_void 
     if !this.take(bytes) {
         return std::ptr::null_mut();
     }
-    let data = if bytes < blocks::BLOCK_BYTES_MIN {
-        // SAFETY: calloc has no preconditions; null is V8's sign that there is no memory.
-        unsafe { libc::calloc(bytes, 1) }
+    let data: *mut c_void = if bytes < blocks::BLOCK_BYTES_MIN {
+        // SAFETY: there are bytes to allocate; null is V8's sign that there is no memory.
+        unsafe { std::alloc::alloc_zeroed(small(bytes)).cast() }
     } else {
         blocks::allocate(bytes, true).cast()
     };
@@ -454,9 +462,9 @@ unsafe extern "C" fn allocate_uninitialized(this: &BufferMemory, bytes: usize) -
     if !this.take(bytes) {
         return std::ptr::null_mut();
     }
-    let data = if bytes < blocks::BLOCK_BYTES_MIN {
-        // SAFETY: malloc has no preconditions.
-        unsafe { libc::malloc(bytes) }
+    let data: *mut c_void = if bytes < blocks::BLOCK_BYTES_MIN {
+        // SAFETY: as above.
+        unsafe { std::alloc::alloc(small(bytes)).cast() }
     } else {
         blocks::allocate(bytes, false).cast()
     };
@@ -474,7 +482,7 @@ unsafe extern "C" fn free(this: &BufferMemory, data: *mut c_void, bytes: usize) 
     // SAFETY: V8 gives back what `allocate` or `allocate_uninitialized` returned, once, with the same length.
     unsafe {
         if bytes < blocks::BLOCK_BYTES_MIN {
-            libc::free(data);
+            std::alloc::dealloc(data.cast(), small(bytes));
         } else {
             blocks::free(data.cast(), bytes);
         }

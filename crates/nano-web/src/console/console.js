@@ -52,8 +52,22 @@ const timers = new Map();
 // ---------------------------------------------------------------------------------------------------------------------
 // Formatting. section 2.2, section 2.3
 
+// An object with a null prototype made by a literal is a hash table in V8; one with a constructor is not.
+class InspectOptions {
+  constructor(depth, colors) {
+    this.depth = depth;
+    this.colors = colors;
+    this.showHidden = undefined;
+    this.breakLength = undefined;
+  }
+}
+internal.primordials.hideObjectPrototype(InspectOptions);
+
+// Whether texts may have colours, once asked.
+let colors;
+
 function inspectArgument(value, depth = undefined) {
-  return inspect(value, { __proto__: null, depth, colors: ops.consoleColors() });
+  return inspect(value, new InspectOptions(depth, colors ??= ops.consoleColors()));
 }
 
 // An argument that is not formatted by a specifier: strings as they are.

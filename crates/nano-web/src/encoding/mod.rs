@@ -140,19 +140,17 @@ fn decode<'s>(
         return latin1(scope, &narrow);
     }
     drop(narrow);
-    if simdutf::validate_utf8(bytes) {
-        let length = simdutf::utf16_length_from_utf8(bytes);
-        let mut units = Vec::<u16>::with_capacity(length);
-        // SAFETY: so much room is there; it is only written to.
-        let room = unsafe { std::slice::from_raw_parts_mut(units.as_mut_ptr(), length) };
-        // SAFETY: the bytes were found to be well formed, and nobody writes into them; the room is as large as the conversion is long,
-        // and all of it is written.
-        unsafe {
-            let count = simdutf::convert_valid_utf8_to_utf16le(bytes, room);
-            units.set_len(count);
-        }
+    let mut units = Vec::<u16>::with_capacity(bytes.len());
+    // SAFETY: no conversion gives more units than it takes bytes; what it does not write is not read.
+    let room = unsafe { std::slice::from_raw_parts_mut(units.as_mut_ptr(), bytes.len()) };
+    // SAFETY: the room is as large as the input.
+    let result = unsafe { simdutf::convert_utf8_to_utf16le_with_errors(bytes, room) };
+    if result.is_ok() {
+        // SAFETY: so many were written.
+        unsafe { units.set_len(result.count) };
         return utf16(scope, &units);
     }
+    drop(units);
     if fatal { None } else { string(scope, &String::from_utf8_lossy(bytes)) }
 }
 
