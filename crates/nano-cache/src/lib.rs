@@ -4,7 +4,7 @@ mod disk;
 mod policy;
 mod store;
 
-pub use store::{Body, Hit, Lookup, Store, Tenant};
+pub use store::{Body, Hit, Lookup, Store, Stored, Tenant};
 
 use std::path::PathBuf;
 

@@ -5,7 +5,7 @@
 use crate::disk::{Region, Ring};
 use crate::policy;
 use crate::{Limits, NotStored, Request, Response};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -89,6 +89,22 @@ pub struct Hit {
     pub body: Body,
 }
 
+/// What identifies a stored response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The request's URL, without its fragment.
+    pub url: String,
+    /// Of the request's header fields those that the response's Vary names; `None` for one that was not there.
+    pub variant: Vec<(String, Option<String>)>,
+}
+
+impl Stored {
+    /// Whether it is stored for requests with these header fields. RFC 9111, section 4.1
+    pub fn is_for(&self, headers: &[(String, String)]) -> bool {
+        self.variant.iter().all(|(name, value)| policy::get(headers, name) == *value)
+    }
+}
+
 struct Entry {
     key: Key,
     variant: Vec<(String, Option<String>)>,
@@ -107,7 +123,8 @@ struct Entry {
 #[derive(Default)]
 struct Usage {
     bytes: u64,
-    entries: usize,
+    /// In the order in which they were stored.
+    entries: BTreeSet<u64>,
 }
 
 struct Inner {
@@ -209,7 +226,7 @@ impl Tenant {
         let used = inner.next_number();
         let usage = inner.tenants.entry(Arc::clone(&self.name)).or_default();
         usage.bytes += bytes;
-        usage.entries += 1;
+        usage.entries.insert(id);
         inner.memory_bytes += bytes as usize;
         inner.order.insert(used, id);
         inner.by_key.entry(key.clone()).or_default().push(id);
@@ -268,6 +285,46 @@ impl Tenant {
     pub fn delete(&self, cache: &str, request: &Request<'_>) -> bool {
         let key = self.key(cache, request.url);
         lock(&self.inner).remove_matching(&key, |entry| policy_matches(entry, request)) > 0
+    }
+
+    /// What a cache holds that is fresh, or what of it is stored for one URL, in the order in which it was stored: at most
+    /// [`Limits::tenant_entries`](crate::Limits::tenant_entries).
+    pub fn stored(&self, cache: &str, url: Option<&str>, now: SystemTime) -> Vec<Stored> {
+        let inner = lock(&self.inner);
+        let known = |id: &u64| inner.entries.get(id).filter(|entry| entry.fresh_until > now);
+        let describe = |entry: &Entry| Stored { url: entry.key.2.clone(), variant: entry.variant.clone() };
+        if let Some(url) = url {
+            let ids = inner.by_key.get(&self.key(cache, url)).map_or(&[][..], Vec::as_slice);
+            return ids.iter().filter_map(known).map(describe).collect();
+        }
+        let ids = inner.tenants.get(&self.name).into_iter().flat_map(|usage| &usage.entries);
+        ids.filter_map(known).filter(|entry| entry.key.1 == cache).map(describe).collect()
+    }
+
+    /// The names of the caches that hold something fresh, by when they were first stored to.
+    pub fn caches(&self, now: SystemTime) -> Vec<String> {
+        let inner = lock(&self.inner);
+        let mut names = Vec::new();
+        let mut seen = HashSet::new();
+        let ids = inner.tenants.get(&self.name).into_iter().flat_map(|usage| &usage.entries);
+        for entry in ids.filter_map(|id| inner.entries.get(id)).filter(|entry| entry.fresh_until > now) {
+            if seen.insert(entry.key.1.as_str()) {
+                names.push(entry.key.1.clone());
+            }
+        }
+        names
+    }
+
+    /// Forgets all that a cache holds; whether there was something.
+    pub fn delete_cache(&self, cache: &str) -> bool {
+        let mut inner = lock(&self.inner);
+        let ids = inner.tenants.get(&self.name).into_iter().flat_map(|usage| &usage.entries);
+        let of_cache = |id: &&u64| inner.entries.get(id).is_some_and(|entry| entry.key.1 == cache);
+        let gone: Vec<u64> = ids.filter(of_cache).copied().collect();
+        for id in &gone {
+            inner.remove(*id);
+        }
+        !gone.is_empty()
     }
 
     fn key(&self, cache: &str, url: &str) -> Key {
@@ -345,8 +402,8 @@ impl Inner {
         }
         if let Some(usage) = self.tenants.get_mut(&entry.key.0) {
             usage.bytes = usage.bytes.saturating_sub(entry.bytes);
-            usage.entries = usage.entries.saturating_sub(1);
-            if usage.entries == 0 {
+            usage.entries.remove(&id);
+            if usage.entries.is_empty() {
                 self.tenants.remove(&entry.key.0);
             }
         }
@@ -355,7 +412,7 @@ impl Inner {
     /// Lets the tenant's own oldest entries go until it is within its bounds.
     fn make_room_for_tenant(&mut self, name: &Arc<str>, newest: u64) {
         while self.tenants.get(name).is_some_and(|usage| {
-            usage.bytes > self.limits.tenant_bytes || usage.entries > self.limits.tenant_entries
+            usage.bytes > self.limits.tenant_bytes || usage.entries.len() > self.limits.tenant_entries
         }) {
             let oldest =
                 self.order.values().copied().find(|id| {

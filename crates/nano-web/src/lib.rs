@@ -15,6 +15,7 @@ mod console;
 mod crypto;
 mod encoding;
 pub mod entry;
+mod events;
 mod fetch;
 mod host;
 mod infra;

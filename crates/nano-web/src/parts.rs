@@ -123,6 +123,13 @@ parts! {
         exercise: r#"new Blob(["a"], { type: "text/plain" }).text(); new File(["a"], "b").size;"#
     }
     {
+        files: ["events/progress.js", "file/reader.js"],
+        exports: ["progress"],
+        globals: ["FileReader", "FileReaderSync", "ProgressEvent"],
+        enumerable: [],
+        exercise: r#"const r = new FileReader(); r.onload = () => r.result; r.readAsText(new Blob(["a"]));"#
+    }
+    {
         files: ["file/formdata.js", "file/multipart.js"],
         exports: ["formData"],
         globals: ["FormData"],

@@ -5,7 +5,9 @@
 
 use crate::entry::Entries;
 use crate::infra::{Op, table};
-use crate::{FILES, clone, console, encoding, fetch, messaging, parts, performance, timers, url, worker};
+use crate::{
+    FILES, clone, console, encoding, events, fetch, messaging, parts, performance, timers, url, worker,
+};
 use std::borrow::Cow;
 use std::ffi::c_void;
 
@@ -27,6 +29,7 @@ pub(crate) fn all_ops() -> Vec<Op> {
         clone::ops,
         messaging::ops,
         encoding::ops,
+        events::ops,
         console::ops,
         timers::ops,
         performance::ops,

@@ -296,7 +296,8 @@ files![
     wasm,
     wasm_memory,
     messaging,
-    caches
+    caches,
+    ecma429
 ];
 
 #[test]

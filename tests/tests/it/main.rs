@@ -17,4 +17,5 @@ mod modules;
 mod slices;
 mod systemd;
 mod tls;
+mod types;
 mod typescript;

@@ -42,11 +42,60 @@ pub struct LeftOut {
     pub files: Vec<String>,
 }
 
+/// What failing says of NANO.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// NANO lacks something, or does it otherwise.
+    #[default]
+    Gap,
+    /// The test is about what only a browser has: it does not apply to a server.
+    Browser,
+    /// The test contradicts the standard as it is now.
+    Contradicts,
+}
+
+impl Scope {
+    fn parse(text: Option<&str>) -> Result<Self, String> {
+        match text {
+            None => Ok(Self::Gap),
+            Some("browser") => Ok(Self::Browser),
+            Some("contradicts") => Ok(Self::Contradicts),
+            Some(other) => Err(format!("`scope` is browser or contradicts, not `{other}`")),
+        }
+    }
+
+    /// The word in the file; nothing for a gap.
+    fn key(self) -> Option<&'static str> {
+        match self {
+            Self::Gap => None,
+            Self::Browser => Some("browser"),
+            Self::Contradicts => Some("contradicts"),
+        }
+    }
+
+    /// What people read.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Gap => "",
+            Self::Browser => "browsers only",
+            Self::Contradicts => "contradicts the standard",
+        }
+    }
+}
+
 /// Failing subtests with one reason, by file.
 #[derive(Debug)]
 pub struct Group {
     pub reason: String,
+    pub scope: Scope,
     pub tests: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Group {
+    /// How many subtests it lists.
+    pub fn len(&self) -> u64 {
+        self.tests.values().map(|names| u64::try_from(names.len()).unwrap_or(u64::MAX)).sum()
+    }
 }
 
 /// Results beside expectations; each line has the file and the subtest.
@@ -98,7 +147,12 @@ impl Expectations {
             let tests = entry["tests"].as_object().ok_or("a group under `failing` wants `tests`")?;
             let tests =
                 tests.iter().map(|(file, names)| Ok((file.clone(), texts(names)?.into_iter().collect())));
-            failing.push(Group { reason: reason(entry)?, tests: tests.collect::<Result<_, String>>()? });
+            let scope = Scope::parse(entry["scope"].as_str())?;
+            failing.push(Group {
+                reason: reason(entry)?,
+                scope,
+                tests: tests.collect::<Result<_, String>>()?,
+            });
         }
         Ok(Self {
             suite: suite.into(),
@@ -120,6 +174,13 @@ impl Expectations {
 
     fn lists(&self, file: &str, name: &str) -> bool {
         self.reason(file, name).is_some()
+    }
+
+    /// How many subtests apply to a server: all but those that are about what only a browser has, and those that contradict the
+    /// standard.
+    pub fn applicable(&self) -> u64 {
+        let others = self.failing.iter().filter(|group| group.scope != Scope::Gap);
+        self.counts.subtests.saturating_sub(others.map(Group::len).sum())
     }
 
     /// Why a subtest is expected to fail.
@@ -185,7 +246,7 @@ impl Expectations {
         }
         if !fresh.is_empty() {
             match self.failing.iter_mut().find(|group| group.reason == UNSORTED) {
-                None => self.failing.push(Group { reason: UNSORTED.into(), tests: fresh }),
+                None => self.failing.push(Group { reason: UNSORTED.into(), scope: Scope::Gap, tests: fresh }),
                 Some(group) => {
                     for (file, names) in fresh {
                         group.tests.entry(file).or_default().extend(names);
@@ -219,7 +280,13 @@ impl Expectations {
             file.insert("left_out".into(), entries.collect());
         }
         let groups = self.failing.iter();
-        let groups = groups.map(|group| json!({ "reason": group.reason, "tests": group.tests }));
+        let groups = groups.map(|group| {
+            let mut entry = json!({ "reason": group.reason, "tests": group.tests });
+            if let Some(scope) = group.scope.key() {
+                entry["scope"] = json!(scope);
+            }
+            entry
+        });
         file.insert("failing".into(), groups.collect());
         Value::Object(file)
     }
@@ -294,6 +361,23 @@ mod tests {
         let difference = again.compare(&outcome(&[("a", false), ("b", true), ("c", false)]), true);
         assert_eq!(difference.known.len(), 2);
         assert!(difference.regressions.is_empty() && difference.passes.is_empty());
+    }
+
+    #[test]
+    fn what_does_not_apply_is_told_apart() {
+        let text = r#"{ "counts": { "files": 1, "subtests": 5, "passing": 2 }, "failing": [
+            { "reason": "is missing", "tests": { "f.any.js": ["a"] } },
+            { "reason": "a page", "scope": "browser", "tests": { "f.any.js": ["b"] } },
+            { "reason": "is older", "scope": "contradicts", "tests": { "f.any.js": ["c"] } }] }"#;
+        let expectations = Expectations::parse("x", text).unwrap();
+        assert_eq!(expectations.applicable(), 3);
+        let again = Expectations::parse("x", &expectations.to_json().to_string()).unwrap();
+        assert_eq!(again.failing[1].scope, Scope::Browser);
+        assert_eq!(again.applicable(), 3);
+        assert!(
+            Expectations::parse("x", r#"{ "failing": [{ "reason": "r", "scope": "y", "tests": {} }] }"#)
+                .is_err()
+        );
     }
 
     #[test]

@@ -18,8 +18,11 @@
       let path;
       try { path = new URL(String(input), base).pathname; } catch { /* for the product to refuse */ }
       if (path !== undefined && Object.hasOwn(files, path)) {
-        const text = files[path];
-        return Promise.resolve({ ok: true, status: 200, text: async () => text, json: async () => JSON.parse(text) });
+        const bytes = Uint8Array.from(files[path], (unit) => unit.charCodeAt(0));
+        const text = async () => new TextDecoder().decode(bytes);
+        return Promise.resolve({
+          ok: true, status: 200, text, json: async () => JSON.parse(await text()), arrayBuffer: async () => bytes.buffer,
+        });
       }
       if (fetch === undefined) return Promise.reject(new TypeError("there is no fetch here, and no file " + path));
       return fetch.call(this, input, init);

@@ -141,7 +141,8 @@ fn conformance(all: &[(Expectations, &str)], stored: &Stored) -> String {
          How much of [web-platform-tests](https://github.com/web-platform-tests/wpt) NANO passes. Written by\n\
          `cargo xtask wpt --root CHECKOUT --update`; the checkout was of {}. Each file runs in a fresh isolate, as it\n\
          would in a dedicated worker. What fails is listed by name in tests/wpt; a change that breaks a subtest, or\n\
-         mends one without saying so there, fails the run.\n\n",
+         mends one without saying so there, fails the run. Those apply that are neither about what only a browser has nor\n\
+         contradict the standard as it is now; the share is of them.\n\n",
         dates.join(", ")
     );
     if !stored.versions.is_empty() {
@@ -157,32 +158,36 @@ fn conformance(all: &[(Expectations, &str)], stored: &Stored) -> String {
     let mut row = |cells: &[String]| {
         let _ = writeln!(text, "| {} |", cells.join(" | "));
     };
-    let heads = ["suite", "about", "files", "subtests", "NANO", ""].map(String::from);
+    let heads = ["suite", "about", "files", "subtests", "apply", "NANO", ""].map(String::from);
     row(&heads.into_iter().chain(stored.versions.keys().map(|key| title(key))).collect::<Vec<_>>());
-    let lines = ["---", "---"].into_iter().chain(std::iter::repeat_n("---:", 4 + stored.versions.len()));
+    let lines = ["---", "---"].into_iter().chain(std::iter::repeat_n("---:", 5 + stored.versions.len()));
     row(&lines.map(String::from).collect::<Vec<_>>());
     let mut sum = Counts::default();
+    let mut applicable = 0;
     let mut others: BTreeMap<&String, u64> = BTreeMap::new();
     for (expectations, about) in all {
         let suite = &expectations.suite;
-        let mut cells = cells(suite, about, expectations.counts);
+        let mut cells = cells(suite, about, expectations.counts, expectations.applicable());
         for key in stored.versions.keys() {
             let passing = stored.suites.get(suite).and_then(|beside| beside.passing.get(key));
             *others.entry(key).or_default() += passing.copied().unwrap_or_default();
             cells.push(passing.map_or("-".into(), u64::to_string));
         }
         row(&cells);
+        applicable += expectations.applicable();
         add(&mut sum, expectations.counts);
     }
-    let mut last = cells("all", "", sum);
+    let mut last = cells("all", "", sum, applicable);
     last.extend(others.values().map(u64::to_string));
     row(&last);
     behind(&mut text, all, stored);
-    text.push_str("\n## What fails, and why\n\n| suite | subtests | reason |\n| --- | ---: | --- |\n");
+    text.push_str(
+        "\n## What fails, and why\n\n| suite | subtests | | reason |\n| --- | ---: | --- | --- |\n",
+    );
     for (expectations, _) in all {
         for group in &expectations.failing {
-            let count: usize = group.tests.values().map(std::collections::BTreeSet::len).sum();
-            let _ = writeln!(text, "| {} | {count} | {} |", expectations.suite, group.reason);
+            let (suite, about) = (&expectations.suite, group.scope.about());
+            let _ = writeln!(text, "| {suite} | {} | {about} | {} |", group.len(), group.reason);
         }
     }
     text.push_str(
@@ -199,10 +204,11 @@ fn conformance(all: &[(Expectations, &str)], stored: &Stored) -> String {
     text
 }
 
-fn cells(suite: &str, about: &str, counts: Counts) -> Vec<String> {
+fn cells(suite: &str, about: &str, counts: Counts, applicable: u64) -> Vec<String> {
     let Counts { files, subtests, passing } = counts;
-    let numbers = [files, subtests, passing].map(|number| number.to_string());
-    [suite.to_string(), about.to_string()].into_iter().chain(numbers).chain([share(counts)]).collect()
+    let numbers = [files, subtests, applicable, passing].map(|number| number.to_string());
+    let share = share(Counts { subtests: applicable, ..counts });
+    [suite.to_string(), about.to_string()].into_iter().chain(numbers).chain([share]).collect()
 }
 
 fn title(key: &str) -> String {

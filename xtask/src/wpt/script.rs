@@ -40,8 +40,9 @@ const ALIASES: [(&str, &str); 1] = [("/resources/WebIDLParser.js", "/resources/w
 const UNEXPOSED: &str = "throw new IdlHarnessError(\"Unexpected global object\");";
 const EXPOSED: &str = "return globals.has(\"DedicatedWorker\");";
 
-/// Files of these kinds are handed to the tests that name them.
+/// Files of these kinds are handed to the tests that name them, and all under this folder.
 const DATA: [&str; 3] = ["json", "idl", "txt"];
+const MEDIA: &str = "/media/";
 
 /// Makes the scripts of one checkout.
 pub struct Maker<'a> {
@@ -74,9 +75,12 @@ impl<'a> Maker<'a> {
         for part in &parts {
             self.collect(folder, part, &mut files);
         }
-        if is_strict(&test.source) {
-            // In the middle of a script its directive means nothing; as a script of its own it does.
-            parts[includes] = format!("(0, eval)({});", js_text(&parts[includes]));
+        // In the middle of a script its directive means nothing; as a script of its own it does. And one that asks where it is
+        // has to be by itself.
+        if is_strict(&test.source) || test.source.contains(".filename") {
+            let url = format!("http://web-platform.test:8000/{}", test.path);
+            parts[includes] =
+                format!("(0, eval)({});", js_text(&format!("{}\n//# sourceURL={url}", parts[includes])));
         }
         let address = format!(
             "http://web-platform.test:8000/{}{}",
@@ -100,7 +104,9 @@ impl<'a> Maker<'a> {
     fn collect(&self, folder: &Path, source: &str, files: &mut BTreeMap<String, String>) {
         let idl = source.contains("idl_test(");
         for text in strings(source) {
-            let path = if DATA.iter().any(|kind| text.ends_with(&format!(".{kind}"))) {
+            let path = if text.starts_with(MEDIA)
+                || DATA.iter().any(|kind| text.ends_with(&format!(".{kind}")))
+            {
                 self.resolve(folder, text)
             } else if idl && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
                 self.root.join("interfaces").join(format!("{text}.idl"))
@@ -109,8 +115,9 @@ impl<'a> Maker<'a> {
             };
             let path = normal(&path);
             let Ok(name) = path.strip_prefix(self.root) else { continue };
-            if let (Some(name), Ok(data)) = (name.to_str(), read(&path)) {
-                files.insert(format!("/{name}"), data);
+            if let (Some(name), Ok(bytes)) = (name.to_str(), fs::read(&path)) {
+                // A character for each byte, whatever it is.
+                files.insert(format!("/{name}"), bytes.into_iter().map(char::from).collect());
             }
         }
     }

@@ -12,6 +12,9 @@ ops! {
     "cacheRead" => cache_read,
     "cachePut" => cache_put,
     "cacheDelete" => cache_delete,
+    "cacheStored" => cache_stored,
+    "cacheNames" => cache_names,
+    "cacheDeleteAll" => cache_delete_all,
 }
 
 /// A body up to this size is given whole; a larger one in pieces of this size.
@@ -155,4 +158,48 @@ fn cache_delete(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let (cache, url) = (argument(scope, &args, 0), argument(scope, &args, 1));
     let headers = pairs(scope, args.get(2));
     ret.set_bool(tenant.delete(&cache, &Request { url: &url, headers: &headers }));
+}
+
+/// `cacheStored(cache, url | undefined, headers | undefined)`: `[url, headers]` of each request whose response is stored, of the headers
+/// those that its Vary names, flat. With a URL or headers, only those that are stored for these.
+fn cache_stored(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let Some(tenant) = tenant(scope) else { return };
+    let cache = argument(scope, &args, 0);
+    let url = (!args.get(1).is_undefined()).then(|| argument(scope, &args, 1));
+    let mut stored = tenant.stored(&cache, url.as_deref(), SystemTime::now());
+    if !args.get(2).is_undefined() {
+        let headers = pairs(scope, args.get(2));
+        stored.retain(|entry| entry.is_for(&headers));
+    }
+    let mut list: Vec<v8::Local<'_, v8::Value>> = Vec::with_capacity(stored.len());
+    for entry in &stored {
+        let mut flat: Vec<v8::Local<'_, v8::Value>> = Vec::new();
+        for (name, value) in &entry.variant {
+            let Some(value) = value else { continue };
+            let (Some(name), Some(value)) = (string(scope, name), string(scope, value)) else { return };
+            flat.extend([v8::Local::<v8::Value>::from(name), value.into()]);
+        }
+        let Some(url) = string(scope, &entry.url) else { return };
+        let flat = v8::Array::new_with_elements(scope, &flat);
+        list.push(v8::Array::new_with_elements(scope, &[url.into(), flat.into()]).into());
+    }
+    ret.set(v8::Array::new_with_elements(scope, &list).into());
+}
+
+/// `cacheNames()`: the names of the caches that hold something.
+fn cache_names(scope: &mut Scope<'_, '_>, _: Args<'_>, mut ret: Ret<'_>) {
+    let Some(tenant) = tenant(scope) else { return };
+    let mut list: Vec<v8::Local<'_, v8::Value>> = Vec::new();
+    for name in tenant.caches(SystemTime::now()) {
+        let Some(name) = string(scope, &name) else { return };
+        list.push(name.into());
+    }
+    ret.set(v8::Array::new_with_elements(scope, &list).into());
+}
+
+/// `cacheDeleteAll(cache)`: whether it held something.
+fn cache_delete_all(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let Some(tenant) = tenant(scope) else { return };
+    let cache = argument(scope, &args, 0);
+    ret.set_bool(tenant.delete_cache(&cache));
 }

@@ -1,11 +1,11 @@
 // How inspect() prints values of the platform, whose state is private: by the attributes that a developer looks for.
 //
-// Attributes are read through the getters that they have when something of their part is first printed. Only such are listed as
-// make nothing and tell no secret of the platform. Knows nothing of layout.
+// Attributes are read through the getters that their parts have taken when they were evaluated: whatever a tenant puts in their
+// places is not called. Only such are listed as make nothing and tell no secret of the platform. Knows nothing of layout.
 
-const { ArrayPrototypePush, ObjectGetPrototypeOf, ReflectGetOwnPropertyDescriptor, ReflectOwnKeys, uncurryThis } = internal.primordials;
+const { ArrayPrototypePush, FunctionPrototypeCall, ReflectOwnKeys } = internal.primordials;
 const { quote, quoteKey } = internal.layout;
-const { Headers, Request, Response, getSortedHeaders, isHeaders, isRequest, isResponse } = internal.fetch;
+const { getSortedHeaders, isHeaders, isRequest, isResponse, requestAttributes, responseAttributes } = internal.fetch;
 
 // [brand check, name, format(value, inspect) -> entries]
 const inspectors = [];
@@ -14,23 +14,12 @@ function register(name, is, format) {
   ArrayPrototypePush(inspectors, { __proto__: null, name, is, format });
 }
 
-// Registers an interface by its attributes, in the order given.
-function registerAttributes(Class, is, attributes) {
-  const getters = [];
-  for (let i = 0; i < attributes.length; i++) {
-    let prototype = Class.prototype;
-    let descriptor;
-    while (prototype !== null && (descriptor = ReflectGetOwnPropertyDescriptor(prototype, attributes[i])) === undefined) {
-      prototype = ObjectGetPrototypeOf(prototype);
-    }
-    // A tenant may have changed the class before it printed anything.
-    const getter = descriptor?.get;
-    ArrayPrototypePush(getters, typeof getter === "function" ? uncurryThis(getter) : () => undefined);
-  }
-  register(Class.name, is, (value, inspect) => {
+// Registers an interface by attributes as webidl.takeAttributes() gives them.
+function registerAttributes(name, is, attributes) {
+  register(name, is, (value, inspect) => {
     const entries = [];
-    for (let i = 0; i < attributes.length; i++) {
-      ArrayPrototypePush(entries, `${attributes[i]}: ${inspect(getters[i](value))}`);
+    for (let i = 0; i < attributes.length; i += 2) {
+      ArrayPrototypePush(entries, `${attributes[i]}: ${inspect(FunctionPrototypeCall(attributes[i + 1], value))}`);
     }
     return entries;
   });
@@ -46,30 +35,26 @@ function formatPairs(pairs, inspect, arrow) {
   return entries;
 }
 
-registerAttributes(Response, isResponse, ["status", "statusText", "ok", "headers", "bodyUsed", "type", "url", "redirected"]);
-registerAttributes(Request, isRequest, ["method", "url", "headers", "bodyUsed", "redirect"]);
-register(Headers.name, isHeaders, (headers, inspect) => formatPairs(getSortedHeaders(headers), inspect, false));
+registerAttributes("Response", isResponse, responseAttributes);
+registerAttributes("Request", isRequest, requestAttributes);
+register("Headers", isHeaders, (headers, inspect) => formatPairs(getSortedHeaders(headers), inspect, false));
 
 // What parts of the platform have to register, by the name of their exports: done once such a part was evaluated, which it must
 // not be only to be asked whether a value is one of its objects.
 const pending = {
   __proto__: null,
-  url: ({ URL, isURL }) =>
-    registerAttributes(URL, isURL, [
-      "href", "origin", "protocol", "username", "password", "host", "hostname", "port", "pathname", "search", "hash",
-    ]),
+  url: ({ attributes, isURL }) => registerAttributes("URL", isURL, attributes),
   searchParams: ({ getParamsList, isURLSearchParams }) =>
     register("URLSearchParams", isURLSearchParams, (params, inspect) => formatPairs(getParamsList(params), inspect, true)),
-  file: ({ Blob, File, isBlob, isFile }) => {
-    registerAttributes(File, isFile, ["name", "size", "type", "lastModified"]);
-    registerAttributes(Blob, isBlob, ["size", "type"]);
+  file: ({ blobAttributes, fileAttributes, isBlob, isFile }) => {
+    registerAttributes("File", isFile, fileAttributes);
+    registerAttributes("Blob", isBlob, blobAttributes);
   },
   formData: ({ getEntries, isFormData }) =>
     register("FormData", isFormData, (formData, inspect) => formatPairs(getEntries(formData), inspect, true)),
-  abort: ({ AbortSignal, isAbortSignal }) => registerAttributes(AbortSignal, isAbortSignal, ["aborted", "reason"]),
-  events: ({ Event, isEvent }) =>
-    registerAttributes(Event, isEvent, ["type", "cancelable", "defaultPrevented", "timeStamp"]),
-  streams: ({ ReadableStream, isReadableStream }) => registerAttributes(ReadableStream, isReadableStream, ["locked"]),
+  abort: ({ attributes, isAbortSignal }) => registerAttributes("AbortSignal", isAbortSignal, attributes),
+  events: ({ attributes, isEvent }) => registerAttributes("Event", isEvent, attributes),
+  streams: ({ attributes, isReadableStream }) => registerAttributes("ReadableStream", isReadableStream, attributes),
 };
 
 function registerEvaluated() {
@@ -81,10 +66,6 @@ function registerEvaluated() {
     delete pending[names[i]];
   }
 }
-
-// Getters of DOMException, once there is one.
-let exceptionName;
-let exceptionMessage;
 
 internal.platformInspectors = {
   __proto__: null,
@@ -100,9 +81,6 @@ internal.platformInspectors = {
   exception(value) {
     const exports = internal.loaded.domexception;
     if (exports === undefined || !exports.isDOMException(value)) return undefined;
-    const { prototype } = exports.DOMException;
-    exceptionName ??= uncurryThis(ReflectGetOwnPropertyDescriptor(prototype, "name").get);
-    exceptionMessage ??= uncurryThis(ReflectGetOwnPropertyDescriptor(prototype, "message").get);
-    return { __proto__: null, name: exceptionName(value), message: exceptionMessage(value) };
+    return exports.getState(value);
   },
 };

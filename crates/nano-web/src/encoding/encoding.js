@@ -5,6 +5,7 @@
 
 const { ArrayBufferIsView, TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteOffset, TypedArrayPrototypeGetSymbolToStringTag } = internal.primordials;
 const {
+  ArrayBufferPrototypeGetDetached,
   ArrayBufferPrototypeSlice,
   DataViewPrototypeGetBuffer,
   DataViewPrototypeGetByteLength,
@@ -20,16 +21,17 @@ const { converters } = webidl;
 
 const isTypedArray = (view) => TypedArrayPrototypeGetSymbolToStringTag(view) !== undefined;
 
-// The bytes that a BufferSource holds now, as a Uint8Array on the same memory.
+const isDetached = (buffer) => webidl.isArrayBuffer(buffer) && ArrayBufferPrototypeGetDetached(buffer);
+
+// The bytes that a BufferSource holds now, as a Uint8Array on the same memory. A detached buffer holds none.
 function viewBytes(source) {
-  if (!ArrayBufferIsView(source)) return new Uint8Array(source);
+  if (!ArrayBufferIsView(source)) return new Uint8Array(isDetached(source) ? 0 : source);
   if (isTypedArray(source)) {
-    return new Uint8Array(
-      TypedArrayPrototypeGetBuffer(source),
-      TypedArrayPrototypeGetByteOffset(source),
-      TypedArrayPrototypeGetByteLength(source),
-    );
+    const length = TypedArrayPrototypeGetByteLength(source);
+    if (length === 0) return new Uint8Array(0);
+    return new Uint8Array(TypedArrayPrototypeGetBuffer(source), TypedArrayPrototypeGetByteOffset(source), length);
   }
+  if (isDetached(DataViewPrototypeGetBuffer(source))) return new Uint8Array(0);
   return new Uint8Array(
     DataViewPrototypeGetBuffer(source),
     DataViewPrototypeGetByteOffset(source),

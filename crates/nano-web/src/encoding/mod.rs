@@ -17,6 +17,7 @@ ops! {
     "decoderDecode" => decoder_decode,
     "base64Encode" => base64_encode,
     "base64Decode" => base64_decode,
+    "binaryString" => binary_string,
     "isSharedArrayBuffer" => is_shared_array_buffer,
 }
 
@@ -258,14 +259,14 @@ fn decoder_decode(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     }
 }
 
-/// `base64Encode(binary string)`: undefined where a character is above U+00FF.
+/// `base64Encode(binary string | bytes)`: undefined where a character is above U+00FF.
 fn base64_encode(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
-    let Ok(input) = v8::Local::<v8::String>::try_from(args.get(0)) else { return };
-    let Some(encoded) =
-        with_binary(scope, input, |bytes| base64_simd::STANDARD.encode_type::<Vec<u8>>(bytes))
-    else {
-        return;
+    let encode = |bytes: &[u8]| base64_simd::STANDARD.encode_type::<Vec<u8>>(bytes);
+    let encoded = match v8::Local::<v8::String>::try_from(args.get(0)) {
+        Ok(input) => with_binary(scope, input, encode),
+        Err(_) => Some(with_bytes(args.get(0), encode)),
     };
+    let Some(encoded) = encoded else { return };
     if encoded.len() > MAX_STRING {
         return throw(scope, Error::Range("the string is too long"));
     }
@@ -282,6 +283,17 @@ fn base64_decode(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let Ok(input) = v8::Local::<v8::String>::try_from(args.get(0)) else { return };
     let decoded = with_binary(scope, input, |bytes| base64_simd::forgiving_decode_to_vec(bytes).ok());
     if let Some(made) = decoded.flatten().and_then(|decoded| latin1(scope, &decoded)) {
+        ret.set(made.into());
+    }
+}
+
+/// `binaryString(bytes)`: a string with a character for each byte.
+fn binary_string(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let bytes = with_bytes(args.get(0), <[u8]>::to_vec);
+    if bytes.len() > MAX_STRING {
+        return throw(scope, Error::Range("the string is too long"));
+    }
+    if let Some(made) = latin1(scope, &bytes) {
         ret.set(made.into());
     }
 }

@@ -1,6 +1,8 @@
 // TextEncoderStream and TextDecoderStream (Encoding Standard section 7.5-section 7.6): the codecs as transform streams.
+//
+// Nothing is read of a class that scripts have: a tenant may have patched TransformStream before this file is evaluated.
 
-const { ObjectGetOwnPropertyDescriptors, Uint8Array, uncurryThis } = internal.primordials;
+const { Uint8Array } = internal.primordials;
 const {
   StringPrototypeCharCodeAt,
   StringPrototypeSlice,
@@ -9,15 +11,7 @@ const {
 const webidl = internal.webidl;
 const { converters } = webidl;
 const { convertDecoderOptions, getEncoding, malformed, viewBytes } = internal.encoding;
-// The class itself, as it is before any tenant can replace the global.
-const TransformStream = internal.streams.TransformStream;
-const {
-  readable: { get: getReadable },
-  writable: { get: getWritable },
-} = ObjectGetOwnPropertyDescriptors(TransformStream.prototype);
-const transformReadable = uncurryThis(getReadable);
-const transformWritable = uncurryThis(getWritable);
-const enqueue = uncurryThis(internal.streams.TransformStreamDefaultController.prototype.enqueue);
+const { createTransform, transformEnqueue } = internal.streams;
 
 const isHighSurrogate = (unit) => (unit & 0xfc00) === 0xd800;
 
@@ -39,21 +33,20 @@ class TextDecoderStream {
     const decode = (bytes, flush, controller) => {
       const text = ops.decoderDecode(decoder, bytes, flush);
       if (text === undefined) throw malformed(encoding, "TextDecoderStream");
-      if (text.length !== 0) enqueue(controller, text);
+      if (text.length !== 0) transformEnqueue(controller, text);
     };
-    this.#transform = new TransformStream({
-      __proto__: null,
-      transform(chunk, controller) {
+    this.#transform = createTransform(
+      (chunk, controller) => {
         const source = converters.BufferSource(chunk, "TextDecoderStream", "The chunk", {
           __proto__: null, allowShared: true, allowResizable: true,
         });
         decode(viewBytes(source), false, controller);
       },
-      flush(controller) {
+      (controller) => {
         decode(new Uint8Array(0), true, controller);
         decoder = null;
       },
-    });
+    );
   }
 
   get encoding() {
@@ -71,11 +64,11 @@ class TextDecoderStream {
   }
 
   get readable() {
-    return transformReadable(this.#transform);
+    return this.#transform.readable;
   }
 
   get writable() {
-    return transformWritable(this.#transform);
+    return this.#transform.writable;
   }
 }
 webidl.configureInterface(TextDecoderStream);
@@ -86,9 +79,8 @@ class TextEncoderStream {
   constructor() {
     // A high surrogate at the end of a chunk waits for its other half in the next. section 7.5, "convert code unit to scalar value"
     let pending = "";
-    this.#transform = new TransformStream({
-      __proto__: null,
-      transform(chunk, controller) {
+    this.#transform = createTransform(
+      (chunk, controller) => {
         let text = pending + converters.DOMString(chunk, "TextEncoderStream", "The chunk");
         const end = text.length - 1;
         if (end >= 0 && isHighSurrogate(StringPrototypeCharCodeAt(text, end))) {
@@ -99,12 +91,12 @@ class TextEncoderStream {
         }
         if (text.length === 0) return;
         const bytes = ops.utf8Encode(text);
-        if (TypedArrayPrototypeGetByteLength(bytes) !== 0) enqueue(controller, bytes);
+        if (TypedArrayPrototypeGetByteLength(bytes) !== 0) transformEnqueue(controller, bytes);
       },
-      flush(controller) {
-        if (pending !== "") enqueue(controller, ops.utf8Encode("\ufffd"));
+      (controller) => {
+        if (pending !== "") transformEnqueue(controller, ops.utf8Encode("\ufffd"));
       },
-    });
+    );
   }
 
   get encoding() {
@@ -113,11 +105,11 @@ class TextEncoderStream {
   }
 
   get readable() {
-    return transformReadable(this.#transform);
+    return this.#transform.readable;
   }
 
   get writable() {
-    return transformWritable(this.#transform);
+    return this.#transform.writable;
   }
 }
 webidl.configureInterface(TextEncoderStream);

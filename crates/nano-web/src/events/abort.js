@@ -297,6 +297,8 @@ internal.abort = {
   AbortController,
   AbortSignal,
   addAlgorithm,
+  // For who prints one.
+  attributes: webidl.takeAttributes(AbortSignal, ["aborted", "reason"]),
   convertAbortSignal,
   createDependentSignal,
   createSignal,

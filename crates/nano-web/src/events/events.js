@@ -644,27 +644,30 @@ function defineEventHandler(proto, name) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Exceptions nobody caught. HTML section 8.1.4
 
-// What an ErrorEvent says of an exception.
-function describeException(error) {
+// What an ErrorEvent says of an exception. An error knows where it was made; of other values nobody does, unless they were reported
+// by a script: `here` says so.
+function describeException(error, here) {
   let message;
   try {
     message = `Uncaught ${converters.DOMString(error)}`;
   } catch {
     message = "Uncaught exception";
   }
-  return { __proto__: null, message, filename: "", lineno: 0, colno: 0 };
+  const place = ops.errorPlace(error, here);
+  if (place === undefined) return { __proto__: null, message, filename: "", lineno: 0, colno: 0 };
+  return { __proto__: null, message, filename: place[0], lineno: place[1], colno: place[2] };
 }
 
 // HTML's "in error reporting mode"
 let reporting = false;
 
 // HTML section 8.1.4.4, report an exception
-function reportException(error) {
+function reportException(error, here = false) {
   let notHandled = true;
   if (!reporting && hasListeners(globalTarget, "error")) {
     reporting = true;
     try {
-      const { message, filename, lineno, colno } = describeException(error);
+      const { message, filename, lineno, colno } = describeException(error, here);
       const event = new ErrorEvent("error", {
         __proto__: null, cancelable: true, message, filename, lineno, colno, error,
       });
@@ -690,7 +693,7 @@ function notifyRejectionHandled(promise, reason) {
 // HTML section 8.1.4.4
 function reportError(e) {
   requiredArguments(arguments.length, 1, "Failed to execute 'reportError'");
-  internal.events.reportException(e);
+  internal.events.reportException(e, true);
 }
 
 internal.events = {
@@ -700,6 +703,8 @@ internal.events = {
   Event,
   EventTarget,
   PromiseRejectionEvent,
+  // For who prints an event.
+  attributes: webidl.takeAttributes(Event, ["type", "cancelable", "defaultPrevented", "timeStamp"]),
   defineEventHandler,
   dispatch,
   eventInitMembers,

@@ -309,5 +309,5 @@ function fetch(input, init = undefined) {
   }
 }
 
-internal.fetchClient = { __proto__: null, failed };
+internal.fetchClient = { __proto__: null, failed, fetch };
 internal.exposeEnumerable({ fetch });

@@ -447,4 +447,6 @@ internal.fetch.requestId = requestId;
 internal.fetch.requestTakeBody = (request) => takeBody(getBody(request));
 // The length in bytes of a body that is sent as a stream, where it is known, or -1.
 internal.fetch.requestBodyLength = (request) => bodyLength(getBody(request));
+// For who prints one.
+internal.fetch.requestAttributes = webidl.takeAttributes(Request, ["method", "url", "headers", "bodyUsed", "redirect"]);
 internal.expose({ Request });

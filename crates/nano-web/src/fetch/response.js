@@ -297,4 +297,8 @@ internal.fetch.responseHeaderBlock = responseHeaderBlock;
 internal.fetch.responseContentLength = responseContentLength;
 // null, a string, a Uint8Array (not to be changed) or a ReadableStream; TypeError if the body was used or is locked.
 internal.fetch.responseTakeBody = (response) => takeBody(getBody(response));
+// For who prints one.
+internal.fetch.responseAttributes = webidl.takeAttributes(Response, [
+  "status", "statusText", "ok", "headers", "bodyUsed", "type", "url", "redirected",
+]);
 internal.expose({ Response });

@@ -344,6 +344,8 @@ function resolveObjectURL(url) {
 internal.file = {
   __proto__: null,
   Blob,
+  // For who prints one.
+  blobAttributes: webidl.takeAttributes(Blob, ["size", "type"]),
   blobBytes,
   blobPropertyBagMembers,
   blobStream: (blob) => blobStream(getChunks(blob)),

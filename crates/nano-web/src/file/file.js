@@ -66,6 +66,7 @@ function makeFile(blob, name, lastModified = undefined) {
 }
 
 internal.file.File = File;
+internal.file.fileAttributes = webidl.takeAttributes(File, ["name", "size", "type", "lastModified"]);
 internal.file.isFile = isFile;
 internal.file.makeFile = makeFile;
 internal.file.getLastModified = getLastModified;

@@ -34,6 +34,7 @@ const {
   ObjectCreate,
   ObjectDefineProperty,
   ObjectFreeze,
+  ObjectGetPrototypeOf,
   PromiseResolve,
   Set: SetConstructor,
   SetPrototypeAdd,
@@ -582,6 +583,19 @@ function configureInterface(Class, name = Class.name) {
   });
 }
 
+// The getters of these attributes, or those that they inherit: [name, getter, name, getter, ...]. For a class's own file, where
+// nobody can have patched it yet.
+function takeAttributes(Class, names) {
+  const attributes = [];
+  for (let i = 0; i < names.length; i++) {
+    let object = Class.prototype;
+    let descriptor;
+    while ((descriptor = ReflectGetOwnPropertyDescriptor(object, names[i])) === undefined) object = ObjectGetPrototypeOf(object);
+    ArrayPrototypePush(attributes, names[i], descriptor.get);
+  }
+  return attributes;
+}
+
 // Constants of an interface: on the class and on its prototype, read-only and enumerable. section 3.7.3
 function defineConstants(Class, constants) {
   const names = ReflectOwnKeys(constants);
@@ -692,5 +706,6 @@ internal.webidl = {
   makeException,
   pairIterable,
   requiredArguments,
+  takeAttributes,
   withOptions,
 };

@@ -378,6 +378,8 @@ class ReadableStreamBYOBReader {
 webidl.configureInterface(ReadableStreamBYOBReader);
 
 streams.ReadableStream = ReadableStream;
+// For who prints one.
+streams.attributes = webidl.takeAttributes(ReadableStream, ["locked"]);
 streams.ReadableStreamBYOBReader = ReadableStreamBYOBReader;
 streams.ReadableStreamDefaultReader = ReadableStreamDefaultReader;
 streams.getReadableState = getReadableState;

@@ -31,19 +31,17 @@ const Task = hideObjectPrototype(class Task {
   }
 });
 
+// As an indirect eval: the text is a classic script's.
+const evaluate = globalThis.eval;
+
 // id -> Task
 const tasks = new Map();
 // The nesting level of the timer that runs now; 0 outside timers.
 let nesting = 0;
 
 function initialize(handler, timeout, args, repeat, prefix) {
-  if (typeof handler !== "function") {
-    throw new TypeError(
-      typeof handler === "string"
-        ? `${prefix}: Argument 1 is a string, which would have to be compiled; pass a function.`
-        : `${prefix}: Argument 1 is not a function.`,
-    );
-  }
+  // A TimerHandler that is no function is a script's text.
+  if (typeof handler !== "function") handler = converters.DOMString(handler, prefix, "Argument 1");
   timeout = timeout === undefined ? 0 : converters.long(timeout, prefix, "Argument 2");
   // An interval is its own timer's child: after a few turns it is beyond the depth.
   if (timeout < NESTED_TIMEOUT_MS_MIN && (repeat || nesting > NESTING_MAX)) timeout = NESTED_TIMEOUT_MS_MIN;
@@ -90,7 +88,8 @@ function fire(id) {
   const outer = nesting;
   nesting = task.nesting;
   try {
-    ReflectApply(callback, globalThis, args);
+    if (typeof callback === "string") evaluate(callback);
+    else ReflectApply(callback, globalThis, args);
   } finally {
     nesting = outer;
   }

@@ -377,6 +377,12 @@ function withoutFragment(href) {
 }
 
 internal.url = {
-  __proto__: null, URL, getHref, includesCredentials, isURL, parseComponents, parseUrl, setComponents, withoutFragment,
+  __proto__: null,
+  URL,
+  // For who prints one.
+  attributes: webidl.takeAttributes(URL, [
+    "href", "origin", "protocol", "username", "password", "host", "hostname", "port", "pathname", "search", "hash",
+  ]),
+  getHref, includesCredentials, isURL, parseComponents, parseUrl, setComponents, withoutFragment,
 };
 internal.expose({ URL });

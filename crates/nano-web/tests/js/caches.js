@@ -69,6 +69,53 @@ test("variants and conditions", async () => {
   assert.same([unchanged.status, unchanged.body], [304, null]);
 });
 
+test("keys, matchAll and what they leave out", async () => {
+  const cache = await caches.open("lists");
+  const german = new Request(`${url}a?1`, { headers: { "accept-language": "de", "x-other": "1" } });
+  await cache.put(german, new Response("de", { headers: { vary: "Accept-Language" } }));
+  await cache.put(`${url}a?1`, new Response("none", { headers: { vary: "Accept-Language" } }));
+  await cache.put(`${url}b`, new Response("b"));
+  const keys = await cache.keys();
+  assert.same(keys.map((key) => [key.method, key.url, ...key.headers]), [
+    ["GET", `${url}a?1`, ["accept-language", "de"]], ["GET", `${url}a?1`], ["GET", `${url}b`],
+  ]);
+  const texts = async (...args) => Promise.all((await cache.matchAll(...args)).map((response) => response.text()));
+  assert.same(await texts(), ["de", "none", "b"]);
+  assert.same(await texts(german), ["de"]);
+  assert.same(await texts(`${url}a`), []);
+  assert.same(await texts(`${url}a?2`, { ignoreSearch: true }), ["none"]);
+  assert.same(await texts(`${url}a?2`, { ignoreSearch: true, ignoreVary: true }), ["de", "none"]);
+  assert.is((await cache.keys(new Request(`${url}b`, { method: "HEAD" }))).length, 0);
+  assert.is((await cache.keys(new Request(`${url}b`, { method: "HEAD" }), { ignoreMethod: true })).length, 1);
+  assert.is(await (await cache.match(`${url}a`, { ignoreSearch: true, ignoreVary: true })).text(), "de");
+  assert.is(await cache.delete(`${url}a`, { ignoreSearch: true, ignoreVary: true }), true);
+  assert.same(await texts(), ["b"]);
+});
+
+test("the storage knows the caches that hold something", async () => {
+  await caches.default.put(`${url}storage`, new Response("default"));
+  const cache = await caches.open("storage");
+  assert.is(await caches.has("storage"), false);
+  await cache.put(`${url}storage`, new Response("named"));
+  assert.is(await caches.has("storage"), true);
+  assert((await caches.keys()).includes("storage"));
+  assert.is(await (await caches.match(`${url}storage`)).text(), "named");
+  assert.is(await (await caches.match(`${url}storage`, { cacheName: "storage" })).text(), "named");
+  assert.is(await caches.match(`${url}storage`, { cacheName: "other" }), undefined);
+  assert.same([await caches.delete("storage"), await caches.delete("storage"), await caches.has("storage")], [true, false, false]);
+  assert.is(await (await caches.default.match(`${url}storage`)).text(), "default");
+});
+
+test("add fetches, and refuses what may not be stored", async () => {
+  const cache = caches.default;
+  // There is no network in these tests: what goes over it is tested with the binary.
+  await assert.rejects(cache.add("data:,text"), TypeError);
+  await assert.rejects(cache.add(new Request(url, { method: "POST" })), TypeError);
+  await assert.rejects(cache.addAll([url, "data:,text"]), TypeError);
+  await assert.rejects(cache.addAll(5), TypeError);
+  assert.is(await cache.addAll([]), undefined);
+});
+
 test("interfaces", () => {
   assert.throws(() => new Cache(), TypeError);
   assert.throws(() => new CacheStorage(), TypeError);

@@ -21,6 +21,34 @@ for (const [values, expected] of [
   [[bytes(1, 2)], "Uint8Array(2) [ 1, 2 ]"],
 ]) test(`log ${expected}`, () => assert.is(line(...values), expected));
 
+// First, since nothing of these classes must have been printed yet.
+test("printing calls nothing that a tenant has put into a class", async () => {
+  const trap = () => {
+    throw new Error("a tenant's getter was called");
+  };
+  const before = [];
+  const values = [
+    new Response(null, { status: 204 }), new Request("http://x.test/"), new URL("http://x.test/a"), new Blob(["ab"]), new File([], "name.txt"),
+    AbortSignal.abort(1), new Event("kind"), new ReadableStream(), new DOMException("says", "AbortError"),
+  ];
+  const expected = ["status: 204", "GET", "http://x.test/a", "size: 2", "name.txt", "aborted: true", "kind", "locked: false", "says"];
+  for (const value of values) {
+    for (let object = Object.getPrototypeOf(value); object !== Object.prototype && object !== Error.prototype; object = Object.getPrototypeOf(object)) {
+      for (const name of Object.getOwnPropertyNames(object)) {
+        const descriptor = Object.getOwnPropertyDescriptor(object, name);
+        if (descriptor.get === undefined) continue;
+        before.push([object, name, descriptor]);
+        Object.defineProperty(object, name, { __proto__: null, get: trap });
+      }
+    }
+  }
+  for (let i = 0; i < values.length; i++) {
+    const text = line(values[i]);
+    assert(text.includes(expected[i]), `${expected[i]} is not in ${text}`);
+  }
+  for (const [object, name, descriptor] of before) Object.defineProperty(object, name, { __proto__: null, ...descriptor });
+});
+
 test("levels", () => {
   printed();
   console.debug("d");

@@ -1,5 +1,22 @@
 // Encoding: TextEncoder, TextDecoder, their streams, and base64.
 
+// First, since their part must not have been evaluated yet.
+test("encoding streams are nobody's TransformStream", async () => {
+  const trap = () => assert(false, "something of a tenant's was called");
+  const before = [];
+  for (const [object, name, descriptor] of [
+    [TransformStream.prototype, "readable", { get: trap }],
+    [TransformStream.prototype, "writable", { get: trap }],
+    [TransformStreamDefaultController.prototype, "enqueue", { value: trap }],
+  ]) {
+    before.push([object, name, Object.getOwnPropertyDescriptor(object, name)]);
+    Object.defineProperty(object, name, { __proto__: null, ...descriptor });
+  }
+  const stream = streamOf("a").pipeThrough(new TextEncoderStream()).pipeThrough(new TextDecoderStream());
+  assert.same(await collect(stream), ["a"]);
+  for (const [object, name, descriptor] of before) Object.defineProperty(object, name, { __proto__: null, ...descriptor });
+});
+
 const encode = (text) => [...new TextEncoder().encode(text)];
 const BOM = [0xef, 0xbb, 0xbf];
 
@@ -140,4 +157,13 @@ test("base64 is forgiving, to a point", () => {
   assert.is(atob("YR=="), "a");
   for (const text of ["Y", "YQ=", "YQ==="," =", "Y_Q=", "ü"]) assert.throws(() => atob(text), "InvalidCharacterError");
   assert.throws(() => btoa("\u0100"), "InvalidCharacterError");
+});
+
+test("the bytes of a detached buffer are none", async () => {
+  const view = new Uint8Array([65, 66]);
+  const data = new DataView(view.buffer);
+  const { buffer } = view;
+  structuredClone(buffer, { transfer: [buffer] });
+  for (const source of [view, buffer, data]) assert.is(new TextDecoder().decode(source), "");
+  assert.same(await collect(streamOf(view, buffer, data).pipeThrough(new TextDecoderStream())), []);
 });

@@ -163,3 +163,21 @@ test("a signal removes listeners", () => {
   target.dispatchEvent(new Event("x"));
   assert.is(calls, 1);
 });
+
+test("an error's event says where it was made, another's where it was reported", () => {
+  const seen = [];
+  const listener = (event) => {
+    seen[seen.length] = [event.message, event.filename, event.lineno > 0, event.colno > 0];
+    event.preventDefault();
+  };
+  addEventListener("error", listener);
+  reportError(new TypeError("on purpose"));
+  reportError(1);
+  reportError(undefined);
+  removeEventListener("error", listener);
+  assert.same(seen, [
+    ["Uncaught TypeError: on purpose", "events.js", true, true],
+    ["Uncaught 1", "events.js", true, true],
+    ["Uncaught undefined", "events.js", true, true],
+  ]);
+});

@@ -81,3 +81,65 @@ test("form bodies that are none", async () => {
   await assert.rejects(body("--b\r\n", "multipart/form-data; boundary=b"), TypeError);
   await assert.rejects(body("", "multipart/form-data"), TypeError);
 });
+
+// Resolves to the types of the events until `loadend`.
+const eventsOf = (reader) => new Promise((resolve) => {
+  const seen = [];
+  for (const type of ["loadstart", "progress", "load", "abort", "error"]) reader.addEventListener(type, () => seen[seen.length] = type);
+  reader.onloadend = () => resolve(seen);
+});
+
+test("FileReader", async () => {
+  const reader = new FileReader();
+  assert.same([reader.readyState, reader.result, reader.error, FileReader.LOADING, reader.DONE], [0, null, null, 1, 2]);
+  const read = async (method, blob, ...rest) => {
+    reader[method](blob, ...rest);
+    assert.is(reader.readyState, 1);
+    assert.throws(() => reader[method](blob), "InvalidStateError");
+    const seen = await eventsOf(reader);
+    assert.same(seen, blob.size === 0 ? ["loadstart", "load"] : ["loadstart", "progress", "load"]);
+    return reader.result;
+  };
+  const blob = new Blob(["\u00e9!"], { type: "text/plain" });
+  assert.is(await read("readAsText", blob), "\u00e9!");
+  assert.is(await read("readAsBinaryString", blob), "\u00c3\u00a9!");
+  assert.is(await read("readAsDataURL", blob), "data:text/plain;base64,w6kh");
+  assert.is((await read("readAsArrayBuffer", blob)).byteLength, 3);
+  assert.is(await read("readAsText", new Blob([])), "");
+  // The label, else the type's charset, else UTF-8; a mark at the beginning says better.
+  assert.is(await read("readAsText", new Blob([bytes(0xe9)], { type: "text/plain;charset=latin1" })), "\u00e9");
+  assert.is(await read("readAsText", new Blob([bytes(0xe9)], { type: "text/plain;charset=utf-8" }), "latin1"), "\u00e9");
+  assert.is(await read("readAsText", new Blob([bytes(0xff, 0xfe, 0x41, 0)]), "latin1"), "A");
+  assert.throws(() => reader.readAsText("x"), TypeError);
+});
+
+test("a FileReader that is aborted says so and nothing else", async () => {
+  const reader = new FileReader();
+  const seen = eventsOf(reader);
+  reader.onloadstart = () => reader.abort();
+  reader.readAsText(new Blob(["x"]));
+  assert.same(await seen, ["loadstart", "abort"]);
+  assert.same([reader.readyState, reader.result], [2, null]);
+});
+
+test("a listener may read again", async () => {
+  const reader = new FileReader();
+  let ends = 0;
+  reader.onload = () => {
+    reader.onload = null;
+    reader.readAsText(new Blob(["two"]));
+  };
+  reader.addEventListener("loadend", () => ends++);
+  reader.readAsText(new Blob(["one"]));
+  await eventsOf(reader);
+  assert.same([reader.result, ends], ["two", 1]);
+});
+
+test("FileReaderSync and ProgressEvent", () => {
+  const reader = new FileReaderSync();
+  assert.is(reader.readAsText(new Blob(["ab"])), "ab");
+  assert.is(reader.readAsDataURL(new Blob(["ab"])), "data:application/octet-stream;base64,YWI=");
+  assert.throws(() => FileReaderSync.prototype.readAsText.call({}, new Blob([])), TypeError);
+  const event = new ProgressEvent("progress", { lengthComputable: true, loaded: 1, total: 2 });
+  assert.same([event.type, event.lengthComputable, event.loaded, event.total], ["progress", true, 1, 2]);
+});

@@ -29,7 +29,7 @@ test("intervals repeat until cleared", async () => {
 });
 
 test("what cannot be", () => {
-  assert.throws(() => setTimeout("code"), TypeError);
+  assert.throws(() => setTimeout(Symbol()), TypeError);
   assert.throws(() => setTimeout(), TypeError);
   clearTimeout();
   clearTimeout(12345);
@@ -65,4 +65,18 @@ test("scheduler.wait can be aborted", async () => {
   controller.abort();
   await assert.rejects(waiting, "AbortError");
   await assert.rejects(scheduler.wait(1, { signal: AbortSignal.abort() }), "AbortError");
+});
+
+test("a handler that is no function is a script", async () => {
+  globalThis.seen = [];
+  setTimeout("var handled = 1; seen[seen.length] = this === globalThis && handled", 1, "ignored");
+  setTimeout({ toString: () => (seen[seen.length] = "converted", "seen[seen.length] = 'run'") }, 1);
+  printed();
+  setTimeout("throw new Error('in text')", 1);
+  setTimeout("}", 1);
+  assert.same(seen, ["converted"]);
+  await scheduler.wait(2);
+  assert.same(seen, ["converted", 1, "run"]);
+  const text = printed();
+  assert(text.includes("Uncaught Error: in text") && text.includes("Uncaught SyntaxError"), text);
 });

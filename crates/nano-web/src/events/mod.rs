@@ -1,0 +1,36 @@
+//! Native functions of events: where an exception comes from. Knows nothing of what becomes of it.
+
+use crate::infra::{Args, Ret, Scope, ops};
+
+ops! {
+    "errorPlace" => error_place,
+}
+
+/// How many frames are looked at for one that is a script's.
+const FRAMES: usize = 16;
+
+/// `errorPlace(exception, here)`: `[file, line, column]` of the innermost frame that is not the platform's, of where an Error was made;
+/// of other values, where this is called if `here`; undefined if there is none.
+fn error_place(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let made = v8::Exception::get_stack_trace(scope, args.get(0));
+    let stack = match made {
+        Some(stack) => stack,
+        None if args.get(1).is_true() => match v8::StackTrace::current_stack_trace(scope, FRAMES) {
+            Some(stack) => stack,
+            None => return,
+        },
+        None => return,
+    };
+    for index in 0..stack.get_frame_count().min(FRAMES) {
+        let Some(frame) = stack.get_frame(scope, index) else { return };
+        let Some(name) = frame.get_script_name_or_source_url(scope) else { continue };
+        if name.to_rust_string_lossy(scope).starts_with("nano:") {
+            continue;
+        }
+        let line = v8::Integer::new_from_unsigned(scope, frame.get_line_number() as u32);
+        let column = v8::Integer::new_from_unsigned(scope, frame.get_column() as u32);
+        let place = [name.into(), line.into(), column.into()];
+        ret.set(v8::Array::new_with_elements(scope, &place).into());
+        return;
+    }
+}
