@@ -16,7 +16,7 @@ use crate::util;
 const NOT_RUN: &[(&str, &str)] = &[
     (
         "fetch/api (fetch itself), fetch/data-urls, websockets, eventsource, xhr",
-        "want network access from the application, which comes later",
+        "want the server of the checkout, which is not started here",
     ),
     ("workers, service-workers", "an application is one isolate; the fetch event is tested by tests/apps"),
     ("wasm, js", "V8 runs its own"),
