@@ -30,6 +30,13 @@ impl Options {
     pub fn args(args: &[&str]) -> Self {
         Self { args: args.iter().map(OsString::from).collect(), ..Self::default() }
     }
+
+    /// The same, with a variable in the process's environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.into()));
+        self
+    }
 }
 
 /// The lines so far, and whether the output has ended.
@@ -160,6 +167,7 @@ impl Nano {
         let mut command = Command::new(nano());
         command.arg("serve").args(what).args(["--port", "0"]).args(&options.args);
         command.env_remove("NANO_PORT").env_remove("NANO_LOG_FORMAT");
+        command.env_remove("NANO_ADMIN_TOKEN");
         command.envs(options.env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if let Some(files) = options.files {

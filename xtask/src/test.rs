@@ -2,7 +2,7 @@
 //!
 //! Knows which folders need npm packages; the tests themselves are cargo's business.
 
-use crate::util::{cargo, ensure_npm, run, take_flag, target_dir, workspace_root};
+use crate::util::{cargo, ensure_npm, ensure_program, run, take_flag, target_dir, workspace_root};
 
 const HELP: &str = "\
 Does all set-up and runs the tests of the workspace.
@@ -27,9 +27,10 @@ pub fn main(args: &[String]) -> Result<(), String> {
     if args.is_empty() { crate::wpt::quick() } else { Ok(()) }
 }
 
-/// What the tests need beside cargo: V8's library, and the npm packages of the applications under tests/apps.
+/// What the tests need beside cargo: V8's library, a browser, and the npm packages of the applications under tests/apps.
 pub fn setup() -> Result<(), String> {
     crate::setup::v8()?;
+    ensure_program("chromium", "chromium", "testing the administration's page")?;
     packages()
 }
 

@@ -71,6 +71,8 @@ pub struct Counters {
     pub rejected: Counter,
     /// Requests refused while the application backs off after failures: 503.
     pub backed_off: Counter,
+    /// Requests that its `fetch` has begun.
+    pub subrequests: Counter,
     /// Log lines that were dropped for the application's log limits.
     pub log_lines_dropped: Counter,
 }

@@ -314,7 +314,7 @@ impl InstanceHost {
     /// The isolate is an application's from now on; its time origin is now.
     pub(crate) fn adopt(&self, key: u32, app: &Arc<Application>) {
         self.key.set(key);
-        self.network.adopt(key, app.limits().fetch);
+        self.network.adopt(key, app);
         *self.app.borrow_mut() = Some(Arc::clone(app));
         *self.address.borrow_mut() = self.messages.clone().map(|sender| Address::new(key, sender));
         self.timer_resolution

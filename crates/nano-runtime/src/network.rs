@@ -1,6 +1,6 @@
 //! The platform's network for one isolate, on the thread's client: which fetches are whose, and what they may reach.
 
-use crate::app::FetchLimits;
+use crate::app::{Application, FetchLimits};
 use nano_fetch::{
     AllowAll, BodyRead, Client, FetchError, FetchId, Headers, Policy, PublicOnly, RedirectMode, Request,
     RequestBody, Url,
@@ -11,6 +11,7 @@ use nano_web::{
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// The platform's ids are below this power of two; the instance's key is above.
 const ID_BITS: u32 = 36;
@@ -28,18 +29,27 @@ pub(crate) struct InstanceNetwork {
     client: Rc<Client>,
     key: Cell<u32>,
     limits: Cell<FetchLimits>,
+    /// Whose fetches they are counted as.
+    app: RefCell<Option<Arc<Application>>>,
     fetches: RefCell<HashMap<u64, FetchId>>,
 }
 
 impl InstanceNetwork {
     pub(crate) fn new(client: Rc<Client>) -> Self {
-        Self { client, key: Cell::new(0), limits: Cell::default(), fetches: RefCell::default() }
+        Self {
+            client,
+            key: Cell::new(0),
+            limits: Cell::default(),
+            app: RefCell::default(),
+            fetches: RefCell::default(),
+        }
     }
 
     /// The isolate is an application's from now on.
-    pub(crate) fn adopt(&self, key: u32, limits: FetchLimits) {
+    pub(crate) fn adopt(&self, key: u32, app: &Arc<Application>) {
         self.key.set(key);
-        self.limits.set(limits);
+        self.limits.set(app.limits().fetch);
+        *self.app.borrow_mut() = Some(Arc::clone(app));
     }
 
     /// Ends all fetches, and closes the connections that were kept.
@@ -93,6 +103,9 @@ impl Network for InstanceNetwork {
         outgoing.upgrade = request.upgrade.map(str::to_owned);
         outgoing.partition = u64::from(self.key.get());
         outgoing.owner = u64::from(self.key.get()) << ID_BITS | id;
+        if let Some(app) = &*self.app.borrow() {
+            app.counters().subrequests.add(1);
+        }
         let fetch = self.client.start(outgoing);
         self.fetches.borrow_mut().insert(id, fetch);
         Ok(())

@@ -538,6 +538,7 @@ impl Conn {
             None => exchange.answer(404, "Not Found: no application has this host\n"),
             Some(_) if written.is_err() => exchange.answer(400, "Bad Request: the URL is invalid\n"),
             Some(slot) => {
+                exchange.slot.replace(Some(Rc::clone(&slot)));
                 let limited = self.http.borrow_mut().set_body_limit(slot.max_body_bytes);
                 match limited {
                     Ok(()) => worker.dispatch(&slot, &exchange, &text),

@@ -14,6 +14,7 @@ use crate::worker::Command;
 use nano_runtime::{Console, LoadError, THREAD_STACK_BYTES};
 use std::collections::HashMap;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Arc, PoisonError, mpsc};
@@ -89,9 +90,15 @@ pub(crate) enum Order {
 pub struct Control {
     orders: mpsc::Sender<Order>,
     shared: Arc<Shared>,
+    admin: Option<SocketAddr>,
 }
 
 impl Control {
+    /// Where the administration listens, if it does; its port picked, if 0 was asked for.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+
     /// Has a change made; `reply` is called on the control thread when it is made, or refused. Every worker serves the new version then.
     pub fn order(&self, change: Change, reply: impl FnOnce(Outcome) + Send + 'static) {
         // While the server ends, nothing changes any more.
@@ -117,9 +124,13 @@ impl Control {
 }
 
 /// Starts the control thread; returns when changes of files are noticed, if they are to be.
-pub(crate) fn start(shared: Arc<Shared>, manager: Arc<ServiceManager>) -> io::Result<Control> {
+pub(crate) fn start(
+    shared: Arc<Shared>,
+    manager: Arc<ServiceManager>,
+    admin: Option<SocketAddr>,
+) -> io::Result<Control> {
     let (orders, received) = mpsc::channel();
-    let control = Control { orders: orders.clone(), shared: Arc::clone(&shared) };
+    let control = Control { orders: orders.clone(), shared: Arc::clone(&shared), admin };
     let (sender, watching) = mpsc::channel();
     std::thread::Builder::new().name("nano-control".into()).stack_size(THREAD_STACK_BYTES).spawn(
         move || {
@@ -442,6 +453,8 @@ impl Controller {
                 }
             }
         }
+        let still = apps.iter().chain(&kept).map(|app| &*app.config.name).collect();
+        self.shared.metrics.retain(&still);
         for name in by_name.into_keys() {
             self.previous.remove(name);
             outcome.removed.push(name.to_owned());

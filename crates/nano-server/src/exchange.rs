@@ -5,7 +5,7 @@
 
 use crate::connection::Conn;
 use crate::log::{Field, Level, RequestId, RequestRecord};
-use crate::worker::Worker;
+use crate::worker::{AppSlot, Worker};
 use nano_arena::{Arena, Bytes};
 use nano_http::{BodyLength as HttpLength, Input, Next, Refusal, ResponseHead as HttpHead};
 use nano_loop::Moment;
@@ -51,6 +51,8 @@ pub(crate) struct HttpExchange {
     conn: Rc<Conn>,
     attached: Cell<bool>,
     pub(crate) instance: RefCell<Option<Rc<Instance>>>,
+    /// The application it counts for.
+    pub(crate) slot: RefCell<Option<Rc<AppSlot>>>,
     pub(crate) id: Cell<Option<ExchangeId>>,
     pub(crate) request_id: RequestId,
     started: Moment,
@@ -96,6 +98,7 @@ impl HttpExchange {
             conn: Rc::clone(conn),
             attached: Cell::new(true),
             instance: RefCell::new(None),
+            slot: RefCell::new(None),
             id: Cell::new(None),
             request_id,
             started: conn.worker().now(),
@@ -185,6 +188,7 @@ impl HttpExchange {
     fn over(&self) {
         self.response.set(Response::Over);
         self.pipes.set(false);
+        self.conn.worker().count(self.slot.take(), self.status.get(), self.started);
         self.log();
         self.conn.mark();
     }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod admin;
 mod admission;
 mod backoff;
 pub mod config;
@@ -10,6 +11,7 @@ mod exchange;
 mod head;
 mod listen;
 pub mod log;
+mod metrics;
 mod overdue;
 pub mod routes;
 mod sandbox;

@@ -2,10 +2,12 @@
 //!
 //! Knows what is configured; what happens on a thread is the [`Worker`]'s.
 
+use crate::admin;
 use crate::config::{Config, Network};
 use crate::control::{self, Change, Control};
 use crate::listen;
 use crate::log::{Field, Level, LogWriter};
+use crate::metrics::{Metrics, Stage};
 use crate::sandbox;
 use crate::site::{Deployed, Site, open_application};
 use crate::systemd::ServiceManager;
@@ -137,6 +139,7 @@ pub fn serve(
     let threads = config.worker_threads();
     let listeners = listen::open(config.listen_address(), threads)?;
     let address = listeners.address;
+    let admin_socket = config.admin.as_ref().map(admin::bind).transpose()?;
     let confine = config.file.is_some();
     let mut apps = Vec::with_capacity(config.apps.len());
     for app in &config.apps {
@@ -158,9 +161,14 @@ pub fn serve(
         options,
         writer: writer.clone(),
         tls: tls(config)?,
+        metrics: Arc::new(Metrics::new()),
         site: Mutex::new(Site::new(1, apps)),
         workers: Mutex::default(),
     });
+    let admin = match (admin_socket, &config.admin) {
+        (Some(bound), Some(admin)) => Some(admin::start(bound, admin, &shared)?),
+        _ => None,
+    };
     let (reports, received) = mpsc::channel();
     // Before anybody can be told that the server is there: a signal that comes then is an orderly end already.
     let signals = watch_signals(reports.clone())?;
@@ -176,15 +184,24 @@ pub fn serve(
     }
     wait_until_ready(&shared, &received, threads - 1)?;
     let manager = Arc::new(ServiceManager::from_env());
-    let control = control::start(Arc::clone(&shared), Arc::clone(&manager))
-        .map_err(|error| ServeError::System("start the control thread", error))?;
+    let control =
+        control::start(Arc::clone(&shared), Arc::clone(&manager), admin.as_ref().map(|admin| admin.address))
+            .map_err(|error| ServeError::System("start the control thread", error))?;
+    if let Some(admin) = &admin {
+        admin.set_control(control.clone());
+    }
+    shared.metrics.set_stage(Stage::Ready);
     listening(address, &control);
     manager.ready();
     let ended = workers.attend(&received, &control, &manager).and_then(|()| {
+        shared.metrics.set_stage(Stage::Draining);
         manager.stopping();
         workers.drain(config.drain_timeout, &received)
     });
     control.end();
+    if let Some(admin) = admin {
+        admin.end();
+    }
     signals.close();
     writer.close(Duration::from_secs(1));
     if matches!(ended, Ok(false)) {
@@ -228,6 +245,7 @@ pub(crate) struct Shared {
     options: ServeOptions,
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) writer: LogWriter,
+    pub(crate) metrics: Arc<Metrics>,
     /// What a worker that starts begins with; one that runs is sent it.
     site: Mutex<Arc<Site>>,
     /// The way to each worker. Who changes `site` holds this meanwhile.
@@ -386,7 +404,7 @@ fn start(
         .stack_size(THREAD_STACK_BYTES)
         .spawn(move || {
             let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                work(listener, &shared, &sender, &reports)
+                work(index, listener, &shared, &sender, &reports)
             }));
             // The receiver is gone only when the process ends anyway.
             let _ = reports.send(Report::Ended(index, worked.unwrap_or(Err(ServeError::Worker))));
@@ -397,6 +415,7 @@ fn start(
 
 /// A worker thread, from its beginning to its end.
 fn work(
+    index: usize,
     listener: Socket,
     shared: &Shared,
     commands: &mpsc::Sender<Sender<Command>>,
@@ -416,6 +435,8 @@ fn work(
     )
     .map_err(system("start a runtime"))?;
     let worker = Worker::new(Parts {
+        index,
+        metrics: Arc::clone(&shared.metrics),
         lp,
         runtime,
         listener: mio::net::TcpListener::from_std(listener.into()),

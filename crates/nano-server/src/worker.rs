@@ -9,6 +9,7 @@ use crate::connection::Conn;
 use crate::date::DateClock;
 use crate::exchange::HttpExchange;
 use crate::log::{Field, Level, LogSink, RequestId, RequestIds, RequestRecord};
+use crate::metrics::{Block, Metrics};
 use crate::overdue::Overdue;
 use crate::server::Alive;
 use crate::site::{Deployed, Site};
@@ -71,10 +72,40 @@ pub(crate) enum Command {
     /// Panic, as a fault of ours would.
     #[cfg(debug_assertions)]
     Fault,
+    /// Say what is there now.
+    Measure(mpsc::Sender<Measured>),
     /// Stop accepting; finish what is in flight, then end.
     Drain,
     /// End now.
     Stop,
+}
+
+/// What is there on a worker's thread at one moment.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Measured {
+    pub(crate) worker: usize,
+    pub(crate) connections: usize,
+    /// Isolates of all versions.
+    pub(crate) isolates: usize,
+    /// The applications that have an isolate.
+    pub(crate) apps: Vec<MeasuredApp>,
+}
+
+/// An application's isolate on a worker's thread.
+#[derive(Clone, Debug)]
+pub(crate) struct MeasuredApp {
+    pub(crate) name: String,
+    pub(crate) heap_bytes: usize,
+    pub(crate) external_bytes: usize,
+    pub(crate) in_flight: usize,
+}
+
+/// A request that is over, until the loop has read the clock.
+struct Finished {
+    /// `None`: no application has its host.
+    slot: Option<Rc<AppSlot>>,
+    status: u16,
+    started: Moment,
 }
 
 /// An application in one version on this thread.
@@ -82,14 +113,15 @@ pub(crate) struct AppSlot {
     deployed: Arc<Deployed>,
     pub(crate) max_body_bytes: u64,
     pub(crate) admission: Admission,
+    block: Arc<Block>,
     instance: RefCell<Option<Rc<Instance>>>,
 }
 
 impl AppSlot {
-    fn new(deployed: Arc<Deployed>) -> Rc<Self> {
+    fn new(deployed: Arc<Deployed>, block: Arc<Block>) -> Rc<Self> {
         let limits = &deployed.config.limits;
         let (max_body_bytes, admission) = (limits.max_body_bytes, Admission::new(limits));
-        Rc::new(Self { deployed, max_body_bytes, admission, instance: RefCell::new(None) })
+        Rc::new(Self { deployed, max_body_bytes, admission, block, instance: RefCell::new(None) })
     }
 
     /// Its instance, if it has one that lives.
@@ -139,6 +171,9 @@ impl Console for LogConsole {
 
 /// What a worker is made of.
 pub(crate) struct Parts {
+    /// Its place among the workers.
+    pub(crate) index: usize,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) lp: Rc<Loop>,
     pub(crate) runtime: Rc<Runtime>,
     pub(crate) listener: TcpListener,
@@ -185,6 +220,11 @@ pub(crate) struct Worker {
     dev: bool,
     drain_timeout: Duration,
     isolate_idle: Option<Duration>,
+    index: usize,
+    metrics: Arc<Metrics>,
+    unrouted: Arc<Block>,
+    /// What [`Worker::count`] has been told since the clock was read.
+    finished: RefCell<Vec<Finished>>,
     accept_again: Cell<bool>,
     draining: Cell<bool>,
     stopped: Cell<bool>,
@@ -193,6 +233,8 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) fn new(parts: Parts) -> io::Result<Rc<Self>> {
         let Parts {
+            index,
+            metrics,
             lp,
             runtime,
             mut listener,
@@ -209,7 +251,11 @@ impl Worker {
         // A head comes before its application is known; that one's own limit is set then.
         let mut limits = HttpLimits::default();
         limits.body_bytes = config::limits::MAX_BODY_MB.max << 20;
-        let slots = site.apps.iter().map(|app| AppSlot::new(Arc::clone(app))).collect();
+        let slots = site
+            .apps
+            .iter()
+            .map(|app| AppSlot::new(Arc::clone(app), metrics.block(&app.config.name, index)))
+            .collect();
         let worker = Rc::new_cyclic(|me| Self {
             me: me.clone(),
             lp,
@@ -237,6 +283,10 @@ impl Worker {
             dev,
             drain_timeout,
             isolate_idle,
+            index,
+            unrouted: metrics.unrouted_block(index),
+            metrics,
+            finished: RefCell::default(),
             accept_again: Cell::new(true),
             draining: Cell::new(false),
             stopped: Cell::new(false),
@@ -272,6 +322,7 @@ impl Worker {
             (false, false) => Wait::UntilNext,
         };
         self.lp.poll(wait)?;
+        self.count_finished();
         let mut handled = more;
         self.drive_marked();
         while let Some(event) = self.lp.next() {
@@ -359,6 +410,7 @@ impl Worker {
                         Command::ShowLife(alive) => drop(alive),
                         #[cfg(debug_assertions)]
                         Command::Fault => panic!("a fault for a test"),
+                        Command::Measure(told) => drop(told.send(self.measure())),
                         Command::Drain => self.drain(),
                         Command::Stop => self.stopped.set(true),
                     }
@@ -470,6 +522,9 @@ impl Worker {
             || waiting > 0 && self.lp.refresh_now() - self.deferred_since.get() >= DEFERRED_FOR
         {
             self.flush();
+        }
+        if waiting > 0 {
+            self.count_finished();
         }
     }
 
@@ -597,7 +652,8 @@ impl Worker {
             let slot = |app: &Arc<Deployed>| match old.get(&*app.config.name) {
                 Some(old) if Arc::ptr_eq(&old.deployed, app) => Rc::clone(old),
                 old => {
-                    let new = AppSlot::new(Arc::clone(app));
+                    let block = self.metrics.block(&app.config.name, self.index);
+                    let new = AppSlot::new(Arc::clone(app), block);
                     if old.is_some_and(|old| old.live().is_some()) {
                         warm.push(Rc::clone(&new));
                     }
@@ -647,6 +703,50 @@ impl Worker {
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| conn.close(self)));
         }
         self.log.borrow_mut().flush();
+    }
+
+    // ---- Metrics ----
+
+    /// A request is over. It is counted when the loop reads the clock next, as it does after each event that has made a response and
+    /// before each turn's events: a reading of its own would cost every request more than all the counting.
+    pub(crate) fn count(&self, slot: Option<Rc<AppSlot>>, status: u16, started: Moment) {
+        self.finished.borrow_mut().push(Finished { slot, status, started });
+    }
+
+    fn count_finished(&self) {
+        if self.finished.borrow().is_empty() {
+            return;
+        }
+        // A slot may end here with its last request: nothing is borrowed then.
+        let mut finished = self.finished.take();
+        let now = self.lp.now();
+        for Finished { slot, status, started } in finished.drain(..) {
+            let block = slot.as_ref().map_or(&self.unrouted, |slot| &slot.block);
+            block.count(status, now - started);
+        }
+        *self.finished.borrow_mut() = finished;
+    }
+
+    fn measure(&self) -> Measured {
+        // Who asks has been answered before, and wants to find that counted.
+        self.lp.refresh_now();
+        self.count_finished();
+        let table = self.table.borrow();
+        let apps = table.slots.iter().filter_map(|slot| {
+            let instance = slot.live()?;
+            Some(MeasuredApp {
+                name: slot.deployed.config.name.clone(),
+                heap_bytes: instance.heap_bytes(),
+                external_bytes: instance.buffer_bytes(),
+                in_flight: instance.exchanges(),
+            })
+        });
+        Measured {
+            worker: self.index,
+            connections: self.conns.borrow().len(),
+            isolates: self.runtime.instances(),
+            apps: apps.collect(),
+        }
     }
 
     // ---- What connections use ----

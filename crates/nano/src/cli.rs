@@ -2,13 +2,13 @@
 //! clap's, for NANO_PORT and NANO_LOG_FORMAT. Knows nothing of how the commands are done.
 
 use std::ffi::OsString;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
-use nano_server::config::{limits, parse_listen_host};
+use nano_server::config::{DEFAULT_TOKEN_ENV, limits, parse_admin_address, parse_listen_host};
 use nano_server::log::Format;
 
 const EXAMPLES: &str = "\
@@ -51,6 +51,14 @@ Examples:
 
 Every problem is printed with file, line and column. The exit code is 0 if there is none and 2 otherwise.";
 
+const TOP_EXAMPLES: &str = "\
+Examples:
+  NANO_ADMIN_TOKEN=… nano top
+  nano top --admin 10.0.0.5:9090 --token-env OTHER_TOKEN
+  nano top --once                  one table for scripts
+
+Keys: r, l, c, m, e sort by requests, latency, CPU, memory, errors; q ends.";
+
 /// A JavaScript runtime that hosts many isolated applications in one process.
 #[derive(Debug, Parser)]
 #[command(name = "nano", after_help = EXAMPLES, disable_version_flag = true, disable_help_subcommand = true)]
@@ -74,6 +82,8 @@ pub enum Command {
     Eval(Eval),
     /// Find the problems of an application or a configuration without serving it
     Check(Check),
+    /// Watch the applications of a running server
+    Top(Top),
     /// Open an interactive prompt
     #[command(hide = true)]
     Repl,
@@ -120,6 +130,9 @@ pub struct Serve {
     /// Take over changed files as they are saved; with --config that is the default
     #[arg(long)]
     pub watch: bool,
+    /// Administration, metrics and health on this address and port; its token is in NANO_ADMIN_TOKEN
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_admin_address)]
+    pub admin: Option<SocketAddr>,
     /// Give up nothing after the start: see "sandbox" in the documentation
     #[arg(long)]
     pub no_sandbox: bool,
@@ -167,6 +180,21 @@ pub struct Check {
     pub config: Option<PathBuf>,
 }
 
+/// `nano top`.
+#[derive(Debug, Args)]
+#[command(after_help = TOP_EXAMPLES)]
+pub struct Top {
+    /// The address of the server's administration
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_admin_address, default_value = "127.0.0.1:9090")]
+    pub admin: SocketAddr,
+    /// The environment variable that holds its token
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_TOKEN_ENV)]
+    pub token_env: String,
+    /// Print one table, of the second that begins now, and end
+    #[arg(long)]
+    pub once: bool,
+}
+
 impl Cli {
     /// Parses the arguments, the first of which is the program's name.
     ///
@@ -193,11 +221,6 @@ fn with_advice(error: clap::Error) -> clap::Error {
         ErrorKind::InvalidSubcommand => {
             let word = text(ContextKind::InvalidSubcommand);
             Path::new(&word).exists().then(|| format!("to serve {word}, say: nano serve {word}"))
-        }
-        ErrorKind::UnknownArgument => {
-            let word = text(ContextKind::InvalidArg);
-            let later = word == "--admin";
-            later.then(|| format!("{word} is not in this version of NANO yet"))
         }
         _ => None,
     };
@@ -308,7 +331,7 @@ mod tests {
             ("nano serve a --config b", "cannot be used with"),
             ("nano serve --config b --env A=b", "cannot be used with"),
             ("nano serve a --app b", "cannot be used with"),
-            ("nano serve --admin 127.0.0.1:9090", "--admin is not in this version of NANO yet"),
+            ("nano serve --admin 9090", "is not an IP address and a port, such as 127.0.0.1:9090"),
             ("nano .", "to serve ., say: nano serve ."),
             ("nano run", "<FILE>"),
             ("nano eval", "<CODE>"),

@@ -13,6 +13,7 @@ use nano_server::{ServeError, ServeOptions};
 use crate::cli::{Check, Cli, Command, Eval, Run, Serve};
 use crate::env_file;
 use crate::terminal::Terminal;
+use crate::top;
 
 /// Why a command did not succeed: what to tell, and the exit code that goes with it.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,6 +50,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Some(Command::Run(args)) => run(&args),
         Some(Command::Eval(args)) => eval(&args),
         Some(Command::Check(args)) => check(&args),
+        Some(Command::Top(args)) => top::top(&args),
         Some(Command::Repl) => repl(),
         None => no_command(),
     };
@@ -66,14 +68,16 @@ pub fn execute(cli: Cli) -> ExitCode {
 /// `nano serve`: until a signal to stop.
 fn serve(args: &Serve) -> Result<(), Failure> {
     let config = serve_config(args)?;
-    if config.admin.is_some() {
-        tell("note: \"admin\" is set, but this version of NANO has no administration listener yet");
-    }
     let options = ServeOptions { dev: args.dev, no_request_log: args.no_request_log };
     let count = config.apps.len();
-    nano_server::serve(&config, options, |address, _| match count {
-        1 => tell(&format!("nano: serving {} on http://{address}", config.apps[0].name)),
-        count => tell(&format!("nano: serving {count} applications on http://{address}")),
+    nano_server::serve(&config, options, |address, control| {
+        match count {
+            1 => tell(&format!("nano: serving {} on http://{address}", config.apps[0].name)),
+            count => tell(&format!("nano: serving {count} applications on http://{address}")),
+        }
+        if let Some(admin) = control.admin_address() {
+            tell(&format!("nano: administration at http://{admin}"));
+        }
     })
     .map_err(|error| match error {
         ServeError::Application(..) => Failure::Usage(error.to_string()),
@@ -205,6 +209,7 @@ fn serve_config(args: &Serve) -> Result<Config, Failure> {
         threads: args.threads,
         log_format: args.log_format,
         watch: args.watch,
+        admin: args.admin,
         no_sandbox: args.no_sandbox,
     };
     if let Some(file) = &args.config {

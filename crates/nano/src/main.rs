@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod env_file;
 mod terminal;
+mod top;
 
 use std::process::ExitCode;
 

@@ -1,5 +1,6 @@
 //! Black-box tests of the `nano` binary: over its sockets and its command line.
 
+mod admin;
 mod answers;
 mod bodies;
 mod commands;

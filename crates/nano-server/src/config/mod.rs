@@ -24,6 +24,19 @@ use crate::routes::{HostPattern, Routes};
 /// The address that is listened on when nothing else is said: this machine only.
 pub const DEFAULT_HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
+/// Where the token of an administration listener is that only the command line speaks of.
+pub const DEFAULT_TOKEN_ENV: &str = "NANO_ADMIN_TOKEN";
+
+/// An address and port to listen on, as `admin.listen` and `--admin` take it.
+///
+/// # Errors
+///
+/// A sentence for the user if it is neither.
+pub fn parse_admin_address(text: &str) -> Result<SocketAddr, String> {
+    schema::parse_socket_address(text)
+        .ok_or_else(|| format!("{text:?} is not an IP address and a port, such as 127.0.0.1:9090"))
+}
+
 /// A complete, valid configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -210,6 +223,8 @@ pub struct Overrides {
     pub log_format: Option<Format>,
     /// Changes of files take effect when they are saved; false leaves it to the configuration.
     pub watch: bool,
+    /// Where the administration listens.
+    pub admin: Option<SocketAddr>,
     /// Nothing is given up; false leaves it to the configuration.
     pub no_sandbox: bool,
 }
@@ -259,6 +274,19 @@ impl Config {
         schema::read(text, file, base, |_| true)
     }
 
+    /// Reads one application as it would be written in `apps`, and checks that its path exists.
+    ///
+    /// Problems are reported under the file `request`; a relative path is joined to the directory of this configuration's file.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of the text; a single one if it is not JSON.
+    pub fn parse_app(&self, text: &str) -> Result<App, ConfigErrors> {
+        let base = self.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+        let exists = |app: &Path| app.try_exists().unwrap_or(false);
+        schema::read_app(text, Path::new("request"), base, &self.defaults, exists)
+    }
+
     /// The configuration of one application served alone: it answers every host and may reach private addresses.
     ///
     /// Its name is that of the directory, or of the file without its extension. That `path` exists is not checked.
@@ -302,7 +330,7 @@ impl Config {
 
     /// Sets what the command line says over what the file says.
     pub fn apply(&mut self, overrides: &Overrides) {
-        let Overrides { port, host, threads, log_format, watch, no_sandbox } = *overrides;
+        let Overrides { port, host, threads, log_format, watch, admin, no_sandbox } = *overrides;
         self.overrides = overrides.clone();
         self.watch |= watch;
         self.sandbox &= !no_sandbox;
@@ -310,6 +338,13 @@ impl Config {
         self.host = host.unwrap_or(self.host);
         self.threads = threads.or(self.threads);
         self.log_format = log_format.or(self.log_format);
+        if let Some(listen) = admin {
+            let token_env = match self.admin.take() {
+                Some(admin) => admin.token_env,
+                None => Some(DEFAULT_TOKEN_ENV.to_owned()),
+            };
+            self.admin = Some(Admin { listen, token_env });
+        }
     }
 
     /// Where the applications' listener binds.

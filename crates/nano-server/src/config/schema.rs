@@ -79,6 +79,32 @@ pub(super) fn read(
     if schema.reader.errors.is_empty() { Ok(config) } else { Err(ConfigErrors::new(schema.reader.errors)) }
 }
 
+/// Reads one entry of `apps` by itself. That its name and hosts are free is for others to see.
+pub(super) fn read_app(
+    text: &str,
+    file: &Path,
+    base: &Path,
+    defaults: &Defaults,
+    exists: impl Fn(&Path) -> bool,
+) -> Result<App, ConfigErrors> {
+    let source = Source::new(file, text);
+    let root = syntax::parse(&source)?;
+    let reader = Reader { source, errors: Vec::new() };
+    let mut schema = Schema { reader, base, exists: &exists, names: HashMap::new(), hosts: HashMap::new() };
+    let app = match &root {
+        Value::Object(object) => Some(schema.app(object, defaults)),
+        other => {
+            let message = format!("an application is an object in {{ }}, not {}", describe(other));
+            schema.reader.error(other.range(), message);
+            None
+        }
+    };
+    match app {
+        Some(app) if schema.reader.errors.is_empty() => Ok(app),
+        _ => Err(ConfigErrors::new(schema.reader.errors)),
+    }
+}
+
 /// Each method reads one kind of object. Where something is wrong it records that and goes on with a default, which
 /// nobody sees: a configuration with problems is not returned.
 struct Schema<'t, 'b> {
@@ -591,7 +617,7 @@ fn only_for_apps(key: &str) -> Option<String> {
 }
 
 /// An IP address, or `localhost`, with a port.
-fn parse_socket_address(text: &str) -> Option<SocketAddr> {
+pub(super) fn parse_socket_address(text: &str) -> Option<SocketAddr> {
     if let Ok(address) = text.parse() {
         return Some(address);
     }

@@ -304,6 +304,7 @@ fn what_the_command_line_says_wins() {
         host: Some(host),
         threads: None,
         log_format: Some(Format::Text),
+        admin: Some("127.0.0.1:9".parse().unwrap()),
         watch: true,
         no_sandbox: true,
     });
