@@ -6,6 +6,7 @@
 use crate::exchange::{HttpExchange, Noted, OUTPUT_LOW_BYTES, Response};
 use crate::timeouts;
 use crate::tls::Session;
+use crate::trace;
 use crate::worker::{KIND_DEADLINE, KIND_HANDSHAKE, Worker};
 use mio::net::TcpStream;
 use nano_http::{Awaiting, Closing, Connection as Http, Head, Input, Refusal, Version};
@@ -748,14 +749,17 @@ fn note(worker: &Worker, head: &Head<'_>) -> Option<Noted> {
         Some(value) => arena.store_bytes(value).ok(),
         None => None,
     };
-    let (mut referer, mut user_agent) = (None, None);
+    let (mut referer, mut user_agent, mut trace) = (None, None, false);
     for (name, value) in head.headers() {
         match name.len() {
             7 if name.eq_ignore_ascii_case(b"referer") => referer = Some(value),
             10 if name.eq_ignore_ascii_case(b"user-agent") => user_agent = Some(value),
+            11 if name.eq_ignore_ascii_case(b"traceparent") => trace = true,
             _ => {}
         }
     }
     let (referer, user_agent) = (store(referer), store(user_agent));
-    Some(Noted { arena, method, target, referer, user_agent })
+    let trace =
+        store(trace.then(|| trace::parent(head.headers())).flatten().map(trace::TraceParent::trace_id));
+    Some(Noted { arena, method, target, referer, user_agent, trace })
 }

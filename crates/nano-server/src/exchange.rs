@@ -32,6 +32,8 @@ pub(crate) struct Noted {
     pub(crate) target: Bytes,
     pub(crate) referer: Option<Bytes>,
     pub(crate) user_agent: Option<Bytes>,
+    /// The id of the trace that the request belongs to.
+    pub(crate) trace: Option<Bytes>,
 }
 
 /// How far the response is.
@@ -208,6 +210,7 @@ impl HttpExchange {
             duration: self.conn.worker().refresh_now() - self.started,
             referer: noted.referer.map(|bytes| noted.arena.get(bytes)),
             user_agent: noted.user_agent.map(|bytes| noted.arena.get(bytes)),
+            trace: noted.trace.map(|bytes| noted.arena.get(bytes)),
         };
         self.conn.worker().log_request(&record);
     }
@@ -327,6 +330,16 @@ fn wire_head<'a>(head: &ResponseHead<'a>, date: &'a [u8; 29]) -> HttpHead<'a> {
 }
 
 impl Exchange for HttpExchange {
+    /// Read from the request's head when it is wanted, so that who asks for nothing elsewhere pays nothing. When the response is complete
+    /// the head is gone: what `waitUntil` asks for then belongs to no trace.
+    fn trace_context(&self, into: &mut Vec<u8>) {
+        if self.response.get() != Response::Over && self.attached.get() {
+            let http = self.conn.http();
+            let fields: Vec<_> = http.head().headers().collect();
+            crate::trace::pass_on(fields.into_iter(), into);
+        }
+    }
+
     fn body_length(&self) -> BodyLength {
         self.body_length
     }

@@ -20,6 +20,7 @@ mod site;
 mod systemd;
 pub mod timeouts;
 mod tls;
+mod trace;
 mod watch;
 mod worker;
 

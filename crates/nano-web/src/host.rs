@@ -286,6 +286,11 @@ pub enum FailureCause {
 ///
 /// After the client is gone everything still works and has no effect.
 pub trait Exchange {
+    /// Appends the fields, lines of `name: value CRLF`, by which what the request causes elsewhere is known to belong to it (W3C Trace
+    /// Context). Called for each outgoing request that brings none of its own. By default there are none.
+    fn trace_context(&self, into: &mut Vec<u8>) {
+        let _ = into;
+    }
     /// What is known of the request body's length.
     fn body_length(&self) -> BodyLength;
     /// Takes the next bytes of the request's body.

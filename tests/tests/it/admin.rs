@@ -241,6 +241,35 @@ fn what_breaks_the_protocol_is_refused() {
     server.stop();
 }
 
+#[test]
+fn a_trace_goes_on_through_fetch_and_the_log() {
+    let target = Nano::app(
+        "export default { fetch: (request) => new Response(`${request.headers.get('traceparent')} ${request.headers.get('tracestate')}`) };",
+    );
+    let code = "export default { async fetch(request) {
+        await null;
+        const own = new URL(request.url).searchParams.get('own');
+        return fetch(request.headers.get('x-target'), own ? { headers: { TraceParent: own } } : {});
+    } };";
+    let server = Nano::app(code);
+    let url = format!("http://127.0.0.1:{}/", target.port());
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let mut client = server.connect();
+    let mut asked = |path: &str, headers: &[(&str, &str)]| {
+        let headers = [&[("X-Target", &*url)], headers].concat();
+        client.send(request("GET", path, "x", &headers, b"")).response().text()
+    };
+    assert_eq!(asked("/", &[("Traceparent", parent), ("Tracestate", "a=1")]), format!("{parent} a=1"));
+    let line = server.log.wait_for("\"type\":\"request\"");
+    assert!(line.contains("\"trace\":\"4bf92f3577b34da6a3ce929d0e0e4736\""), "{line}");
+    // What is not valid is not passed on; what the application says itself is its own.
+    assert_eq!(asked("/", &[("Traceparent", "00-0-0-00"), ("Tracestate", "a=1")]), "null null");
+    assert_eq!(asked("/", &[]), "null null");
+    assert_eq!(asked("/?own=mine", &[("Traceparent", parent)]), "mine null");
+    server.stop();
+    target.stop();
+}
+
 /// In Debian's chromium: what the page shows of a server that has answered requests.
 #[test]
 fn the_page_shows_applications_in_a_browser() {

@@ -28,6 +28,9 @@ pub(super) fn request(into: &mut Vec<u8>, stamp: &Stamp, record: &RequestRecord<
     if let Some(user_agent) = record.user_agent {
         string(into, ",\"user_agent\":\"", user_agent);
     }
+    if let Some(trace) = record.trace {
+        string(into, ",\"trace\":\"", trace);
+    }
     into.extend_from_slice(b"}\n");
 }
 

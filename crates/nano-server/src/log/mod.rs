@@ -31,6 +31,7 @@
 //!     duration: Duration::from_micros(412),
 //!     referer: None,
 //!     user_agent: Some(b"curl/8.5.0"),
+//!     trace: None,
 //! });
 //! sink.console("api", Level::Warn, "almost out of coffee");
 //! let written = sink.flush(); // before the loop sleeps
@@ -152,6 +153,8 @@ pub struct RequestRecord<'a> {
     pub referer: Option<&'a [u8]>,
     /// The `User-Agent` field.
     pub user_agent: Option<&'a [u8]>,
+    /// The id of the trace that it belongs to (W3C Trace Context), as 32 hexadecimal digits.
+    pub trace: Option<&'a [u8]>,
 }
 
 /// A value beside a server message.

@@ -33,6 +33,7 @@ fn record<'a>() -> RequestRecord<'a> {
         duration: Duration::from_micros(412_345),
         referer: None,
         user_agent: Some(b"curl/8.5.0"),
+        trace: None,
     }
 }
 
@@ -103,6 +104,7 @@ fn absent_and_odd_values_have_a_form() {
         duration: Duration::from_micros(7),
         referer: Some(b"http://a/"),
         user_agent: None,
+        trace: Some(b"4bf92f3577b34da6a3ce929d0e0e4736"),
         ..record()
     };
     let v6 = RequestRecord { client: "2001:db8::1".parse().unwrap(), bytes: u64::MAX, ..record };
@@ -119,9 +121,11 @@ fn absent_and_odd_values_have_a_form() {
          2001:db8::1 - - [31/Jul/2026:12:00:00 +0000] \"GET /hello?to=you HTTP/1.0\" 0 18446744073709551615 \"http://a/\" \"-\" - d6e2c15bdd934f63 7\n"
     );
     assert!(both(Format::Text).ends_with(
-        "- GET /hello?to=you 0 18446744073709551615B 0.007ms 2001:db8::1 d6e2c15bdd934f63 \"-\"\n"
+        "- GET /hello?to=you 0 18446744073709551615B 0.007ms 2001:db8::1 d6e2c15bdd934f63 \"-\" trace=4bf92f3577b34da6a3ce929d0e0e4736\n"
     ));
-    assert!(both(Format::Json).contains("\"client\":\"127.0.0.1\",\"referer\":\"http://a/\"}\n"));
+    assert!(both(Format::Json).contains(
+        "\"client\":\"127.0.0.1\",\"referer\":\"http://a/\",\"trace\":\"4bf92f3577b34da6a3ce929d0e0e4736\"}\n"
+    ));
 }
 
 #[test]

@@ -24,7 +24,12 @@ pub(super) fn request(into: &mut Vec<u8>, stamp: &Stamp, record: &RequestRecord<
     into.extend_from_slice(&record.id.to_hex());
     into.extend_from_slice(b" \"");
     push(into, record.user_agent.unwrap_or(b"-"), Style::Quoted);
-    into.extend_from_slice(b"\"\n");
+    into.push(b'"');
+    if let Some(trace) = record.trace {
+        into.extend_from_slice(b" trace=");
+        push(into, trace, Style::Text);
+    }
+    into.push(b'\n');
 }
 
 pub(super) fn console(into: &mut Vec<u8>, stamp: &Stamp, app: &str, level: Level, text: &str) {

@@ -101,7 +101,7 @@ fn fetch_start(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let (mut method_stack, mut url_stack) = (buffer::<32>(), buffer::<1024>());
     let method = text(scope, args.get(0), &mut method_stack);
     let url = text(scope, args.get(1), &mut url_stack);
-    let headers = match v8::Local::<v8::String>::try_from(args.get(2)) {
+    let mut headers = match v8::Local::<v8::String>::try_from(args.get(2)) {
         Ok(block) => {
             let mut bytes = vec![0u8; block.length()];
             block.write_one_byte_v2(scope, 0, &mut bytes, v8::WriteFlags::empty());
@@ -127,6 +127,13 @@ fn fetch_start(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let mut upgrade_stack = buffer::<32>();
     let upgrade = (!args.get(5).is_undefined()).then(|| text(scope, args.get(5), &mut upgrade_stack));
     let owner = owner(scope);
+    if let Some(owner) = owner
+        && let Some(state) = state(scope)
+        && !has_trace_context(&headers)
+        && let Some(exchange) = state.exchange(ExchangeId::from_f64(owner))
+    {
+        exchange.trace_context(&mut headers);
+    }
     let request = OutgoingRequest {
         method: &method,
         url: &url,
@@ -146,6 +153,14 @@ fn fetch_start(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
             scope.throw_exception(error);
         }
     }
+}
+
+/// Whether a header block has a `traceparent` of the application's own.
+fn has_trace_context(block: &[u8]) -> bool {
+    const NAME: &[u8] = b"traceparent:";
+    block
+        .split(|byte| *byte == b'\n')
+        .any(|line| line.get(..NAME.len()).is_some_and(|name| name.eq_ignore_ascii_case(NAME)))
 }
 
 fn start(state: &State, owner: Option<f64>, request: OutgoingRequest<'_>) -> Result<u64, NetworkError> {
