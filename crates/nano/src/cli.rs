@@ -130,7 +130,7 @@ pub struct Serve {
     /// Take over changed files as they are saved; with --config that is the default
     #[arg(long)]
     pub watch: bool,
-    /// Administration, metrics and health on this address and port; its token is in NANO_ADMIN_TOKEN
+    /// Administration, metrics and health; the token is in NANO_ADMIN_TOKEN
     #[arg(long, value_name = "ADDRESS", value_parser = parse_admin_address)]
     pub admin: Option<SocketAddr>,
     /// Give up nothing after the start: see "sandbox" in the documentation
