@@ -170,7 +170,7 @@ fn applications_come_and_go_at_run_time() {
     assert_eq!(app(port, "b")["hosts"], json!(["b"]));
 
     for (body, words) in [
-        (r#"{ "name": "b", "path": "b.js" }"#, "there is an application \"b\" already"),
+        (r#"{ "name": "b", "path": "b.js" }"#, "there is an application"),
         (r#"{ "name": "c", "hostname": "a", "path": "b.js" }"#, "another application has the host"),
         (r#"{ "name": "c", "path": "broken.js" }"#, "SyntaxError"),
         (r#"{ "name": "c", "pth": "b.js" }"#, "did you mean \\\"path\\\"?"),
