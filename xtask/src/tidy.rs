@@ -21,7 +21,11 @@ const MAY_DEPEND: [(&str, &[&str], &[&str]); 16] = [
     ("nano-compression", &[], &["v8", "mio"]),
     ("nano-cache", &[], &["v8", "mio"]),
     ("nano-clone", &[], &["mio"]),
-    ("nano-web", &["nano-cache", "nano-arena", "nano-clone", "nano-compression", "nano-subtle", "nano-websocket"], &["mio"]),
+    (
+        "nano-web",
+        &["nano-cache", "nano-arena", "nano-clone", "nano-compression", "nano-subtle", "nano-websocket"],
+        &["mio"],
+    ),
     (
         "nano-runtime",
         &["nano-arena", "nano-cache", "nano-fetch", "nano-loop", "nano-typescript", "nano-web"],
