@@ -175,7 +175,7 @@ impl Connection {
 
     // ---- From the peer ----
 
-    /// Bytes from the peer. Take what [`next`](Self::next) has before more are given: they are copied.
+    /// Bytes from the peer. Take what [`next_event`](Self::next_event) has before more are given: they are copied.
     pub fn receive(&mut self, bytes: &[u8]) {
         if !self.ended {
             self.wire.input.extend_from_slice(bytes);
@@ -189,7 +189,7 @@ impl Connection {
     }
 
     /// What has been received; none until there is more. Pings are answered on the way.
-    pub fn next(&mut self) -> Option<Event> {
+    pub fn next_event(&mut self) -> Option<Event> {
         while !self.ended {
             let error = match self.context.read(&mut self.wire) {
                 Ok(Message::Text(text)) => {

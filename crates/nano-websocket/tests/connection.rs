@@ -19,7 +19,7 @@ fn receive(connection: &mut Connection, bytes: &[u8], sizes: &[usize]) -> Vec<Ev
         let (piece, others) = rest.split_at((*sizes.next().unwrap()).clamp(1, rest.len()));
         rest = others;
         connection.receive(piece);
-        events.extend(std::iter::from_fn(|| connection.next()));
+        events.extend(std::iter::from_fn(|| connection.next_event()));
     }
     events
 }
@@ -29,7 +29,7 @@ fn failure(bytes: &[u8], size: usize) -> Option<u16> {
     match receive(&mut client, bytes, &[size]).pop() {
         Some(Event::Failed(failure)) => {
             assert!(client.is_finished());
-            assert!(client.next().is_none(), "a failure is the last event");
+            assert!(client.next_event().is_none(), "a failure is the last event");
             // FIN and close, masked, with the code.
             let output = client.output();
             assert_eq!((output[0], output[1] & 0x80), (0x88, 0x80));
@@ -71,7 +71,7 @@ fn broken_rules_have_their_codes_at_every_split() {
 fn frames_of_a_client_are_masked() {
     let mut server = server();
     server.receive(&[0x81, 1, b'a']);
-    assert!(matches!(server.next(), Some(Event::Failed(failure)) if failure.code == 1002));
+    assert!(matches!(server.next_event(), Some(Event::Failed(failure)) if failure.code == 1002));
 }
 
 #[test]
@@ -109,18 +109,18 @@ fn a_large_length_is_refused_before_its_bytes_come() {
 fn pings_are_answered_and_take_no_memory() {
     let mut client = client();
     client.receive(&[0x01, 2, b'h', b'e']);
-    assert_eq!(client.next(), None);
+    assert_eq!(client.next_event(), None);
     let before = client.partial_bytes();
     assert!(before >= 2);
     for _ in 0..1000 {
         client.receive(&[0x89, 3, b'a', b'b', b'c']);
-        assert_eq!(client.next(), None);
+        assert_eq!(client.next_event(), None);
         assert_eq!(client.output().len(), 9);
         client.clear_output();
     }
     assert_eq!(client.partial_bytes(), before);
     client.receive(&[0x80, 1, b'y']);
-    assert!(matches!(client.next(), Some(Event::Text(text)) if &*text == "hey"));
+    assert!(matches!(client.next_event(), Some(Event::Text(text)) if &*text == "hey"));
     assert_eq!(client.partial_bytes(), 0);
 }
 
@@ -134,17 +134,17 @@ fn both_close_and_each_has_an_answer() {
         one.close(Some(3002), "only the first counts");
         assert_eq!(one.send_text("late"), Err(nano_websocket::Closed));
         other.receive(one.output());
-        assert_eq!(other.next(), Some(Event::Close(Close { code: Some(3001), reason: "ciao".into() })));
+        assert_eq!(other.next_event(), Some(Event::Close(Close { code: Some(3001), reason: "ciao".into() })));
         assert!(other.is_finished() && !one.is_finished());
         assert_eq!(other.send_text("late"), Err(nano_websocket::Closed));
         one.receive(other.output());
-        assert_eq!(one.next(), Some(Event::Close(Close { code: Some(3001), reason: "ciao".into() })));
+        assert_eq!(one.next_event(), Some(Event::Close(Close { code: Some(3001), reason: "ciao".into() })));
         assert!(one.is_finished());
         one.receive_end();
         other.receive_end();
-        assert_eq!(one.next(), Some(Event::End));
-        assert_eq!(other.next(), Some(Event::End));
-        assert_eq!((one.next(), other.next()), (None, None));
+        assert_eq!(one.next_event(), Some(Event::End));
+        assert_eq!(other.next_event(), Some(Event::End));
+        assert_eq!((one.next_event(), other.next_event()), (None, None));
     }
 }
 
@@ -154,10 +154,10 @@ fn messages_come_until_the_peer_has_closed_too() {
     client.close(None, "");
     server.send_text("still").unwrap();
     server.receive(client.output());
-    assert_eq!(server.next(), Some(Event::Close(Close::default())));
+    assert_eq!(server.next_event(), Some(Event::Close(Close::default())));
     client.receive(server.output());
-    assert!(matches!(client.next(), Some(Event::Text(text)) if &*text == "still"));
-    assert_eq!(client.next(), Some(Event::Close(Close::default())));
+    assert!(matches!(client.next_event(), Some(Event::Text(text)) if &*text == "still"));
+    assert_eq!(client.next_event(), Some(Event::Close(Close::default())));
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn an_end_without_a_close_is_told() {
     let mut client = client();
     client.receive(&[0x81, 5, b'h']);
     client.receive_end();
-    assert_eq!(client.next(), Some(Event::End));
+    assert_eq!(client.next_event(), Some(Event::End));
     assert!(!client.is_close_received());
 }
 
@@ -175,7 +175,7 @@ fn a_reason_is_cut_at_a_character() {
     client.close(Some(1000), &"ä".repeat(100));
     let mut server = server();
     server.receive(client.output());
-    let Some(Event::Close(close)) = server.next() else { panic!() };
+    let Some(Event::Close(close)) = server.next_event() else { panic!() };
     assert_eq!(close.reason, "ä".repeat(61));
 }
 
