@@ -9,6 +9,7 @@ mod peers;
 mod report;
 mod run;
 mod script;
+mod server;
 mod suite;
 
 use std::collections::BTreeMap;
@@ -37,6 +38,9 @@ Usage: cargo xtask wpt --root CHECKOUT [OPTIONS]
   --nano PATH     the binary to test; otherwise the debug build, made now
   --jobs N        how many files run at a time (2)
   --verbose       prints known failures too, with their messages
+
+Suites that ask a server (fetch, xhr, websockets, eventsource) get the checkout's own, which wants Python 3, the ports
+8000, 8001, 8443, 8444, 8666, 8667, and its names in /etc/hosts: they are added if that can be written.
 
 Fails if a subtest fails that tests/wpt does not list, and if a listed one passes.
 ";
@@ -86,13 +90,13 @@ pub fn main(args: &[String]) -> Result<(), String> {
     }
     let peers = peers.as_deref().map_or(Ok(Vec::new()), peers::programs)?;
     let nano = run::Program::nano(binary(nano.as_deref())?);
-    let options = Options { nano, peers, jobs, filter, update, verbose };
+    let mut options = Options { nano, peers, jobs, filter, update, verbose };
     if data {
         return check_data(&options);
     }
     let root = PathBuf::from(root.unwrap_or_default());
     let root = root.canonicalize().map_err(|error| format!("--root {}: {error}", root.display()))?;
-    run_suites(&root, only.as_deref(), &options)
+    run_suites(&root, only.as_deref(), &mut options)
 }
 
 /// The check of `cargo xtask test`: the data files, with the debug build that the tests made.
@@ -109,7 +113,7 @@ fn binary(given: Option<&str>) -> Result<PathBuf, String> {
     Ok(util::target_dir().join("debug/nano"))
 }
 
-fn run_suites(root: &Path, only: Option<&str>, options: &Options) -> Result<(), String> {
+fn run_suites(root: &Path, only: Option<&str>, options: &mut Options) -> Result<(), String> {
     let harness = root.join("resources/testharness.js");
     if !harness.is_file() {
         return Err(format!(
@@ -125,13 +129,21 @@ fn run_suites(root: &Path, only: Option<&str>, options: &Options) -> Result<(), 
     };
     let maker = script::Maker::new(root)?;
     let mut verdict = Verdict::default();
+    let mut server = None;
     for name in suites {
+        let served = server::serves(name);
+        if served && server.is_none() {
+            let started = server::Server::start(root)?;
+            let peers = options.peers.iter_mut().map(|(_, program)| program);
+            peers.chain([&mut options.nano]).for_each(|program| started.trust(program));
+            server = Some(started);
+        }
         let expectations = Expectations::read(name)?;
         let mut tests = suite::find(root, name, &expectations)?;
         if let Some(text) = &options.filter {
             tests.retain(|test| test.name.contains(text.as_str()));
         }
-        let scripts = tests.iter().map(|test| Ok((test, maker.make(test)?)));
+        let scripts = tests.iter().map(|test| Ok((test, maker.make(test, served)?)));
         let scripts = scripts.collect::<Result<Vec<_>, String>>()?;
         let jobs: Vec<run::Job> = scripts
             .into_iter()

@@ -25,7 +25,10 @@ pub fn programs(list: &str) -> Result<Vec<(Peer, Program)>, String> {
             "bun" => (Peer::Bun, &[]),
             _ => return Err(format!("--peers knows deno, node and bun, not `{name}`")),
         };
-        programs.push((peer, Program { path: installed::program(name)?, args, wraps: true }));
+        programs.push((
+            peer,
+            Program { path: installed::program(name)?, args, wraps: true, environment: Vec::new() },
+        ));
     }
     Ok(programs)
 }

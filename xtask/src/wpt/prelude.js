@@ -1,7 +1,7 @@
 // What a test finds around it that a page or a worker of a browser would have given: `self`, its own address, the data
 // files of the checkout that it asks for, and the means with which tests of other things read a Blob. Nothing here stands in for what the product should do itself.
 {
-  const { address, files } = JSON.parse(SETTINGS);
+  const { address, files, served } = JSON.parse(SETTINGS);
   globalThis.self ??= globalThis;
   globalThis.GLOBAL = { isWindow: () => false, isWorker: () => true, isShadowRealm: () => false };
   const base = new URL(address);
@@ -66,7 +66,7 @@
     if (typeof input === "object" && input !== null && !(input instanceof URL)) return false;
     return !URL.canParse(input) && URL.canParse(input, base);
   };
-  if (/\/fetch\/|\/xhr\//.test(base.pathname) && typeof Request === "function") {
+  if (/\/(fetch|xhr|websockets|eventsource)\//.test(base.pathname) && typeof Request === "function") {
     globalThis.Request = new Proxy(Request, {
       construct(target, args, newTarget) {
         if (args.length > 0 && isRelative(args[0])) args = [new URL(args[0], base).href, ...args.slice(1)];
@@ -74,6 +74,12 @@
       },
     });
     Request.prototype.constructor = globalThis.Request;
+    if (served) {
+      const fetch = globalThis.fetch;
+      globalThis.fetch = function (input, init) {
+        return fetch.apply(this, isRelative(input) ? [new URL(input, base).href, init] : arguments);
+      };
+    }
     const redirect = Response.redirect;
     Response.redirect = function (url, ...rest) {
       return redirect.call(Response, isRelative(url) ? new URL(url, base).href : url, ...rest);

@@ -22,11 +22,13 @@ pub struct Program {
     pub args: &'static [&'static str],
     /// Whether a `.cjs` file is a module to it, and not a classic script: the script is evaluated by one then.
     pub wraps: bool,
+    /// Variables that it finds beside its parent's.
+    pub environment: Vec<(&'static str, PathBuf)>,
 }
 
 impl Program {
     pub fn nano(path: PathBuf) -> Self {
-        Self { path, args: &["run"], wraps: false }
+        Self { path, args: &["run"], wraps: false, environment: Vec::new() }
     }
 
     /// The text of the file that makes it run a classic script.
@@ -120,6 +122,7 @@ fn run(program: &Program, file: &Path, job: &Job, reader: &mut Reader) -> Result
         .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     let mut command = Command::new(&program.path);
     command.args(program.args).arg(file).env("NO_COLOR", "1");
+    command.envs(program.environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child =
         command.spawn().map_err(|error| format!("cannot start {}: {error}", program.path.display()))?;

@@ -1,7 +1,8 @@
 //! Makes of a test one classic script that runs by itself: surroundings, harness, reporter, the scripts that the test
 //! includes, and the test.
 //!
-//! Knows what the checkout's server would have done: includes, substitutions, files that a test fetches.
+//! Knows what the checkout's server would have done: includes, substitutions, and, where there is no server, files that a test
+//! fetches.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,6 +29,7 @@ const SUBSTITUTIONS: &[(&str, &str)] = &[
     ("{{ports[http][0]}}", "8000"),
     ("{{ports[http][1]}}", "8001"),
     ("{{ports[https][0]}}", "8443"),
+    ("{{ports[https][1]}}", "8444"),
     ("{{ports[ws][0]}}", "8666"),
     ("{{ports[wss][0]}}", "8667"),
 ];
@@ -55,8 +57,8 @@ impl<'a> Maker<'a> {
         Ok(Self { root, harness: read(&root.join("resources/testharness.js"))? })
     }
 
-    /// The whole script of a test.
-    pub fn make(&self, test: &Test) -> Result<String, String> {
+    /// The whole script of a test; `served` if there is a server, which has the files that it asks for.
+    pub fn make(&self, test: &Test, served: bool) -> Result<String, String> {
         let folder = Path::new(&test.path).parent().unwrap_or(Path::new(""));
         let mut parts = Vec::new();
         for script in &test.meta.scripts {
@@ -72,8 +74,10 @@ impl<'a> Maker<'a> {
         let includes = parts.len();
         parts.push(source);
         let mut files = BTreeMap::new();
-        for part in &parts {
-            self.collect(folder, part, &mut files);
+        if !served {
+            for part in &parts {
+                self.collect(folder, part, &mut files);
+            }
         }
         // In the middle of a script its directive means nothing; as a script of its own it does. And one that asks where it is
         // has to be by itself.
@@ -82,12 +86,17 @@ impl<'a> Maker<'a> {
             parts[includes] =
                 format!("(0, eval)({});", js_text(&format!("{}\n//# sourceURL={url}", parts[includes])));
         }
+        let origin = if test.path.contains(".https.") {
+            "https://web-platform.test:8443"
+        } else {
+            "http://web-platform.test:8000"
+        };
         let address = format!(
-            "http://web-platform.test:8000/{}{}",
+            "{origin}/{}{}",
             test.path.replace(".any.js", ".any.worker.html").replace(".window.js", ".window.html"),
             test.variant
         );
-        let settings = json!({ "address": address, "files": files });
+        let settings = json!({ "address": address, "files": files, "served": served });
         let timeout = if test.meta.long { 40_000 } else { 10_000 };
         Ok(assemble(&settings.to_string(), &self.harness, timeout, &parts))
     }
