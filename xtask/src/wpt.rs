@@ -36,11 +36,11 @@ Usage: cargo xtask wpt --root CHECKOUT [OPTIONS]
                   side by side, and each subtest that a peer passes and NANO does not; with --update they go to
                   tests/wpt/peers.json and docs/conformance.md
   --nano PATH     the binary to test; otherwise the debug build, made now
+  --server        with the checkout's own server, for suites that ask one (fetch/api, xhr, websockets, eventsource). Wants
+                  Python 3, openssl, the ports 8000, 8001, 8443, 8444, 8666, 8667, and its names in /etc/hosts: they are
+                  added if that can be written. tests/wpt lists what fails without it
   --jobs N        how many files run at a time (2)
   --verbose       prints known failures too, with their messages
-
-Suites that ask a server (fetch, xhr, websockets, eventsource) get the checkout's own, which wants Python 3, the ports
-8000, 8001, 8443, 8444, 8666, 8667, and its names in /etc/hosts: they are added if that can be written.
 
 Fails if a subtest fails that tests/wpt does not list, and if a listed one passes.
 ";
@@ -53,6 +53,7 @@ struct Options {
     filter: Option<String>,
     update: bool,
     verbose: bool,
+    server: bool,
 }
 
 /// The command.
@@ -65,6 +66,7 @@ pub fn main(args: &[String]) -> Result<(), String> {
     let data = util::take_flag(&mut args, "--data");
     let update = util::take_flag(&mut args, "--update");
     let verbose = util::take_flag(&mut args, "--verbose");
+    let server = util::take_flag(&mut args, "--server");
     let root = util::take_value(&mut args, "--root")?.or_else(|| std::env::var("WPT_ROOT").ok());
     let only = util::take_value(&mut args, "--suite")?;
     let filter = util::take_value(&mut args, "--filter")?;
@@ -88,9 +90,12 @@ pub fn main(args: &[String]) -> Result<(), String> {
     if data && peers.is_some() {
         return Err("--peers wants a checkout: leave --data out".into());
     }
+    if server && (data || update) {
+        return Err("--server wants a checkout, and tests/wpt lists what fails without it: leave --data and --update out".into());
+    }
     let peers = peers.as_deref().map_or(Ok(Vec::new()), peers::programs)?;
     let nano = run::Program::nano(binary(nano.as_deref())?);
-    let mut options = Options { nano, peers, jobs, filter, update, verbose };
+    let mut options = Options { nano, peers, jobs, filter, update, verbose, server };
     if data {
         return check_data(&options);
     }
@@ -101,8 +106,10 @@ pub fn main(args: &[String]) -> Result<(), String> {
 
 /// The check of `cargo xtask test`: the data files, with the debug build that the tests made.
 pub fn quick() -> Result<(), String> {
-    let nano = run::Program::nano(binary(None)?);
-    check_data(&Options { nano, peers: Vec::new(), jobs: 2, filter: None, update: false, verbose: false })
+    // Not built here: by itself it would be built with other features of its dependencies, nearly all of it once more.
+    let nano = run::Program::nano(util::target_dir().join("debug/nano"));
+    let peers = Vec::new();
+    check_data(&Options { nano, peers, jobs: 2, filter: None, update: false, verbose: false, server: false })
 }
 
 fn binary(given: Option<&str>) -> Result<PathBuf, String> {
@@ -131,7 +138,7 @@ fn run_suites(root: &Path, only: Option<&str>, options: &mut Options) -> Result<
     let mut verdict = Verdict::default();
     let mut server = None;
     for name in suites {
-        let served = server::serves(name);
+        let served = options.server && server::serves(name);
         if served && server.is_none() {
             let started = server::Server::start(root)?;
             let peers = options.peers.iter_mut().map(|(_, program)| program);
