@@ -1,19 +1,29 @@
-//! Where Rust's allocations come from: mimalloc, which overwrites what nano-subtle says held a private key.
+//! Where Rust's allocations come from: small ones from mimalloc, large ones from the process's malloc. What nano-subtle says held a
+//! private key is overwritten.
 //!
 //! Knows nothing of who allocates. What V8 allocates for itself comes from the allocator that its library brings.
 
 use mimalloc::MiMalloc;
-use std::alloc::{GlobalAlloc, Layout};
+use std::alloc::{GlobalAlloc, Layout, System};
+
+/// From this size on memory is malloc's, which gives it back to the system. Pieces of bodies are freed by V8's threads, and what mimalloc
+/// holds of other threads' frees was 25 MB more at the peak of an upload.
+const LARGE_BYTES: usize = 4 << 10;
 
 /// See the module.
 pub struct Allocator;
 
-// SAFETY: everything is MiMalloc's, which upholds the trait; beside that, memory is written to while its owner is giving it back.
+fn is_large(size: usize) -> bool {
+    size >= LARGE_BYTES
+}
+
+// SAFETY: everything is MiMalloc's or System's, which uphold the trait; whose a piece of memory is, is told by its size, which both ends
+// of its life are given. Beside that, memory is written to while its owner is giving it back.
 unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's word is passed on.
-        unsafe { MiMalloc.alloc(layout) }
+        unsafe { if is_large(layout.size()) { System.alloc(layout) } else { MiMalloc.alloc(layout) } }
     }
 
     #[inline]
@@ -25,18 +35,43 @@ unsafe impl GlobalAlloc for Allocator {
             }
         }
         // SAFETY: the caller's word is passed on.
-        unsafe { MiMalloc.dealloc(data, layout) }
+        unsafe {
+            if is_large(layout.size()) {
+                System.dealloc(data, layout)
+            } else {
+                MiMalloc.dealloc(data, layout)
+            }
+        }
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's word is passed on.
-        unsafe { MiMalloc.alloc_zeroed(layout) }
+        unsafe {
+            if is_large(layout.size()) { System.alloc_zeroed(layout) } else { MiMalloc.alloc_zeroed(layout) }
+        }
     }
 
     #[inline]
     unsafe fn realloc(&self, data: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: the caller's word is passed on.
-        unsafe { MiMalloc.realloc(data, layout, size) }
+        match (is_large(layout.size()), is_large(size)) {
+            // SAFETY: the caller's word is passed on, to whose the memory is and stays.
+            (false, false) => unsafe { MiMalloc.realloc(data, layout, size) },
+            // SAFETY: the same.
+            (true, true) => unsafe { System.realloc(data, layout, size) },
+            _ => {
+                // SAFETY: the caller says that `size` is not zero and does not overflow with this alignment.
+                let moved = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
+                // SAFETY: as above.
+                let new = unsafe { self.alloc(moved) };
+                if !new.is_null() {
+                    // SAFETY: both have so many bytes, and the new memory is nobody else's.
+                    unsafe { std::ptr::copy_nonoverlapping(data, new, layout.size().min(size)) };
+                    // SAFETY: the caller gives the old memory up if there is new.
+                    unsafe { self.dealloc(data, layout) };
+                }
+                new
+            }
+        }
     }
 }

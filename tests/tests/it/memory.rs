@@ -17,7 +17,7 @@ fn server(tenants: usize, threads: &str) -> Nano {
     let mut apps = String::from(r#"{ "name": "neighbour", "path": "neighbour.js" }"#);
     for index in 0..tenants {
         apps.push_str(&format!(
-            r#", {{ "name": "bomb-{index}", "path": "bombs.js", "memory_mb": 64, "timeout_ms": 300000 }}"#
+            r#", {{ "name": "bomb-{index}", "path": "bombs.js", "memory_mb": 64, "timeout_ms": 300000, "wall_timeout_ms": 300000 }}"#
         ));
     }
     let config = format!(r#"{{ "apps": [{apps}] }}"#);
