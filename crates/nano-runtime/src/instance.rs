@@ -105,6 +105,8 @@ pub struct Instance {
     pub(crate) ended: Cell<Option<FailureCause>>,
     /// When it has last given way to others.
     pub(crate) gave_way: Cell<Option<Moment>>,
+    /// In which run it has given way last, and how often in that.
+    pub(crate) slices: Cell<(u32, u32)>,
     /// Its CPU time.
     pub(crate) cpu: Account,
     pub(crate) last_used: Cell<Moment>,

@@ -49,6 +49,10 @@ const KEY_BITS: u32 = 28;
 /// A hog met in a slice may be sliced too, so many deep; deeper, it runs until its limit.
 const MAX_SLICE_DEPTH: u32 = 4;
 
+/// A tenant that has given way so often in one run computes for long: some 20 milliseconds. One that has met a slice now and then, as each may
+/// whose first answer takes three milliseconds, does not.
+const LONG_SLICES: u32 = 8;
+
 /// An isolate's heap is counted after each of its first runs, in which it grows to what it needs.
 const COUNTED_RUNS: u32 = 4;
 
@@ -233,6 +237,7 @@ impl Runtime {
             closing: Cell::new(false),
             ended: Cell::new(None),
             gave_way: Cell::new(None),
+            slices: Cell::new((0, 0)),
             cpu: Account::new(app.limits().cpu, self.lp.now()),
             last_used: Cell::new(self.lp.now()),
             runs: Cell::new(0),
@@ -822,7 +827,13 @@ impl Runtime {
         if realm::stack_used(self.stack_base) <= realm::SLICED_STACK_BYTES {
             let below = self.instances.borrow().get(&hog.wrapping_sub(1)).cloned();
             if let Some(below) = below {
-                below.gave_way.set(Some(self.lp.now()));
+                let run = below.runs.get();
+                let (last, times) = below.slices.get();
+                let times = if last == run { times.saturating_add(1) } else { 1 };
+                below.slices.set((run, times));
+                if times >= LONG_SLICES {
+                    below.gave_way.set(Some(self.lp.now()));
+                }
             }
             self.depth.set(self.depth.get() + 1);
             self.slices.set(self.slices.get() + 1);
