@@ -129,8 +129,7 @@ fn twenty_tenants_together_do_not_end_the_process() {
     for bomb in bombs.by_ref() {
         // While all heaps together are at the process's limit it may be told to come again.
         let until = std::time::Instant::now() + BOMB_PATIENCE;
-        loop {
-            let Ok(response) = try_get(port, "neighbour", "/") else { break };
+        while let Ok(response) = try_get(port, "neighbour", "/") {
             if response.status == 200 {
                 neighbours += 1;
                 break;
