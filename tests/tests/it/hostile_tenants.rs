@@ -133,7 +133,11 @@ fn who_does_not_answer_is_answered_for() {
 #[test]
 fn what_else_a_tenant_tries_is_answered() {
     misbehave("answered", |name, response| match name {
-        "stack-caught" | "logs" | "many-timers" => response.status == 200,
+        "stack-caught" => response.status == 200,
+        // What they do is much: a slow machine does not end it within the CPU time that they have here.
+        "logs" | "many-timers" => {
+            response.status == 200 || response.status == 503 && response.text().contains("CPU time")
+        }
         "fetches" => response.status == 200 && response.text() != "0" || response.status == 503,
         // It may take all the time that there is, as may making the text of a thrown thing.
         "stack-proxy" | "stack-regexp" | "stack-json" => matches!(response.status, 200 | 500 | 503),
