@@ -245,7 +245,8 @@ impl Client {
             (KIND_SOCKET_AGAIN, _) => self.ready(index, Readiness::NONE),
             _ => {}
         }
-        self.settle();
+        // Whoever calls takes the events next: nobody needs to be woken for them.
+        self.act();
         true
     }
 
@@ -381,8 +382,16 @@ impl Client {
         }
     }
 
-    /// Does what the core asks for, until it asks for nothing; then sees to timers.
+    /// Does what the core asks for, and sees to it that events are taken soon.
     fn settle(&self) {
+        self.act();
+        if self.core.borrow().has_events() && !self.waking.replace(true) {
+            self.lp.insert(self.lp.now(), self.keys | KIND_WAKE);
+        }
+    }
+
+    /// Does what the core asks for, until it asks for nothing; then sees to timers.
+    fn act(&self) {
         loop {
             let action = self.core.borrow_mut().next_action();
             let Some(action) = action else { break };
@@ -416,9 +425,6 @@ impl Client {
                 let timer = self.lp.insert(next, self.keys | KIND_DEADLINE);
                 self.deadline.set(Some((timer, next)));
             }
-        }
-        if self.core.borrow().has_events() && !self.waking.replace(true) {
-            self.lp.insert(self.lp.now(), self.keys | KIND_WAKE);
         }
     }
 

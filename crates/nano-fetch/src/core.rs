@@ -318,7 +318,12 @@ impl Core {
     pub fn next_event(&mut self) -> Option<Event> {
         loop {
             let event = self.events.pop_front()?;
-            if self.fetches.get(event.fetch.0).is_some() {
+            let Some(fetch) = self.fetches.get(event.fetch.0) else { continue };
+            // The connection that had room for the body is gone, and another is looked for: it will have its own word.
+            let retries = event.kind == EventKind::Room
+                && matches!(fetch.request.body, RequestBody::Stream(_))
+                && !matches!(fetch.state, State::Sending(_) | State::Receiving(_) | State::Over);
+            if !retries {
                 return Some(event);
             }
         }

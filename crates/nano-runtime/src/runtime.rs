@@ -17,7 +17,7 @@ use crate::slice::{self, Pulse, Watched};
 use crate::source_map::Original;
 use nano_fetch::{Client, ClientOptions, EventKind};
 use nano_loop::{Capacity, Event, Loop, Mailbox, Moment, Sender};
-use nano_web::{Exchange, ExchangeId, FailureCause, NetworkEvent, entry};
+use nano_web::{Exchange, ExchangeId, FailureCause, NetworkEvent, Passed, entry};
 use slab::Slab;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -401,11 +401,17 @@ impl Runtime {
 
     /// Bytes of a request's body, its end or its failure have arrived.
     pub fn body_ready(&self, instance: &Rc<Instance>, id: ExchangeId) {
+        if instance.realm().is_some_and(|realm| realm.state().pass_request_body(id) == Passed::Done) {
+            return;
+        }
         self.post(instance, Task::BodyReady(id));
     }
 
     /// There is room for more of a response.
     pub fn writable(&self, instance: &Rc<Instance>, id: ExchangeId) {
+        if instance.realm().is_some_and(|realm| realm.state().pass_writable(id) == Passed::Done) {
+            return;
+        }
         self.post(instance, Task::Writable(id));
     }
 
@@ -623,7 +629,12 @@ impl Runtime {
             match instance {
                 Some(instance) => {
                     instance.last_used.set(self.lp.now());
-                    self.post(&instance, Task::Network(id, event));
+                    let passed = instance
+                        .realm()
+                        .is_some_and(|realm| realm.state().pass_network_event(id, event) == Passed::Done);
+                    if !passed {
+                        self.post(&instance, Task::Network(id, event));
+                    }
                 }
                 None => self.client.cancel(news.fetch),
             }

@@ -3,6 +3,7 @@
 //! Every function here is called with the isolate entered and its context current. Each runs JavaScript and may leave an
 //! exception pending in the caller's try-catch scope; the caller drains microtasks afterwards.
 
+use crate::fetch::pipe::Passed;
 use crate::host::NetworkEvent;
 use crate::state::{ExchangeId, try_state};
 use crate::{fetch, worker};
@@ -184,20 +185,39 @@ pub fn owner(scope: &Scope<'_, '_>) -> Option<ExchangeId> {
 
 /// Bytes of a request's body, its end or its failure have arrived: goes on with a read that waits for them.
 pub fn body_ready(scope: &mut Scope<'_, '_>, id: ExchangeId) {
-    if let Some(slot) = try_state(scope).and_then(|state| state.slot(id)) {
-        fetch::resume(scope, &slot);
+    let Some(state) = try_state(scope) else { return };
+    match state.pass_request_body(id) {
+        Passed::Done => {}
+        Passed::Tell => fetch::pipe::tell_of_upload(scope, id),
+        Passed::No => {
+            if let Some(slot) = state.slot(id) {
+                fetch::resume(scope, &slot);
+            }
+        }
     }
 }
 
 /// News of a fetch that the isolate has begun.
 pub fn network_event(scope: &mut Scope<'_, '_>, id: u64, event: NetworkEvent) {
-    fetch::client::resume(scope, id, event);
+    let Some(state) = try_state(scope) else { return };
+    match state.pass_network_event(id, event) {
+        Passed::Done => {}
+        Passed::Tell => fetch::pipe::tell(scope, id),
+        Passed::No => fetch::client::resume(scope, id, event),
+    }
 }
 
 /// There is room for more of a response, or its client is gone: goes on with a producer that waits for it.
 pub fn writable(scope: &mut Scope<'_, '_>, id: ExchangeId, gone: bool) {
-    if let Some(slot) = try_state(scope).and_then(|state| state.slot(id)) {
-        worker::resume(scope, &slot, gone);
+    let Some(state) = try_state(scope) else { return };
+    match state.pass_writable(id) {
+        Passed::Done => {}
+        Passed::Tell => fetch::pipe::tell_of_response(scope, id),
+        Passed::No => {
+            if let Some(slot) = state.slot(id) {
+                worker::resume(scope, &slot, gone);
+            }
+        }
     }
 }
 

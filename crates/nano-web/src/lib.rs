@@ -31,6 +31,7 @@ mod wasm;
 mod work;
 mod worker;
 
+pub use fetch::pipe::Passed;
 pub use host::{
     Accountant, BodyLength, BodyRead, Exchange, FailureCause, Host, IncomingResponse, Level, Network,
     NetworkError, NetworkEvent, NetworkRead, Offloaded, OutgoingBody, OutgoingRequest, Redirect,

@@ -46,6 +46,10 @@ pub(crate) struct Slot {
     pub(crate) writing: RefCell<Option<v8::Global<v8::PromiseResolver>>>,
     /// Fetches that were made for it, those that are over included.
     pub(crate) fetches: RefCell<Vec<u64>>,
+    /// The fetch whose response's body is this response's, without JavaScript: see `fetch/pipe.rs`.
+    pub(crate) receives_from: Cell<Option<u64>>,
+    /// The fetch whose request's body is this request's, likewise.
+    pub(crate) sends_to: Cell<Option<u64>>,
     /// CPU time that it was charged with, in nanoseconds.
     cpu: Cell<u64>,
 }
@@ -206,6 +210,8 @@ impl State {
             reading: RefCell::new(None),
             writing: RefCell::new(None),
             fetches: RefCell::default(),
+            receives_from: Cell::new(None),
+            sends_to: Cell::new(None),
             cpu: Cell::new(0),
         }));
         self.live.set(self.live.get() + 1);
@@ -226,9 +232,12 @@ impl State {
         self.free.borrow_mut().push(index as u16);
         self.live.set(self.live.get() - 1);
         removed.map(|slot| {
-            // What a request has begun ends with it.
+            // What a request has begun ends with it, and what its bodies come from or go to.
             for id in slot.fetches.take() {
-                self.fetches.cancel(&*self.host, id);
+                self.cancel_fetch(id);
+            }
+            for id in [slot.receives_from.take(), slot.sends_to.take()].into_iter().flatten() {
+                self.cancel_fetch(id);
             }
             Rc::clone(&slot.exchange)
         })

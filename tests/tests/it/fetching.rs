@@ -9,7 +9,9 @@ use std::thread;
 use std::time::Instant;
 
 /// A server whose connections are each looked after by `serve`; how many are open.
-fn upstream(serve: impl Fn(BufReader<TcpStream>) + Send + Sync + 'static) -> (u16, Arc<AtomicUsize>) {
+pub(crate) fn upstream(
+    serve: impl Fn(BufReader<TcpStream>) + Send + Sync + 'static,
+) -> (u16, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (open, serve) = (Arc::new(AtomicUsize::new(0)), Arc::new(serve));
@@ -28,7 +30,7 @@ fn upstream(serve: impl Fn(BufReader<TcpStream>) + Send + Sync + 'static) -> (u1
 }
 
 /// A request's head, as lines.
-fn head(stream: &mut BufReader<TcpStream>) -> Option<Vec<String>> {
+pub(crate) fn head(stream: &mut BufReader<TcpStream>) -> Option<Vec<String>> {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();
@@ -42,19 +44,19 @@ fn head(stream: &mut BufReader<TcpStream>) -> Option<Vec<String>> {
     }
 }
 
-fn answer(stream: &mut BufReader<TcpStream>, body: &str) {
+pub(crate) fn answer(stream: &mut BufReader<TcpStream>, body: &str) {
     let text = format!("HTTP/1.1 200 OK\r\nx-upstream: yes\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     let _ = stream.get_mut().write_all(text.as_bytes());
 }
 
 /// Waits for the peer to close.
-fn wait_for_end(stream: &mut BufReader<TcpStream>) {
+pub(crate) fn wait_for_end(stream: &mut BufReader<TcpStream>) {
     stream.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
     let mut rest = Vec::new();
     let _ = stream.read_to_end(&mut rest);
 }
 
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !done() {
         assert!(Instant::now() < end, "{what} does not come");
@@ -137,7 +139,7 @@ fn a_script_fetches() {
     assert_eq!(output.stdout, expected);
 }
 
-const PASS_ON: &str = r#"
+pub(crate) const PASS_ON: &str = r#"
 export default {
   fetch(request) {
     const { pathname, searchParams } = new URL(request.url);

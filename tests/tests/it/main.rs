@@ -15,6 +15,7 @@ mod lifecycle;
 mod memory;
 mod messages;
 mod modules;
+mod passing;
 mod slices;
 mod systemd;
 mod tls;

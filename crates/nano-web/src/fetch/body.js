@@ -237,8 +237,9 @@ function transferBody(body) {
   return moved;
 }
 
-// For whoever sends the body: null, a string, a Uint8Array (not to be changed) or a ReadableStream. The body is used then.
-function takeBody(body) {
+// For whoever sends the body: null, a string, a Uint8Array (not to be changed) or a ReadableStream. The body is used then. Who can
+// move bytes past JavaScript (`native`) gets the source of a body that never was a stream, with its `requestId` or `fetchId`.
+function takeBody(body, native = false) {
   if (body === null) return null;
   if (isUnusable(body)) throw new TypeError("The body has already been used, or its stream is locked.");
   if (body.stream !== null) return body.stream;
@@ -255,7 +256,9 @@ function takeBody(body) {
       return chunks.length === 1 ? chunks[0] : blobBytes(body.source);
     }
     default:
-      return bodyStream(body);
+      if (!native) return bodyStream(body);
+      body.used = true;
+      return body.kind === NETWORK ? body.source : makeIncomingSource(body.source);
   }
 }
 

@@ -74,6 +74,7 @@ const Exchange = hideObjectPrototype(class Exchange {
   // A source of native streams: see streams/native.js. Also what takes its place where no stream is made.
   makeSource() {
     const { id } = this;
+    const exchange = this;
     // Remembers the signal only as long as there is something to abort.
     const onChunk = this.signal === null ? null : (chunk) => {
       if (chunk === null) this.finish();
@@ -86,7 +87,14 @@ const Exchange = hideObjectPrototype(class Exchange {
     };
     return {
       __proto__: null,
+      // For who moves the bytes past JavaScript: which fetch it is, why it was ended ({ reason }) or null, whether a signal could still
+      // abort it, and what is to be called at its end.
       fetchId: id,
+      get failure() {
+        return exchange.ended;
+      },
+      isWatched: () => this.signal !== null,
+      finish: () => this.finish(),
       pull: () => {
         if (this.ended !== null) throw this.ended.reason;
         return read(ops.fetchRead(id));
@@ -201,16 +209,24 @@ function headerBlock(request) {
 // section 4.5, "HTTP fetch"
 function httpFetch(request, resolve, reject, signal) {
   const exchange = new Exchange(request, resolve, reject);
-  let body = requestTakeBody(request);
+  let body = requestTakeBody(request, true);
   let stream = null;
+  // The id of the incoming request whose own body is passed on, past JavaScript
+  let incoming = -1;
   if (body !== null && typeof body !== "string" && !isBytes(body)) {
+    const isStream = loaded.streams?.isReadableStream(body);
+    const source = isStream ? internal.streams.takeNativeSource(body) : body;
     stream = body;
     body = requestBodyLength(request);
-    // An incoming request's own body: its length may be known.
-    const source = internal.streams.takeNativeSource(stream);
     if (source !== undefined) {
-      stream = internal.streams.createNativeReadableStream(source);
-      if (source.requestId !== undefined) body = ops.requestBodyLength(source.requestId);
+      if (source.requestId !== undefined) {
+        incoming = source.requestId;
+        stream = null;
+        // Its length may be known.
+        body = ops.requestBodyLength(incoming);
+      } else {
+        stream = internal.streams.createNativeReadableStream(source);
+      }
     }
   }
   const { redirect } = getRequestSettings(request);
@@ -220,6 +236,7 @@ function httpFetch(request, resolve, reject, signal) {
   } catch (error) {
     reject(error);
     if (stream !== null) PromisePrototypeThen(internal.streams.readableStreamCancel(stream, error), undefined, () => {});
+    else if (incoming !== -1) ops.bodyCancel(incoming);
     return;
   }
   if (signal !== null) {
@@ -236,6 +253,7 @@ function httpFetch(request, resolve, reject, signal) {
     },
   );
   if (stream !== null) exchange.write(stream);
+  else if (incoming !== -1) ops.fetchUpload(exchange.id, incoming);
 }
 
 function respond(url, type, bytes, resolve) {

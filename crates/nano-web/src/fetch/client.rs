@@ -2,6 +2,7 @@
 //!
 //! Knows ids, promises and buffers; what a request is made of is decided in `client.js`.
 
+use super::pipe::Pipe;
 use crate::host::{
     Host, NetworkError, NetworkEvent, NetworkRead, OutgoingBody, OutgoingRequest, Redirect, Written,
 };
@@ -24,6 +25,7 @@ ops! {
     "fetchWrite" => fetch_write,
     "fetchFinish" => fetch_finish,
     "fetchCancel" => fetch_cancel,
+    "fetchUpload" => fetch_upload,
 }
 
 /// The isolate's fetches.
@@ -35,23 +37,29 @@ pub(crate) struct Fetches {
 
 /// Who waits for what of a fetch.
 #[derive(Default)]
-struct Fetch {
+pub(super) struct Fetch {
     head: RefCell<Option<v8::Global<v8::PromiseResolver>>>,
     reading: RefCell<Option<Reading>>,
     room: RefCell<Option<v8::Global<v8::PromiseResolver>>>,
     /// [`NetworkEvent::Room`] came before anybody waited.
-    has_room: Cell<bool>,
+    pub(super) has_room: Cell<bool>,
+    /// What moves without JavaScript.
+    pub(super) pipe: Pipe,
 }
 
 impl Fetches {
     /// Ends a fetch; who waits for something of it waits for ever.
-    pub(crate) fn cancel(&self, host: &dyn Host, id: u64) {
-        let removed = self.live.borrow_mut().remove(&id);
-        if removed.is_some()
-            && let Some(network) = host.network()
-        {
+    pub(super) fn cancel(&self, host: &dyn Host, id: u64) -> Option<Rc<Fetch>> {
+        let removed = self.live.borrow_mut().remove(&id)?;
+        if let Some(network) = host.network() {
             network.cancel(id);
         }
+        Some(removed)
+    }
+
+    /// A fetch that is over is forgotten.
+    pub(super) fn remove(&self, id: u64) {
+        self.live.borrow_mut().remove(&id);
     }
 
     /// Whether anybody waits for anything.
@@ -61,7 +69,7 @@ impl Fetches {
         })
     }
 
-    fn get(&self, id: u64) -> Option<Rc<Fetch>> {
+    pub(super) fn get(&self, id: u64) -> Option<Rc<Fetch>> {
         self.live.borrow().get(&id).cloned()
     }
 }
@@ -294,17 +302,38 @@ fn step<'s>(scope: &mut Scope<'s, '_>, id: u64, all: &mut Option<Gathered>) -> S
     }
 }
 
-/// The fetch is over: who writes its body is told that nobody wants it.
-fn forget(scope: &mut Scope<'_, '_>, id: u64, cancel: bool) {
+/// The fetch is over: who writes its body is told that nobody wants it, and the response that its body went to breaks off.
+pub(super) fn forget(scope: &mut Scope<'_, '_>, id: u64, cancel: bool) {
     let Some(state) = state(scope) else { return };
     let removed = state.fetches.live.borrow_mut().remove(&id);
     if cancel && let Some(network) = state.host().network() {
         network.cancel(id);
     }
-    if let Some(resolver) = removed.and_then(|fetch| fetch.room.borrow_mut().take()) {
+    let Some(fetch) = removed else { return };
+    state.unlink(&fetch);
+    let (room, passed) = (fetch.room.borrow_mut().take(), fetch.pipe.passed.borrow_mut().take());
+    for resolver in [room, passed].into_iter().flatten() {
         let resolver = v8::Local::new(scope, &resolver);
         let value = v8::Boolean::new(scope, false).into();
         resolver.resolve(scope, value);
+    }
+}
+
+/// The fetch has failed at what the platform does for it: who waits for its head or its body gets a TypeError.
+pub(super) fn fail(scope: &mut Scope<'_, '_>, id: u64, error: &NetworkError) {
+    let Some(fetch) = state(scope).and_then(|state| state.fetches.get(id)) else { return };
+    forget(scope, id, true);
+    let reason = failure(scope, error);
+    reject(scope, &fetch, reason);
+}
+
+/// Who waits for the fetch's head or its body gets `reason`.
+fn reject(scope: &mut Scope<'_, '_>, fetch: &Fetch, reason: v8::Local<'_, v8::Value>) {
+    let head = fetch.head.borrow_mut().take();
+    let reading = fetch.reading.borrow_mut().take().map(|reading| reading.resolver);
+    for resolver in [head, reading].into_iter().flatten() {
+        let resolver = v8::Local::new(scope, &resolver);
+        resolver.reject(scope, reason);
     }
 }
 
@@ -355,13 +384,14 @@ fn fetch_cancel(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     let id = id(scope, &args);
     let Some(fetch) = state(scope).and_then(|state| state.fetches.get(id)) else { return };
     forget(scope, id, true);
-    let reason = args.get(1);
-    let head = fetch.head.borrow_mut().take();
-    let reading = fetch.reading.borrow_mut().take().map(|reading| reading.resolver);
-    for resolver in [head, reading].into_iter().flatten() {
-        let resolver = v8::Local::new(scope, &resolver);
-        resolver.reject(scope, reason);
-    }
+    reject(scope, &fetch, args.get(1));
+}
+
+/// `fetchUpload(id, requestId)`: the body of the request of this id is the fetch's, and moves without JavaScript.
+fn fetch_upload(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
+    let id = id(scope, &args);
+    let from = ExchangeId::from_f64(args.get(1).number_value(scope).unwrap_or(-1.0));
+    super::pipe::upload(scope, id, from);
 }
 
 /// Goes on with who waits for what has happened.

@@ -444,7 +444,7 @@ internal.fetch.requestUrl = getUrl;
 // The native id of an incoming request, or -1.
 internal.fetch.requestId = requestId;
 // The body for whoever sends the request: as takeBody() of body.js.
-internal.fetch.requestTakeBody = (request) => takeBody(getBody(request));
+internal.fetch.requestTakeBody = (request, native) => takeBody(getBody(request), native);
 // The length in bytes of a body that is sent as a stream, where it is known, or -1.
 internal.fetch.requestBodyLength = (request) => bodyLength(getBody(request));
 // For who prints one.

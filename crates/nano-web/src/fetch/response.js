@@ -296,7 +296,7 @@ internal.fetch.responseHeaderBlock = responseHeaderBlock;
 // The Content-Length that the application gave, or else the length of a Blob that is sent as a stream; -1 if there is none.
 internal.fetch.responseContentLength = responseContentLength;
 // null, a string, a Uint8Array (not to be changed) or a ReadableStream; TypeError if the body was used or is locked.
-internal.fetch.responseTakeBody = (response) => takeBody(getBody(response));
+internal.fetch.responseTakeBody = (response, native) => takeBody(getBody(response), native);
 // For who prints one.
 internal.fetch.responseAttributes = webidl.takeAttributes(Response, [
   "status", "statusText", "ok", "headers", "bodyUsed", "type", "url", "redirected",

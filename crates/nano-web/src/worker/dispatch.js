@@ -10,7 +10,7 @@ const {
 } = internal.primordials;
 const { webidl } = internal;
 const {
-  abortRequest, createIncomingRequest, isResponse, responseContentLength, responseHeaderBlock, responseStatus,
+  abortRequest, createIncomingRequest, getRequestSignalSource, isResponse, responseContentLength, responseHeaderBlock, responseStatus,
   responseStatusText, responseTakeBody,
 } = internal.fetch;
 const { loaded } = internal;
@@ -157,7 +157,7 @@ function send(id, response) {
   }
   let body;
   try {
-    body = responseTakeBody(response);
+    body = responseTakeBody(response, true);
   } catch (error) {
     fail(id, error);
     return;
@@ -179,13 +179,19 @@ function isBytes(body) {
   return TypedArrayPrototypeGetSymbolToStringTag(body) === "Uint8Array";
 }
 
-// Sends a body that is a stream: natively where the stream is a request's own body, else chunk by chunk.
+// Sends a body that is a stream: natively where it is the request's own body or that of a fetch, else chunk by chunk.
 function stream(id, status, statusText, headers, length, body) {
-  const source = internal.streams.takeNativeSource(body);
-  if (source !== undefined && source.requestId === id) {
-    MapPrototypeDelete(inFlight, id);
-    ops.respondPipe(id, status, statusText, headers, length);
-    return;
+  const source = loaded.streams?.isReadableStream(body) ? internal.streams.takeNativeSource(body) : body;
+  if (source !== undefined) {
+    if (source.requestId === id) {
+      MapPrototypeDelete(inFlight, id);
+      ops.respondPipe(id, status, statusText, headers, length);
+      return;
+    }
+    if (source.fetchId !== undefined) {
+      passOn(id, status, statusText, headers, length, source);
+      return;
+    }
   }
   const from = source === undefined ? body : internal.streams.createNativeReadableStream(source);
   if (!ops.respondStream(id, status, statusText, headers, length)) {
@@ -219,6 +225,28 @@ function stream(id, status, statusText, headers, length, body) {
       ops.responseFail(id, describe(error));
     },
   );
+}
+
+// Sends what a fetch receives, without JavaScript: see fetch/pipe.rs. Who could abort one of the two is remembered until the end.
+function passOn(id, status, statusText, headers, length, source) {
+  const { failure } = source;
+  if (failure !== null) {
+    fail(id, failure.reason);
+    return;
+  }
+  const request = lastId === id ? lastRequest : MapPrototypeGet(inFlight, id);
+  const watched = source.isWatched() || (request !== undefined && getRequestSignalSource(request) !== null);
+  const ended = ops.respondFetch(id, status, statusText, headers, length, source.fetchId, watched);
+  if (ended === undefined) {
+    if (lastId !== id) MapPrototypeDelete(inFlight, id);
+    source.finish();
+    return;
+  }
+  keepInFlight(id);
+  PromisePrototypeThen(ended, () => {
+    MapPrototypeDelete(inFlight, id);
+    source.finish();
+  });
 }
 
 function gone() {

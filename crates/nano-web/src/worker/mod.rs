@@ -1,5 +1,6 @@
 //! Native functions of the request path: what the dispatcher (`dispatch.js`) does with a handler's response.
 
+use crate::fetch::pipe;
 use crate::host::{FailureCause, ResponseHead, Written};
 use crate::infra::{Args, Ret, Scope, buffer, ops, slot, state, text, with_bytes};
 use crate::state::Slot;
@@ -10,6 +11,7 @@ ops! {
     "respond" => respond,
     "respondStream" => respond_stream,
     "respondPipe" => respond_pipe,
+    "respondFetch" => respond_fetch,
     "responseWrite" => response_write,
     "responseFinish" => response_finish,
     "responseFail" => response_fail,
@@ -125,6 +127,23 @@ fn respond_stream(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
 fn respond_pipe(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     let Some(slot) = slot(scope, &args) else { return };
     with_head(scope, &args, |_, head| slot.exchange.respond_pipe(head));
+}
+
+/// `respondFetch(id, status, statusText, headerBlock, contentLength, fetchId, watched)`: sends the body that a fetch receives. Undefined
+/// where that is done, or is not `watched`, else a promise that is resolved when the last of it was passed on or it broke off.
+fn respond_fetch(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let fetch = args.get(5).number_value(scope).unwrap_or(0.0) as u64;
+    let Some(slot) = slot(scope, &args) else { return pipe::drop_fetch(scope, fetch) };
+    let watched = args.get(6).is_true();
+    let mut goes_on = false;
+    with_head(scope, &args, |scope, head| goes_on = pipe::respond(scope, &slot, head, fetch));
+    if goes_on
+        && watched
+        && let Some(promise) = pipe::watch(scope, fetch)
+    {
+        ret.set(promise.into());
+    }
+    settle(scope, &slot);
 }
 
 /// `responseWrite(id, Uint8Array)`: undefined where there is room for more, false where the client is gone, else a promise
