@@ -1,5 +1,5 @@
 // What `cargo xtask bench clone` runs under each runtime: structuredClone() of five values, and a message through a channel. Prints one
-// line of JSON for each: its name and the microseconds that one took, round by round.
+// line of JSON for each: its name and the microseconds that one took, the median of many batches.
 
 const MILLISECONDS = 400;
 
@@ -13,7 +13,10 @@ const map = new Map(Array.from({ length: 100000 }, (_, i) => [i, `value ${i}`]))
 const objects = new Map(Array.from({ length: 100000 }, (_, i) => [`key ${i}`, { i }]));
 let moving = new Uint8Array(10 * 1024 * 1024);
 
-const print = (name, times) => console.log(JSON.stringify({ name, times }));
+const print = (name, times) => {
+  times.sort((a, b) => a - b);
+  console.log(JSON.stringify({ name, median: times[times.length >> 1] }));
+};
 
 function measure(name, count, run) {
   for (let i = 0; i < 3 * count; i++) run();

@@ -5,7 +5,7 @@
 use crate::app::{Application, LoadError};
 use crate::channels::{Address, Delivery, Parcel};
 use crate::cpu::{self, Account};
-use crate::log_limit::{self, Allowance};
+use crate::log_limit::{self, Allowance, LogLimits};
 use crate::memory::Held;
 use crate::modules::ModuleMap;
 use crate::network::InstanceNetwork;
@@ -450,6 +450,9 @@ impl Host for InstanceHost {
     fn print(&self, level: Level, text: &str) {
         let app = self.app.borrow();
         let Some(app) = &*app else { return self.console.print("", level, text) };
+        if app.limits().log == LogLimits::UNLIMITED {
+            return self.console.print(app.name(), level, text);
+        }
         let text = log_limit::cut(text);
         let told = self.log.has_dropped();
         // The loop's own time first: it costs nothing, and is late only in what runs for long.

@@ -124,9 +124,14 @@ impl Runtime {
         }
         if let Some(after) = self.lifecycle.idle_after.get() {
             let idle: Vec<_> = self.idle_instances(|instance| now - instance.last_used.get() >= after);
+            let any = !idle.is_empty();
             for instance in idle {
                 instance.app.counters().isolates_evicted.add(1);
                 self.close(&instance);
+            }
+            if any {
+                // So little goes on that what is kept for buffers to come is the system's again.
+                nano_web::blocks::trim();
             }
         }
         self.publish();

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::time::Duration;
 
-/// The longest single text, in bytes: what is beyond is cut off. A stack trace with its causes fits many times.
+/// The longest single text of a tenant that has [`LogLimits`], in bytes: what is beyond is cut off. A stack trace with its causes fits
+/// many times.
 pub const MAX_TEXT_BYTES: usize = 64 << 10;
 
 /// What a tenant may print in a second; it may print as much at once.
@@ -43,9 +44,6 @@ pub(crate) struct Allowance {
 impl Allowance {
     /// Whether a text of so many bytes may be printed; it is counted as dropped if not.
     pub(crate) fn take(&self, limits: LogLimits, bytes: usize, now: Moment) -> bool {
-        if limits == LogLimits::UNLIMITED {
-            return true;
-        }
         let (most_lines, most_bytes) = (f64::from(limits.lines), limits.bytes as f64);
         let passed = now.since(self.at.replace(now)).as_secs_f64();
         let (lines, left) = match self.left.get() {

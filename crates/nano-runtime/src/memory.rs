@@ -411,6 +411,10 @@ impl BufferMemory {
 }
 
 impl nano_web::Accountant for BufferMemory {
+    fn used(&self) -> usize {
+        self.used()
+    }
+
     fn take(&self, bytes: usize) -> bool {
         self.take(bytes)
     }
@@ -426,7 +430,7 @@ impl nano_web::Accountant for BufferMemory {
 
 /// How a buffer that is no block is allocated: with every element type's alignment.
 fn small(bytes: usize) -> Layout {
-    debug_assert!(bytes < blocks::BLOCK_BYTES_MIN);
+    debug_assert!(bytes < blocks::MAPPING_BYTES_MIN);
     // SAFETY: the alignment is a power of two, and so few bytes do not overflow.
     unsafe { Layout::from_size_align_unchecked(bytes, 16) }
 }
@@ -443,7 +447,7 @@ unsafe extern "C" fn allocate(this: &BufferMemory, bytes: usize) -> *mut c_void 
     if !this.take(bytes) {
         return std::ptr::null_mut();
     }
-    let data: *mut c_void = if bytes < blocks::BLOCK_BYTES_MIN {
+    let data: *mut c_void = if bytes < blocks::MAPPING_BYTES_MIN {
         // SAFETY: there are bytes to allocate; null is V8's sign that there is no memory.
         unsafe { std::alloc::alloc_zeroed(small(bytes)).cast() }
     } else {
@@ -462,7 +466,7 @@ unsafe extern "C" fn allocate_uninitialized(this: &BufferMemory, bytes: usize) -
     if !this.take(bytes) {
         return std::ptr::null_mut();
     }
-    let data: *mut c_void = if bytes < blocks::BLOCK_BYTES_MIN {
+    let data: *mut c_void = if bytes < blocks::MAPPING_BYTES_MIN {
         // SAFETY: as above.
         unsafe { std::alloc::alloc(small(bytes)).cast() }
     } else {
@@ -481,7 +485,7 @@ unsafe extern "C" fn free(this: &BufferMemory, data: *mut c_void, bytes: usize) 
     this.used.fetch_sub(bytes, Ordering::Relaxed);
     // SAFETY: V8 gives back what `allocate` or `allocate_uninitialized` returned, once, with the same length.
     unsafe {
-        if bytes < blocks::BLOCK_BYTES_MIN {
+        if bytes < blocks::MAPPING_BYTES_MIN {
             std::alloc::dealloc(data.cast(), small(bytes));
         } else {
             blocks::free(data.cast(), bytes);

@@ -526,6 +526,7 @@ impl Runtime {
             realm.entries().report(scope, exception);
         }
         scope.perform_microtask_checkpoint();
+        nano_web::entry::collect_ahead(scope);
         let rejected = realm.entries().report_rejections(scope);
         if rejected > 0 {
             scope.perform_microtask_checkpoint();

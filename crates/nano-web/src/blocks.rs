@@ -1,19 +1,29 @@
 //! Memory for large buffers, which a process keeps for a while: a page that the system has to give out and clear costs several
 //! times what it costs to copy it. Smaller buffers are the allocator's business. Knows nothing of what buffers are for.
 //!
+//! From [`MAPPING_BYTES_MIN`] on blocks are mappings of their own; smaller ones come from the allocator, since the system allows a
+//! process only so many mappings.
+//!
 //! A block that is used again still has what was written into it: only memory that is written as a whole is taken without being
 //! cleared, as V8 does where it copies.
 
+use std::alloc::Layout;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Buffers of this size and above are blocks. Below, clearing and page faults do not show beside the rest.
-pub const BLOCK_BYTES_MIN: usize = 1 << 20;
+/// The least that a block is made for. Below, clearing and page faults do not show beside the rest.
+pub const BLOCK_BYTES_MIN: usize = 1 << 16;
+
+/// Blocks of this size and above are mappings. What JavaScript makes itself is a block only from here on: it has to be cleared anyway.
+pub const MAPPING_BYTES_MIN: usize = 1 << 20;
 
 /// What the process keeps, at most, in blocks that nobody uses.
 pub const KEPT_BYTES_MAX: usize = 96 << 20;
 
 /// Blocks are of whole such pieces, so that sizes that are nearly equal are equal.
 const PIECE_BYTES: usize = 1 << 16;
+
+/// Of blocks that are not mappings.
+const ALIGN: usize = 16;
 
 struct Kept {
     blocks: Vec<(usize, usize)>,
@@ -28,6 +38,34 @@ fn kept() -> MutexGuard<'static, Kept> {
 
 fn size(bytes: usize) -> Option<usize> {
     bytes.checked_next_multiple_of(PIECE_BYTES)
+}
+
+/// New memory of `size` bytes, a multiple of [`PIECE_BYTES`]; null if there is none.
+fn obtain(size: usize) -> *mut u8 {
+    if size < MAPPING_BYTES_MIN {
+        let Ok(layout) = Layout::from_size_align(size, ALIGN) else { return std::ptr::null_mut() };
+        // SAFETY: the size is not zero.
+        return unsafe { std::alloc::alloc(layout) };
+    }
+    let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: new memory, at an address that the system chooses.
+    let data = unsafe { libc::mmap(std::ptr::null_mut(), size, protection, flags, -1, 0) };
+    if data == libc::MAP_FAILED { std::ptr::null_mut() } else { data.cast() }
+}
+
+/// Gives memory back to where it is from.
+///
+/// # Safety
+///
+/// `data` came from [`obtain`] with the same `size`, and is not used any more.
+unsafe fn give_back(data: *mut u8, size: usize) {
+    if size < MAPPING_BYTES_MIN {
+        // SAFETY: it was allocated with this layout, by the caller's word.
+        unsafe { std::alloc::dealloc(data, Layout::from_size_align_unchecked(size, ALIGN)) };
+    } else {
+        // SAFETY: it is a mapping of this size, by the caller's word.
+        unsafe { libc::munmap(data.cast(), size) };
+    }
 }
 
 /// A block of at least `bytes`, which must be [`BLOCK_BYTES_MIN`] or more; null if there is no memory. What is in it is undefined,
@@ -52,10 +90,7 @@ pub fn allocate(bytes: usize, zeroed: bool) -> *mut u8 {
         }
         return data;
     }
-    let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    // SAFETY: new memory, at an address that the system chooses.
-    let data = unsafe { libc::mmap(std::ptr::null_mut(), size, protection, flags, -1, 0) };
-    if data == libc::MAP_FAILED { std::ptr::null_mut() } else { data.cast() }
+    obtain(size)
 }
 
 /// Gives a block back.
@@ -73,8 +108,8 @@ pub unsafe fn free(data: *mut u8, bytes: usize) {
             return;
         }
     }
-    // SAFETY: the caller's word: this is a mapping of `size` bytes that nobody uses.
-    unsafe { libc::munmap(data.cast(), size) };
+    // SAFETY: the caller's word: it came from `allocate`, and so from `obtain` with the same size.
+    unsafe { give_back(data, size) };
 }
 
 /// Gives what is kept back to the system.
@@ -85,8 +120,8 @@ pub fn trim() {
         std::mem::take(&mut kept.blocks)
     };
     for (address, size) in blocks {
-        // SAFETY: the block left the list, and was a mapping of this size.
-        unsafe { libc::munmap(std::ptr::with_exposed_provenance_mut(address), size) };
+        // SAFETY: the block left the list, and was made with this size.
+        unsafe { give_back(std::ptr::with_exposed_provenance_mut(address), size) };
     }
 }
 
@@ -110,12 +145,12 @@ mod tests {
             assert!(std::slice::from_raw_parts(again, BLOCK_BYTES_MIN).iter().all(|byte| *byte == 0));
             free(again, BLOCK_BYTES_MIN);
         }
-        let many: Vec<_> = (0..100).map(|_| allocate(BLOCK_BYTES_MIN, false)).collect();
+        let many: Vec<_> = (0..100).map(|_| allocate(MAPPING_BYTES_MIN, false)).collect();
         for data in many {
             // SAFETY: as above.
-            unsafe { free(data, BLOCK_BYTES_MIN) };
+            unsafe { free(data, MAPPING_BYTES_MIN) };
         }
-        assert_eq!(kept().bytes, KEPT_BYTES_MAX);
+        assert!((KEPT_BYTES_MAX - MAPPING_BYTES_MIN..=KEPT_BYTES_MAX).contains(&kept().bytes));
         trim();
         assert_eq!(kept().bytes, 0);
         assert!(allocate(usize::MAX, false).is_null() && allocate(1 << 50, false).is_null());

@@ -239,6 +239,7 @@ fn forget_rejection(scope: &mut Scope<'_, '_>, promise: v8::Local<'_, v8::Promis
     rejections.retain(|rejection| rejection.promise != promise);
 }
 
+pub use crate::infra::collect_ahead;
 pub use crate::wasm::streaming as wasm_streaming;
 
 /// V8's promise-rejection callback; the embedder sets it on each isolate. HTML, "HostPromiseRejectionTracker".

@@ -205,6 +205,8 @@ pub trait Accountant: Send + Sync {
     fn give_back(&self, bytes: usize);
     /// Counts `bytes` more even if that is too much: whoever frees them gives them back at once.
     fn take_anyway(&self, bytes: usize);
+    /// What is counted now.
+    fn used(&self) -> usize;
 }
 
 /// An [`Accountant`] that allows everything: for programs whose scripts are their own.
@@ -219,6 +221,10 @@ impl Accountant for Unaccounted {
     fn give_back(&self, _: usize) {}
 
     fn take_anyway(&self, _: usize) {}
+
+    fn used(&self) -> usize {
+        0
+    }
 }
 
 /// What is known of a request body's length before it is read.

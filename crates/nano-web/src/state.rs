@@ -116,6 +116,8 @@ pub struct State {
     pub(crate) rejections: RefCell<Vec<Rejection>>,
     pub(crate) wasm: crate::wasm::Streams,
     /// When a collection may be forced again for want of room.
+    /// The least that its buffers held since [`collect_ahead`](crate::entry::collect_ahead) last did something.
+    pub(crate) buffers_low: Cell<usize>,
     pub(crate) next_collection: Cell<Option<std::time::Instant>>,
     /// What marks the prototypes of interfaces; see `clone`.
     pub(crate) interface_mark: OnceCell<v8::Global<v8::Private>>,
@@ -150,6 +152,7 @@ impl State {
             live: Cell::new(0),
             rejections: RefCell::default(),
             wasm: crate::wasm::Streams::default(),
+            buffers_low: Cell::new(0),
             next_collection: Cell::new(None),
             interface_mark: OnceCell::new(),
             clone_account: OnceCell::new(),

@@ -104,6 +104,9 @@ impl Accountant for Purse {
     fn take_anyway(&self, bytes: usize) {
         self.0.fetch_sub(bytes, Ordering::SeqCst);
     }
+    fn used(&self) -> usize {
+        PURSE_BYTES.saturating_sub(self.0.load(Ordering::SeqCst))
+    }
 }
 
 thread_local! {

@@ -7,6 +7,7 @@
 const {
   ArrayBufferPrototypeGetDetached,
   ArrayBufferPrototypeGetResizable,
+  ArrayBufferPrototypeTransfer,
   ArrayIsArray,
   ArrayPrototypePush,
   BigInt64Array,
@@ -274,8 +275,31 @@ function areBuffers(list) {
   return true;
 }
 
+// A typed array or a buffer in its new home, where its buffer is all that is transferred; undefined where there is more to know of the
+// buffer than its bytes.
+function moveBytes(value, buffers) {
+  if (buffers.length !== 1) return undefined;
+  const name = TypedArrayPrototypeGetSymbolToStringTag(value);
+  const buffer = buffers[0];
+  if ((name === undefined ? value : TypedArrayPrototypeGetBuffer(value)) !== buffer) return undefined;
+  if (ArrayBufferPrototypeGetResizable(buffer) || ArrayBufferPrototypeGetDetached(buffer)) return undefined;
+  if (name === undefined) return ArrayBufferPrototypeTransfer(buffer);
+  const viewClass = viewClasses[name];
+  if (viewClass === undefined) return undefined;
+  const offset = TypedArrayPrototypeGetByteOffset(value);
+  const length = TypedArrayPrototypeGetLength(value);
+  return new viewClass(ArrayBufferPrototypeTransfer(buffer), offset, length);
+}
+
 // The usual transfer, which is all native.
 function cloneWithBuffers(value, buffers) {
+  let moved;
+  try {
+    moved = moveBytes(value, buffers);
+  } catch {
+    // A buffer that cannot be detached, as that of a WebAssembly memory: the serializer says so.
+  }
+  if (moved !== undefined) return moved;
   const outer = locals;
   const outerTransfers = transfers;
   locals = transfers = null;

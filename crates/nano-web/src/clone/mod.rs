@@ -8,7 +8,6 @@ use crate::blocks;
 use crate::infra::{self, Args, Ret, Scope, ops, throw};
 use crate::state::try_state;
 use nano_clone::{Attachments, CloneError, HostObjects, HostWritten, Options};
-use std::ffi::c_void;
 use std::sync::Arc;
 
 ops! {
@@ -198,57 +197,21 @@ fn structured_clone(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>)
     }
 }
 
-/// A copy of a large buffer. `None`: there is no room.
-fn copy_block<'s>(
-    scope: &mut Scope<'s, '_>,
-    buffer: v8::Local<'_, v8::Value>,
-    length: usize,
-) -> Option<v8::Local<'s, v8::Uint8Array>> {
-    unsafe extern "C" fn release(data: *mut c_void, length: usize, account: *mut c_void) {
-        // SAFETY: both are from below; V8 calls this once, with the length that it was given.
-        unsafe {
-            blocks::free(data.cast(), length);
-            if !account.is_null() {
-                Box::from_raw(account.cast::<Arc<dyn nano_clone::Account>>()).give_back(length);
-            }
-        }
-    }
-    let account = account(scope);
-    if let Some(account) = &account
-        && !account.take(length)
-    {
-        // What was dropped and not yet collected may be what is missing.
-        scope.low_memory_notification();
-        if !account.take(length) {
-            return None;
-        }
-    }
-    let data = blocks::allocate(length, false);
-    if data.is_null() {
-        if let Some(account) = &account {
-            account.give_back(length);
-        }
-        return None;
-    }
-    infra::with_bytes(buffer, |bytes| {
-        // SAFETY: the block is new and has `length` bytes.
-        unsafe { data.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len().min(length)) }
-    });
-    let account = account.map_or(std::ptr::null_mut(), |account| Box::into_raw(Box::new(account)).cast());
-    // SAFETY: the memory is the store's until `release`.
-    let store = unsafe { v8::ArrayBuffer::new_backing_store_from_ptr(data.cast(), length, release, account) };
-    let buffer = v8::ArrayBuffer::with_backing_store(scope, &store.make_shared());
-    v8::Uint8Array::new(scope, buffer, 0, length)
-}
-
 /// `copyBuffer(buffer)`: a Uint8Array with an ArrayBuffer's bytes, in memory that is written once.
 fn copy_buffer(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let value = args.get(0);
     let length = v8::Local::<v8::ArrayBuffer>::try_from(value).map_or(0, |buffer| buffer.byte_length());
     if length >= blocks::BLOCK_BYTES_MIN {
-        match copy_block(scope, value, length) {
-            Some(buffer) => ret.set(buffer.into()),
-            None => throw(scope, infra::Error::Range(infra::NO_ROOM)),
+        // SAFETY: what is written is as long as the array, and nothing of it is read.
+        let array = unsafe {
+            infra::uint8_array_with(scope, length, |_, room| {
+                infra::with_bytes(value, |bytes| {
+                    room.as_mut_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len().min(room.len()));
+                });
+            })
+        };
+        if let Some(array) = array {
+            ret.set(array.into());
         }
         return;
     }

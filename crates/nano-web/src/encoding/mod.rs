@@ -1,8 +1,9 @@
 //! Native functions of the Encoding standard, on `encoding_rs`, and of forgiving base64 (Infra standard, section 7).
 
+use crate::blocks;
 use crate::infra::{
-    Args, Error, Ret, Scope, buffer, fill_u32, latin1, ops, string, text, throw, uint8_array, utf16,
-    with_bytes,
+    Args, Error, Ret, Scope, buffer, fill_u32, latin1, ops, string, text, throw, uint8_array,
+    uint8_array_with, utf16, with_bytes,
 };
 use encoding_rs::{CoderResult, Decoder, DecoderResult, Encoding};
 use std::ffi::c_void;
@@ -28,13 +29,54 @@ fn is_shared_array_buffer(_: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_
 /// `utf8Encode(text)`: a Uint8Array. Lone surrogates become U+FFFD.
 fn utf8_encode(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let Ok(string) = v8::Local::<v8::String>::try_from(args.get(0)) else { return };
-    let bytes = match to_utf8(scope, string) {
-        Some(bytes) => bytes,
-        None => text(scope, args.get(0), &mut buffer::<1024>()).into_owned().into_bytes(),
+    // No text of this length is longer in UTF-8 than a block is at least.
+    let length =
+        if string.length() * 3 < blocks::BLOCK_BYTES_MIN { None } else { utf8_length(scope, string) };
+    let array = match length {
+        Some(length) if length >= blocks::BLOCK_BYTES_MIN => {
+            // SAFETY: the array is as long as the text in UTF-8, and is only written to.
+            unsafe { uint8_array_with(scope, length, |scope, room| write_utf8(scope, string, room)) }
+        }
+        _ => {
+            let bytes = match to_utf8(scope, string) {
+                Some(bytes) => bytes,
+                None => text(scope, args.get(0), &mut buffer::<1024>()).into_owned().into_bytes(),
+            };
+            uint8_array(scope, bytes)
+        }
     };
-    if let Some(array) = uint8_array(scope, bytes) {
+    if let Some(array) = array {
         ret.set(array.into());
     }
+}
+
+/// How long a string is in UTF-8. `None`: it has lone surrogates.
+fn utf8_length(scope: &mut Scope<'_, '_>, string: v8::Local<'_, v8::String>) -> Option<usize> {
+    match v8::ValueView::new(scope, string).data() {
+        v8::ValueViewData::OneByte(latin1) => Some(simdutf::utf8_length_from_latin1(latin1)),
+        v8::ValueViewData::TwoByte(units) => {
+            simdutf::validate_utf16le(units).then(|| simdutf::utf8_length_from_utf16le(units))
+        }
+    }
+}
+
+/// Writes a string without lone surrogates in UTF-8 into `room`.
+///
+/// # Safety
+///
+/// `room` is [`utf8_length`] long. It is not read.
+unsafe fn write_utf8(scope: &mut Scope<'_, '_>, string: v8::Local<'_, v8::String>, room: &mut [u8]) {
+    let written = match v8::ValueView::new(scope, string).data() {
+        v8::ValueViewData::OneByte(latin1) if latin1.len() == room.len() => {
+            room.copy_from_slice(latin1);
+            latin1.len()
+        }
+        // SAFETY: the caller's word.
+        v8::ValueViewData::OneByte(latin1) => unsafe { simdutf::convert_latin1_to_utf8(latin1, room) },
+        // SAFETY: the caller's word.
+        v8::ValueViewData::TwoByte(units) => unsafe { simdutf::convert_valid_utf16le_to_utf8(units, room) },
+    };
+    debug_assert_eq!(written, room.len());
 }
 
 /// A vector of `length` bytes that `write` writes, all of them.
@@ -87,9 +129,45 @@ fn utf8_encode_into(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     } else {
         // SAFETY: `data` points at `byte_length` bytes of the view, which is alive; nothing else runs.
         let target = unsafe { std::slice::from_raw_parts_mut(view.data().cast::<u8>(), capacity) };
-        string.write_utf8_v2(scope, target, v8::WriteFlags::kReplaceInvalidUtf8, Some(&mut read))
+        match encode_latin1_into(scope, string, target) {
+            Some((units, bytes)) => {
+                read = units;
+                bytes
+            }
+            None => string.write_utf8_v2(scope, target, v8::WriteFlags::kReplaceInvalidUtf8, Some(&mut read)),
+        }
     };
     fill_u32(args.get(2), &[read as u32, written as u32]);
+}
+
+/// As much as fits of a string whose characters all fit into a byte: the code units read and the bytes written. `None`: it is none.
+fn encode_latin1_into(
+    scope: &mut Scope<'_, '_>,
+    string: v8::Local<'_, v8::String>,
+    target: &mut [u8],
+) -> Option<(usize, usize)> {
+    let view = v8::ValueView::new(scope, string);
+    let v8::ValueViewData::OneByte(latin1) = view.data() else { return None };
+    let (mut read, mut written) = (0, 0);
+    // No character takes more than two bytes: half of what is left is always room enough.
+    loop {
+        let count = (latin1.len() - read).min((target.len() - written) / 2);
+        if count == 0 {
+            break;
+        }
+        // SAFETY: there is room for twice as many bytes.
+        written +=
+            unsafe { simdutf::convert_latin1_to_utf8(&latin1[read..read + count], &mut target[written..]) };
+        read += count;
+    }
+    // One more of one byte may fit.
+    if let (Some(&character), Some(room)) = (latin1.get(read), target.get_mut(written))
+        && character.is_ascii()
+    {
+        *room = character;
+        (read, written) = (read + 1, written + 1);
+    }
+    Some((read, written))
 }
 
 /// `utf8Decode(bytes, ignoreBOM, fatal)`: the text, or undefined where `fatal` meets an error.

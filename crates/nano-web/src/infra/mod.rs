@@ -4,6 +4,7 @@
 
 pub(crate) mod table;
 
+use crate::blocks;
 use crate::host::Accountant;
 use crate::state::{ExchangeId, Slot, State, try_state};
 use std::borrow::Cow;
@@ -179,7 +180,25 @@ pub(crate) fn collect(scope: &mut Scope<'_, '_>) -> bool {
     true
 }
 
-/// The same without an exception.
+/// By so much an isolate's buffers may grow until V8 begins to look for those that were dropped. V8 itself waits for 64 MB, and a stream
+/// through JavaScript holds all of it. Marking a small heap takes a millisecond or two, beside the ten that so many bytes take to be
+/// read or made; those whose heap is large rarely make many buffers.
+const AHEAD_BYTES: usize = 24 << 20;
+
+/// Has V8 begin to collect where buffers have grown by [`AHEAD_BYTES`].
+pub fn collect_ahead(isolate: &mut v8::Isolate) {
+    let Some(state) = try_state(isolate) else { return };
+    let (used, low) = (state.accountant().used(), state.buffers_low.get());
+    if used >= low && used - low < AHEAD_BYTES {
+        return;
+    }
+    state.buffers_low.set(used);
+    if used > low {
+        isolate.memory_pressure_notification(v8::MemoryPressureLevel::Moderate);
+    }
+}
+
+/// A `Uint8Array` as of [`uint8_array`], or none and no exception.
 pub(crate) fn try_uint8_array<'s>(
     scope: &mut Scope<'s, '_>,
     bytes: Vec<u8>,
@@ -231,6 +250,49 @@ pub(crate) fn try_array_buffer<'s>(
         )
     };
     Some(v8::ArrayBuffer::with_backing_store(scope, &store.make_shared()))
+}
+
+/// A new `Uint8Array` of `length` bytes, [`BLOCK_BYTES_MIN`](blocks::BLOCK_BYTES_MIN) or more, in a block of its own that is written
+/// once: by `write`. None, and an exception, if that is beyond the isolate's memory.
+///
+/// # Safety
+///
+/// `write` writes all of what it is given, which holds anything before, and reads nothing of it.
+pub(crate) unsafe fn uint8_array_with<'s>(
+    scope: &mut Scope<'s, '_>,
+    length: usize,
+    write: impl FnOnce(&mut Scope<'s, '_>, &mut [u8]),
+) -> Option<v8::Local<'s, v8::Uint8Array>> {
+    unsafe extern "C" fn release(data: *mut c_void, length: usize, accountant: *mut c_void) {
+        // SAFETY: both are from below; V8 calls this once, with the length that it was given.
+        unsafe {
+            blocks::free(data.cast(), length);
+            if !accountant.is_null() {
+                Box::from_raw(accountant.cast::<Arc<dyn Accountant>>()).give_back(length);
+            }
+        }
+    }
+    let accountant = try_state(scope).map(|state| Arc::clone(state.accountant()));
+    let counted = accountant
+        .as_ref()
+        .is_none_or(|accountant| accountant.take(length) || collect(scope) && accountant.take(length));
+    let data = if counted { blocks::allocate(length, false) } else { std::ptr::null_mut() };
+    if data.is_null() {
+        if let (true, Some(accountant)) = (counted, &accountant) {
+            accountant.give_back(length);
+        }
+        throw(scope, Error::Range(NO_ROOM));
+        return None;
+    }
+    // SAFETY: the block is new and has `length` bytes; by the caller's word they are not read.
+    write(scope, unsafe { std::slice::from_raw_parts_mut(data, length) });
+    let accountant = accountant.map_or(std::ptr::null_mut(), |owner| Box::into_raw(Box::new(owner)).cast());
+    // SAFETY: the memory is the store's until `release`.
+    let store =
+        unsafe { v8::ArrayBuffer::new_backing_store_from_ptr(data.cast(), length, release, accountant) };
+    let buffer = v8::ArrayBuffer::with_backing_store(scope, &store.make_shared());
+    collect_ahead(scope);
+    v8::Uint8Array::new(scope, buffer, 0, length)
 }
 
 /// Writes `values` into a `Uint32Array` argument that JavaScript handed over for results.

@@ -207,6 +207,34 @@ test("buffers are transferred", () => {
   assert.is(moved.resizable, true);
 });
 
+test("what is transferred whole keeps its class, place and length", () => {
+  for (const value of [new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8]).subarray(2, 4), new Float64Array([1.5, 2]), new Uint8ClampedArray(3)]) {
+    const { buffer, byteOffset, length } = value;
+    const [bytes, whole] = [[...value], buffer.byteLength];
+    const moved = structuredClone(value, { transfer: [buffer] });
+    assert.is(moved.constructor, value.constructor);
+    assert.same([...moved], bytes);
+    assert.same([moved.byteOffset, moved.length, moved.buffer.byteLength], [byteOffset, length, whole]);
+    assert(buffer.detached && !moved.buffer.detached);
+    assert.is(value.length, 0);
+  }
+  const buffer = new Uint8Array([9, 8]).buffer;
+  const moved = structuredClone(buffer, { transfer: [buffer] });
+  assert.same([...new Uint8Array(moved)], [9, 8]);
+  assert(buffer.detached);
+  const view = new DataView(moved, 1);
+  const movedView = structuredClone(view, { transfer: [moved] });
+  assert.is(movedView.getUint8(0), 8);
+  assert(moved.detached);
+  assert.throws(() => structuredClone(moved, { transfer: [moved] }), "DataCloneError");
+  const other = new ArrayBuffer(1);
+  assert.is(structuredClone(new Uint8Array(2), { transfer: [other] }).length, 2);
+  assert(other.detached);
+  const { buffer: ofWasm } = new WebAssembly.Memory({ initial: 1 });
+  assert.throws(() => structuredClone(ofWasm, { transfer: [ofWasm] }), "DataCloneError");
+  assert.throws(() => structuredClone(new Uint8Array(ofWasm), { transfer: [ofWasm] }), "DataCloneError");
+});
+
 test("a transfer that fails detaches nothing", () => {
   const buffer = new ArrayBuffer(4);
   assert.throws(() => structuredClone(() => {}, { transfer: [buffer] }), "DataCloneError");

@@ -63,6 +63,12 @@ for (const [text, room, read, written] of [
   ["\ud83d", 3, 1, 3],
   ["a€", 3, 1, 1],
   ["", 5, 0, 0],
+  ["é", 2, 1, 2],
+  ["éa", 2, 1, 2],
+  ["aéa", 4, 3, 4],
+  ["aéé", 4, 2, 3],
+  ["abcdefgh", 5, 5, 5],
+  ["ÿÿÿÿ", 7, 3, 6],
 ]) {
   test(`encodeInto ${JSON.stringify(text)} into ${room}`, () => {
     const buffer = new Uint8Array(room + 2).fill(1);
@@ -70,6 +76,22 @@ for (const [text, room, read, written] of [
     assert.same(result, { read, written });
     assert.is(buffer[0], 1);
     assert.is(buffer[written + 1], 1, "nothing is written beyond");
+  });
+}
+
+for (const [piece, bytes] of [["a", 1], ["é", 2], ["€", 3], ["😀", 4]]) {
+  test(`a long text of ${piece}`, () => {
+    // Around where a text gets memory of another kind.
+    for (const length of [21845, 21846, 32768, 40000, 65535, 65536, 70000]) {
+      const text = piece.repeat(length);
+      const encoded = new TextEncoder().encode(text);
+      assert.is(encoded.length, bytes * length);
+      assert.is(encoded.buffer.byteLength, bytes * length);
+      assert.is(new TextDecoder().decode(encoded), text);
+    }
+    const lone = new TextEncoder().encode("\ud83d" + piece.repeat(65536));
+    assert.same([...lone.subarray(0, 3)], [0xef, 0xbf, 0xbd]);
+    assert.is(lone.length, 3 + 65536 * bytes);
   });
 }
 
