@@ -6,6 +6,7 @@
 mod app;
 mod binary;
 mod client;
+pub mod frames;
 mod process;
 mod random;
 mod server;

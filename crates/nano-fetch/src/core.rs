@@ -614,7 +614,7 @@ impl Core {
             let bytes = std::mem::take(&mut fetch.body);
             if let State::Receiving(conn) = fetch.state {
                 // There is room again, perhaps for what is here already.
-                self.set_due(id.0, now + self.timeouts.body);
+                self.touch(id.0, now);
                 self.advance(conn, now);
                 self.ended_if_eof(conn, now);
                 self.give_back(conn);

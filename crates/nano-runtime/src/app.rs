@@ -7,6 +7,7 @@ use crate::counters::Counters;
 use crate::log_limit::LogLimits;
 use crate::resolve::{self, Entry, ModuleKind, ResolveError, Resolved};
 use crate::source_map::{self, Original, SourceMap};
+use nano_web::WebSocketLimits;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, RwLock};
@@ -23,6 +24,8 @@ pub struct Limits {
     pub log: LogLimits,
     /// What its fetches may do.
     pub fetch: FetchLimits,
+    /// What its WebSockets may hold.
+    pub websocket: WebSocketLimits,
     /// Whether `eval` and `new Function` make code of text.
     pub allow_eval: bool,
     /// The steps of `performance.now()` are not smaller than this; 5 microseconds at least.
@@ -58,6 +61,7 @@ impl Default for Limits {
             cpu: None,
             log: LogLimits::UNLIMITED,
             fetch: FetchLimits::default(),
+            websocket: WebSocketLimits::default(),
             allow_eval: true,
             timer_resolution: std::time::Duration::ZERO,
         }

@@ -155,9 +155,12 @@ pub(crate) fn owner_of(task: &Task, realm: &Realm, instance: &Instance) -> Owner
     let state = realm.state();
     let known = match task {
         Task::Request(id, _) => return Owner::Request(*id),
-        Task::BodyReady(id) | Task::Writable(id) | Task::HungUp(id) | Task::Gone(id) | Task::Late(id) => {
-            Some(*id)
-        }
+        Task::BodyReady(id)
+        | Task::Writable(id)
+        | Task::HungUp(id)
+        | Task::GoAway(id)
+        | Task::Gone(id)
+        | Task::Late(id) => Some(*id),
         Task::Timer(timer) => state.timer_owner(*timer),
         Task::Work(work, _) => state.work_owner(*work),
         Task::Network(..) | Task::Platform(_) | Task::Delivery(_) => match instance.cpu.owner.get() {

@@ -13,7 +13,8 @@ use crate::realm::Realm;
 use nano_fetch::Client;
 use nano_loop::{Job, Loop, Moment, Sender, TimerId};
 use nano_web::{
-    ExchangeId, FailureCause, Host, Level, Message, Network, NetworkEvent, Offloaded, Work, WorkResult,
+    ExchangeId, FailureCause, Host, Level, Message, Network, NetworkEvent, Offloaded, WebSocketLimits, Work,
+    WorkResult,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -63,6 +64,8 @@ pub(crate) enum Task {
     Writable(ExchangeId),
     /// The client closed its side.
     HungUp(ExchangeId),
+    /// The server ends; a WebSocket's client is told.
+    GoAway(ExchangeId),
     /// The client is gone.
     Gone(ExchangeId),
     /// The response's head was not there in time, or what `waitUntil` was given has not come to an end.
@@ -187,6 +190,21 @@ impl Instance {
     /// Requests under way: until the response is complete and everything given to `waitUntil` is settled.
     pub fn exchanges(&self) -> usize {
         self.realm().map_or(0, |realm| realm.state().exchanges())
+    }
+
+    /// The same without those that have become WebSockets.
+    pub fn requests(&self) -> usize {
+        self.realm().map_or(0, |realm| realm.state().requests())
+    }
+
+    /// Requests under way that have become WebSockets.
+    pub fn websockets(&self) -> usize {
+        self.realm().map_or(0, |realm| realm.state().websockets())
+    }
+
+    /// Their names.
+    pub(crate) fn websocket_ids(&self) -> Vec<ExchangeId> {
+        self.realm().map_or_else(Vec::new, |realm| realm.state().websocket_ids())
     }
 
     /// The names under which JavaScript knows the requests under way.
@@ -404,6 +422,10 @@ fn cache_store() -> &'static nano_cache::Store {
 }
 
 impl Host for InstanceHost {
+    fn websocket_limits(&self) -> WebSocketLimits {
+        self.app.borrow().as_ref().map_or_else(WebSocketLimits::default, |app| app.limits().websocket)
+    }
+
     fn caches(&self) -> Option<nano_cache::Tenant> {
         let app = self.app.borrow();
         app.as_ref().map(|app| cache_store().tenant(app.name()))

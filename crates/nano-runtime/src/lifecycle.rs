@@ -83,6 +83,10 @@ impl Runtime {
         if is_idle(instance) {
             return self.close(instance);
         }
+        // WebSockets would stay for ever. Their clients find the new version when they connect again.
+        for id in instance.websocket_ids() {
+            self.go_away(instance, id);
+        }
         let until = self.event_loop().now() + patience;
         self.lifecycle.retired.borrow_mut().push(Retired { instance: Rc::clone(instance), until });
         self.look_later();

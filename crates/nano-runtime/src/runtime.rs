@@ -420,6 +420,11 @@ impl Runtime {
         self.post(instance, Task::HungUp(id));
     }
 
+    /// The server ends: the client of a request that was answered with 101 is told so.
+    pub fn go_away(&self, instance: &Rc<Instance>, id: ExchangeId) {
+        self.post(instance, Task::GoAway(id));
+    }
+
     /// The client is gone: the request's signal is aborted, who waits for its body or for room is told, and the request is
     /// forgotten unless `waitUntil` keeps it.
     pub fn gone(&self, instance: &Rc<Instance>, id: ExchangeId) {
@@ -942,6 +947,7 @@ fn perform(scope: &mut v8::PinScope<'_, '_>, realm: &Realm, instance: &Instance,
         }
         Task::BodyReady(id) => entry::body_ready(scope, id),
         Task::Writable(id) => entry::writable(scope, id, false),
+        Task::GoAway(id) => entry::go_away(scope, id),
         Task::HungUp(id) => realm.entries().abort(scope, id, false),
         Task::Late(id) => {
             realm.entries().abort(scope, id, true);

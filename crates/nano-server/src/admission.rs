@@ -39,6 +39,8 @@ const FAILING: &str = "Service Unavailable: the application has exceeded its lim
 pub(crate) struct AdmissionLimits {
     concurrent: usize,
     queued: usize,
+    /// WebSockets that are open.
+    pub(crate) websockets: usize,
     /// Time until the response's head is due.
     pub(crate) wall: Duration,
 }
@@ -75,6 +77,7 @@ impl Admission {
             limits: AdmissionLimits {
                 concurrent: limits.max_concurrent_requests as usize,
                 queued: limits.max_queued_requests as usize,
+                websockets: limits.max_websockets as usize,
                 wall: limits.wall_timeout,
             },
             backoff: Backoff::default(),
@@ -123,7 +126,7 @@ impl Admission {
                 return false;
             }
         }
-        instance.exchanges() < self.limits.concurrent
+        instance.requests() < self.limits.concurrent
     }
 
     /// The request waits.

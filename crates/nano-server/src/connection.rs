@@ -3,10 +3,13 @@
 //! [`Conn::drive`] moves it as far as it goes. It may be called at any time; while it is on the stack for this connection
 //! (a time slice has turned the loop from within the application), a second call only leaves a note for the first.
 
+mod upgraded;
+
 use crate::exchange::{HttpExchange, Noted, OUTPUT_LOW_BYTES, Response};
 use crate::timeouts;
 use crate::tls::Session;
 use crate::trace;
+use crate::upgraded::Upgraded;
 use crate::worker::{KIND_DEADLINE, KIND_HANDSHAKE, Worker};
 use mio::net::TcpStream;
 use nano_http::{Awaiting, Closing, Connection as Http, Head, Input, Refusal, Version};
@@ -36,6 +39,8 @@ pub(crate) struct Conn {
     tls: Option<Session>,
     source: Cell<Option<SourceId>>,
     http: RefCell<Http>,
+    /// After a request was answered with 101.
+    upgraded: RefCell<Option<Upgraded>>,
     exchange: RefCell<Option<Rc<HttpExchange>>>,
     /// What counts for the application until its output is written.
     held: Cell<Option<Held>>,
@@ -78,6 +83,7 @@ impl Conn {
             tls,
             source: Cell::new(None),
             http: RefCell::new(http),
+            upgraded: RefCell::new(None),
             exchange: RefCell::new(None),
             held: Cell::new(None),
             // There is often a request in the socket already when it is accepted.
@@ -157,7 +163,11 @@ impl Conn {
             self.writable.set(true);
         }
         self.drive();
-        if readiness.is_write_closed() && readiness.is_read_closed() && !self.closed.get() {
+        if readiness.is_write_closed()
+            && readiness.is_read_closed()
+            && !self.closed.get()
+            && !self.is_upgraded()
+        {
             // Both sides are shut: the client is gone, though nothing may be due to be written.
             self.hangup();
         }
@@ -196,6 +206,9 @@ impl Conn {
 
     /// The connection waits for what comes next.
     fn settle(&self, worker: &Worker) {
+        if self.is_upgraded() {
+            return self.set_upgraded_deadline(worker);
+        }
         self.set_deadline(worker);
         if self.exchange.borrow().is_none() {
             self.http.borrow_mut().give_buffers(&mut worker.buffers());
@@ -224,11 +237,18 @@ impl Conn {
 
     /// One round: read, act, write. False: the connection is over.
     fn step(&self, worker: &Rc<Worker>) -> bool {
+        if self.is_upgraded() {
+            return self.step_upgraded(worker);
+        }
         match self.read(worker) {
             Ok(()) => {}
             Err(_) => return false,
         }
         self.act(worker);
+        if self.is_upgraded() {
+            // What came with the request is there to be read, and what was answered to be written.
+            return self.step_upgraded(worker);
+        }
         if self.may_defer() {
             if !self.deferred.replace(true)
                 && let Some(me) = self.me.upgrade()
@@ -691,6 +711,9 @@ impl Conn {
         if worker.now() < deadline {
             return self.arm(&worker, deadline);
         }
+        if self.is_upgraded() {
+            return self.upgraded_late(&worker);
+        }
         match self.awaiting.get() {
             Awaiting::HeadRest | Awaiting::Body => {
                 let date = worker.date();
@@ -720,6 +743,9 @@ impl Conn {
     /// The server is shutting down: the response that is due says that the connection closes after it. A connection that cannot say so
     /// any more, or is idle, closes a little later: a request may be on its way to it, which shall have an answer.
     pub(crate) fn drain(&self) {
+        if self.is_upgraded() {
+            return self.drain_upgraded();
+        }
         let due =
             self.exchange.borrow().as_ref().is_some_and(|exchange| exchange.response.get() == Response::Due);
         if due || self.http.borrow().awaiting() != Awaiting::Head {

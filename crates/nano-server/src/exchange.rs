@@ -5,6 +5,7 @@
 
 use crate::connection::Conn;
 use crate::log::{Field, Level, RequestId, RequestRecord};
+use crate::upgraded::{self, Upgraded};
 use crate::worker::{AppSlot, Worker};
 use nano_arena::{Arena, Bytes};
 use nano_http::{BodyLength as HttpLength, Input, Next, Refusal, ResponseHead as HttpHead};
@@ -12,6 +13,7 @@ use nano_loop::Moment;
 use nano_runtime::{
     BodyLength, BodyRead, Exchange, ExchangeId, FailureCause, Instance, ResponseHead, Written,
 };
+use nano_websocket::NotAnUpgrade;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
@@ -24,6 +26,10 @@ pub(crate) const OUTPUT_LOW_BYTES: usize = 64 << 10;
 
 /// One piece of a request's body, as JavaScript gets it, at most.
 const BODY_PIECE_BYTES: usize = 64 << 10;
+
+/// What a WebSocket's client is told when the application is unloaded, and when it has failed. RFC 6455, section 7.4.1
+const GOING_AWAY: u16 = 1001;
+const INTERNAL_ERROR: u16 = 1011;
 
 /// What stays of a request's head for the log, in its arena.
 pub(crate) struct Noted {
@@ -85,6 +91,8 @@ pub(crate) struct HttpExchange {
     pub(crate) told_hangup: Cell<bool>,
     /// It was late before its handler had returned once.
     pub(crate) forget_later: Cell<bool>,
+    /// It was answered with 101: the connection's bytes are a WebSocket's.
+    upgraded: Cell<bool>,
 }
 
 impl HttpExchange {
@@ -122,6 +130,7 @@ impl HttpExchange {
             body_refusal: Cell::new(None),
             told_hangup: Cell::new(false),
             forget_later: Cell::new(false),
+            upgraded: Cell::new(false),
         })
     }
 
@@ -300,6 +309,31 @@ impl HttpExchange {
         self.over();
     }
 
+    /// What has come of another protocol.
+    fn read_upgraded(&self) -> BodyRead {
+        if !self.attached.get() {
+            return BodyRead::Failed("the client went away".into());
+        }
+        match self.conn.read_upgraded() {
+            Some(bytes) => BodyRead::Bytes(bytes),
+            None if self.conn.is_upgraded_at_end() => BodyRead::End,
+            None => {
+                self.wants_body.set(true);
+                BodyRead::Pending
+            }
+        }
+    }
+
+    fn write_upgraded(&self, bytes: &[u8]) -> Written {
+        let waiting = self.conn.write_upgraded(bytes);
+        self.sent.set(self.sent.get() + bytes.len() as u64);
+        if waiting < OUTPUT_HIGH_BYTES {
+            return Written::Ready;
+        }
+        self.wants_room.set(true);
+        Written::Full
+    }
+
     fn send_head(&self, head: &ResponseHead<'_>, length: HttpLength) -> bool {
         if self.response.get() != Response::Due || !self.attached.get() {
             return false;
@@ -345,6 +379,9 @@ impl Exchange for HttpExchange {
     }
 
     fn read_body(&self) -> BodyRead {
+        if self.upgraded.get() {
+            return self.read_upgraded();
+        }
         if self.body_ended.get() {
             return BodyRead::End;
         }
@@ -450,6 +487,9 @@ impl Exchange for HttpExchange {
         if self.response.get() != Response::Streaming || !self.attached.get() {
             return Written::Gone;
         }
+        if self.upgraded.get() {
+            return self.write_upgraded(bytes);
+        }
         let mut http = self.conn.http();
         let sent = http.send_body(bytes);
         let full = http.pending_output() >= OUTPUT_HIGH_BYTES;
@@ -474,6 +514,10 @@ impl Exchange for HttpExchange {
     fn finish(&self) {
         if self.response.get() != Response::Streaming || !self.attached.get() {
             return;
+        }
+        if self.upgraded.get() {
+            self.conn.finish_upgraded();
+            return self.over();
         }
         let finished = self.conn.http().finish(None);
         match finished {
@@ -514,8 +558,65 @@ impl Exchange for HttpExchange {
             return;
         }
         // Half a response must not look complete.
-        self.conn.http().abort();
+        if self.upgraded.get() {
+            let code = if cause == FailureCause::NotLoaded { GOING_AWAY } else { INTERNAL_ERROR };
+            self.conn.abort_upgraded(code);
+        } else {
+            self.conn.http().abort();
+        }
         self.over();
+    }
+
+    fn upgrade(&self, head: &ResponseHead<'_>, whole_frames: bool) -> Result<(), String> {
+        if self.response.get() != Response::Due || !self.attached.get() {
+            return Err("the client has disconnected".to_owned());
+        }
+        let limit = self.slot.borrow().as_ref().map_or(0, |slot| slot.admission.limits.websockets);
+        if self.instance.borrow().as_ref().is_none_or(|instance| instance.websockets() >= limit) {
+            let reason = "the application has too many WebSockets open (max_websockets)";
+            self.refuse(
+                "Service Unavailable: the application has too many WebSockets open\n",
+                Duration::ZERO,
+            );
+            return Err(reason.to_owned());
+        }
+        let date = self.conn.worker().date();
+        let mut http = self.conn.http();
+        let accept = {
+            let head = http.head();
+            nano_websocket::check_request(
+                head.method(),
+                head.upgrade(),
+                head.header(b"sec-websocket-version"),
+                head.header(b"sec-websocket-key"),
+            )
+        };
+        let accept = match accept {
+            Ok(accept) => accept,
+            Err(reason) => {
+                drop(http);
+                match reason {
+                    NotAnUpgrade::NotAsked => {}
+                    // The client is told what it did wrong (RFC 6455, section 4.2.2); it is no fault of the application.
+                    NotAnUpgrade::Version => {
+                        let fields =
+                            b"Content-Type: text/plain;charset=UTF-8\r\nSec-WebSocket-Version: 13\r\n";
+                        self.answer_with(426, fields, &format!("{reason}\n"));
+                    }
+                    NotAnUpgrade::Key => self.answer(400, &format!("{reason}\n")),
+                }
+                return Err(reason.to_string());
+            }
+        };
+        let block = upgraded::header_block(&accept, head.headers);
+        let rest = http.upgrade(&block, Some(&date)).map_err(|misuse| misuse.to_string())?;
+        drop(http);
+        self.upgraded.set(true);
+        self.status.set(101);
+        self.response.set(Response::Streaming);
+        self.conn.upgrade(Upgraded::new(rest, whole_frames));
+        self.conn.mark();
+        Ok(())
     }
 
     fn wait_until(&self, change: i32) {

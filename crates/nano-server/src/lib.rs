@@ -21,6 +21,7 @@ mod systemd;
 pub mod timeouts;
 mod tls;
 mod trace;
+mod upgraded;
 mod watch;
 mod worker;
 

@@ -5,7 +5,7 @@
 
 use crate::config::{App, EnvValue};
 use crate::routes::Routes;
-use nano_runtime::{Application, FetchLimits, Limits, LoadError, LogLimits};
+use nano_runtime::{Application, FetchLimits, Limits, LoadError, LogLimits, WebSocketLimits};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -55,6 +55,10 @@ pub fn open_application(app: &App, confine: bool) -> Result<Arc<Application>, Lo
         fetch: FetchLimits {
             allow_private: app.fetch.allow_private,
             max_subrequests: app.limits.max_subrequests,
+        },
+        websocket: WebSocketLimits {
+            message_bytes: usize::try_from(app.limits.max_websocket_message_bytes).unwrap_or(usize::MAX),
+            queue_bytes: usize::try_from(app.limits.max_websocket_queue_bytes).unwrap_or(usize::MAX),
         },
         allow_eval: app.hardening.allow_eval,
         timer_resolution: app.hardening.timer_resolution,

@@ -26,6 +26,10 @@ pub const LINGER: Duration = Duration::from_secs(5);
 /// there by then.
 pub const DRAIN_IDLE: Duration = Duration::from_millis(250);
 
+/// Without a byte from the client of a WebSocket before it is asked, with a ping, whether it is still there; and then until it is given up.
+/// 60 s: what balancers between wait for at least, so that the pings keep the connection open there too.
+pub const SOCKET_IDLE: Duration = Duration::from_secs(60);
+
 /// Before accepting goes on after the process ran out of file descriptors.
 pub const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 

@@ -221,6 +221,11 @@ pub fn writable(scope: &mut Scope<'_, '_>, id: ExchangeId, gone: bool) {
     }
 }
 
+/// The server ends: the client of a request that was answered with 101 is told so (1001), and its connection closes when it has answered.
+pub fn go_away(scope: &mut Scope<'_, '_>, id: ExchangeId) {
+    crate::websocket::go_away(scope, id);
+}
+
 /// Work that [`Host::offload`](crate::Host::offload) was given has ended: who waits for it goes on. An `Err` says how it failed
 /// (it panicked).
 pub fn work_done(scope: &mut Scope<'_, '_>, id: u32, result: Result<crate::WorkResult, String>) {

@@ -43,6 +43,10 @@ pub trait Host {
     fn performance_now(&self) -> f64;
     /// When the isolate's clock began, in milliseconds since the Unix epoch.
     fn time_origin(&self) -> f64;
+    /// What one WebSocket may hold.
+    fn websocket_limits(&self) -> WebSocketLimits {
+        WebSocketLimits::default()
+    }
     /// Starts a timer; `internal.timers.fire` is to be called with the id when `delay_ms` have passed, and again each time
     /// if it repeats. Ids are positive and not reused while the timer is live.
     fn timer_start(&self, delay_ms: f64, repeat: bool) -> u32;
@@ -103,6 +107,22 @@ pub trait Network {
     fn cancel(&self, id: u64);
     /// How many requests one incoming request may lead to.
     fn max_subrequests(&self) -> u32;
+}
+
+/// What one WebSocket of an isolate may hold. All of it counts for the isolate's memory besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WebSocketLimits {
+    /// Bytes of one message that is received. Beyond: the connection fails with 1009.
+    pub message_bytes: usize,
+    /// Bytes that were sent and that the network has not taken. Beyond: the connection is dropped, as the standard says.
+    pub queue_bytes: usize,
+}
+
+impl Default for WebSocketLimits {
+    /// 32 MiB, what hosts of Workers allow; and two such messages.
+    fn default() -> Self {
+        Self { message_bytes: 32 << 20, queue_bytes: 64 << 20 }
+    }
 }
 
 /// A request that an application makes.
@@ -310,6 +330,17 @@ pub trait Exchange {
     fn respond_stream(&self, head: &ResponseHead<'_>) -> bool;
     /// Sends a response's head, and as its body what is left of the request's own, without passing through JavaScript.
     fn respond_pipe(&self, head: &ResponseHead<'_>);
+    /// Answers 101 with these headers and hands the connection over to the WebSocket protocol: [`read_body`](Exchange::read_body) and
+    /// [`write`](Exchange::write) are for its bytes from now on; [`finish`](Exchange::finish) closes it when they are written. With
+    /// `whole_frames` each write has whole frames, so that the embedder may ask a silent client with a ping whether it is still there.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot: the client did not ask for it. Nothing was sent then.
+    fn upgrade(&self, head: &ResponseHead<'_>, whole_frames: bool) -> Result<(), String> {
+        let _ = (head, whole_frames);
+        Err("the connection cannot be handed over".to_owned())
+    }
     /// Sends bytes of the body.
     fn write(&self, bytes: &[u8]) -> Written;
     /// The response is complete.

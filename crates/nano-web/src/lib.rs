@@ -28,6 +28,7 @@ mod state;
 mod timers;
 mod url;
 mod wasm;
+mod websocket;
 mod work;
 mod worker;
 
@@ -35,7 +36,7 @@ pub use fetch::pipe::Passed;
 pub use host::{
     Accountant, BodyLength, BodyRead, Exchange, FailureCause, Host, IncomingResponse, Level, Network,
     NetworkError, NetworkEvent, NetworkRead, Offloaded, OutgoingBody, OutgoingRequest, Redirect,
-    ResponseHead, Unaccounted, Work, WorkResult, Written,
+    ResponseHead, Unaccounted, WebSocketLimits, Work, WorkResult, Written,
 };
 pub use nano_clone::Message;
 pub use nano_subtle::is_wiping;

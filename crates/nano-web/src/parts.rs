@@ -178,6 +178,23 @@ parts! {
         "#
     }
     {
+        files: ["websocket/closeevent.js", "websocket/websocket.js", "websocket/upgrade.js"],
+        exports: ["webSocket"],
+        globals: ["CloseEvent", "WebSocket", "WebSocketPair"],
+        enumerable: [],
+        exercise: r#"
+            const { 0: a, 1: b } = new WebSocketPair();
+            b.accept();
+            b.addEventListener("message", (event) => event.data);
+            b.send("a");
+            b.close(1000, "b");
+            new CloseEvent("close").code;
+            new Response(null, { status: 101, webSocket: a });
+            // Nothing is connected while the snapshot is made.
+            try { new WebSocket("ws://localhost/", ["a"]).onopen = () => {}; } catch {}
+        "#
+    }
+    {
         files: ["messaging/streams.js"],
         exports: ["streamTransfer"],
         globals: [],

@@ -39,6 +39,7 @@ pub(crate) fn all_ops() -> Vec<Op> {
         crate::compression::ops,
         crate::caches::ops,
         crate::navigator::ops,
+        crate::websocket::ops,
         crate::wasm::ops,
         crate::crypto::all_ops,
         parts::ops,

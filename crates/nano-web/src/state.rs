@@ -6,17 +6,23 @@ use crate::fetch::client::Fetches;
 use crate::host::{Accountant, Exchange, Host};
 use crate::parts::Caches;
 use crate::wasm::memory::Memories;
+use crate::websocket::{Attached, Sockets};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The isolate's data slot that holds a `*const State`.
 pub const STATE_SLOT: u32 = 0;
 
 /// How many requests one isolate may have under way: the slot's number is the low part of a request's id.
 pub const MAX_EXCHANGES: usize = 1 << 16;
+
+/// What a WebSocket may use of a core in the long run without a message from its client, as one part in so many: enough to tell
+/// the client now and then what is new.
+const SOCKET_SHARE: u128 = 10;
 
 /// Names one request for the lifetime of its isolate; never used twice.
 ///
@@ -52,6 +58,10 @@ pub(crate) struct Slot {
     pub(crate) sends_to: Cell<Option<u64>>,
     /// CPU time that it was charged with, in nanoseconds.
     cpu: Cell<u64>,
+    /// Who has the bytes of the connection, once the request was answered with 101.
+    pub(crate) attached: RefCell<Option<Attached>>,
+    /// It has become a WebSocket: when it was charged last.
+    charged_at: Cell<Option<Instant>>,
 }
 
 impl Slot {
@@ -113,6 +123,7 @@ pub struct State {
     free: RefCell<Vec<u16>>,
     sequence: Cell<u64>,
     live: Cell<usize>,
+    websockets: Cell<usize>,
     pub(crate) rejections: RefCell<Vec<Rejection>>,
     pub(crate) wasm: crate::wasm::Streams,
     /// When a collection may be forced again for want of room.
@@ -129,6 +140,7 @@ pub struct State {
     /// Keys and unfinished digests that JavaScript holds.
     pub(crate) crypto: crate::crypto::Handles,
     pub(crate) fetches: Fetches,
+    pub(crate) sockets: Sockets,
     /// The request in whose name each timer was started.
     pub(crate) timer_owners: RefCell<HashMap<u32, f64>>,
 }
@@ -150,6 +162,7 @@ impl State {
             free: RefCell::default(),
             sequence: Cell::new(1),
             live: Cell::new(0),
+            websockets: Cell::new(0),
             rejections: RefCell::default(),
             wasm: crate::wasm::Streams::default(),
             buffers_low: Cell::new(0),
@@ -161,6 +174,7 @@ impl State {
             works: crate::work::Works::default(),
             crypto: crate::crypto::Handles::default(),
             fetches: Fetches::default(),
+            sockets: Sockets::default(),
             timer_owners: RefCell::default(),
         }
     }
@@ -216,6 +230,8 @@ impl State {
             receives_from: Cell::new(None),
             sends_to: Cell::new(None),
             cpu: Cell::new(0),
+            attached: RefCell::default(),
+            charged_at: Cell::new(None),
         }));
         self.live.set(self.live.get() + 1);
         Some(ExchangeId(id))
@@ -242,16 +258,49 @@ impl State {
             for id in [slot.receives_from.take(), slot.sends_to.take()].into_iter().flatten() {
                 self.cancel_fetch(id);
             }
+            if slot.charged_at.get().is_some() {
+                self.websockets.set(self.websockets.get() - 1);
+            }
+            if let Some(attached) = slot.attached.take() {
+                attached.abandon(&self.sockets);
+            }
             Rc::clone(&slot.exchange)
         })
     }
 
     /// Charges a request with `ns` nanoseconds of CPU time: what it has used with them. `None`: it is not under way.
+    ///
+    /// A WebSocket is there for long: each message begins anew, and in the time between them what was used is forgiven by
+    /// [`SOCKET_SHARE`].
     pub fn charge(&self, id: ExchangeId, ns: u64) -> Option<u64> {
         let slot = self.slot(id)?;
-        let used = slot.cpu.get().saturating_add(ns);
+        let mut used = slot.cpu.get();
+        if let Some(at) = slot.charged_at.get() {
+            let now = Instant::now();
+            let forgiven = (now - at).as_nanos() / SOCKET_SHARE;
+            used = used.saturating_sub(u64::try_from(forgiven).unwrap_or(u64::MAX));
+            slot.charged_at.set(Some(now));
+        }
+        used = used.saturating_add(ns);
         slot.cpu.set(used);
         Some(used)
+    }
+
+    /// A message has come for the WebSocket that a request has become.
+    pub(crate) fn message_came(&self, id: ExchangeId) {
+        if let Some(slot) = self.slot(id)
+            && slot.charged_at.get().is_some()
+        {
+            slot.cpu.set(0);
+        }
+    }
+
+    /// The request has become a WebSocket.
+    pub(crate) fn attach_exchange(&self, slot: &Slot, to: Attached) {
+        *slot.attached.borrow_mut() = Some(to);
+        if slot.charged_at.replace(Some(Instant::now())).is_none() {
+            self.websockets.set(self.websockets.get() + 1);
+        }
     }
 
     /// The same for any request that is under way.
@@ -283,6 +332,22 @@ impl State {
     /// How many requests are under way.
     pub fn exchanges(&self) -> usize {
         self.live.get()
+    }
+
+    /// How many of them have become WebSockets.
+    pub fn websockets(&self) -> usize {
+        self.websockets.get()
+    }
+
+    /// How many have not.
+    pub fn requests(&self) -> usize {
+        self.live.get() - self.websockets.get()
+    }
+
+    /// The requests under way that have become WebSockets.
+    pub fn websocket_ids(&self) -> Vec<ExchangeId> {
+        let slots = self.slots.borrow();
+        slots.iter().flatten().filter(|slot| slot.charged_at.get().is_some()).map(|slot| slot.id()).collect()
     }
 
     /// The ids of all requests under way.

@@ -298,6 +298,7 @@ files![
     clone,
     wasm,
     wasm_memory,
+    websocket,
     messaging,
     caches,
     ecma429

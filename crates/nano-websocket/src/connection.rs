@@ -108,6 +108,8 @@ struct Wire {
     taken: usize,
     eof: bool,
     output: Vec<u8>,
+    /// So many bytes of the output were taken.
+    sent: usize,
 }
 
 impl Read for Wire {
@@ -307,13 +309,27 @@ impl Connection {
         let _ = self.context.flush(&mut self.wire);
     }
 
-    /// Bytes for the peer: whole frames.
+    /// Bytes for the peer: whole frames, or what is left of them after [`wrote`](Self::wrote).
     pub fn output(&self) -> &[u8] {
-        &self.wire.output
+        &self.wire.output[self.wire.sent..]
+    }
+
+    /// The first `count` bytes of the output were taken.
+    pub fn wrote(&mut self, count: usize) {
+        let Wire { output, sent, .. } = &mut self.wire;
+        *sent += count;
+        if *sent >= output.len() {
+            self.clear_output();
+        } else if *sent >= output.len() / 2 {
+            // So each byte is moved once at most, on average.
+            output.drain(..*sent);
+            *sent = 0;
+        }
     }
 
     /// The output was taken.
     pub fn clear_output(&mut self) {
+        self.wire.sent = 0;
         if self.wire.output.capacity() > KEPT_OUTPUT_BYTES {
             self.wire.output = Vec::new();
         } else {

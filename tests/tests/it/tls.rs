@@ -108,3 +108,37 @@ fn each_host_has_its_certificate_and_renewed_ones_are_taken_over() {
     assert!(ask(port, "b.test", &default, &get("b.test")).is_ok());
     server.stop();
 }
+
+#[test]
+fn websockets_over_tls_both_ways() {
+    let own = identity(&["localhost"]);
+    let app = "export default { async fetch(request) {
+      const url = new URL(request.url);
+      if (url.pathname === '/talk') {
+        const socket = new WebSocket(`wss://${url.host}/echo`);
+        const closed = new Promise((done) => socket.onclose = done);
+        const seen = [];
+        socket.onopen = () => socket.send('x'.repeat(300_000));
+        socket.onmessage = ({ data }) => { seen.push(data.length); socket.close(4000, 'said'); };
+        const { code, reason, wasClean } = await closed;
+        return Response.json([...seen, code, reason, wasClean]);
+      }
+      const { 0: client, 1: server } = new WebSocketPair();
+      server.accept();
+      server.addEventListener('message', ({ data }) => server.send(data));
+      return new Response(null, { status: 101, webSocket: client });
+    } };";
+    let config = r#"{
+      "tls": { "certificates": [{ "cert": "own.crt", "key": "own.key" }] },
+      "network": { "ca_file": "own.crt" },
+      "apps": [{ "name": "app", "hostname": "*", "path": "app", "fetch": { "allow_private": true } }] }"#;
+    let dir = Dir::new(&[("app/index.js", app), ("nano.jsonc", config)]);
+    dir.write("own.crt", own.cert.as_bytes());
+    dir.write("own.key", own.key.as_bytes());
+    let server = Nano::config(dir, Options::one_thread());
+    let host = format!("localhost:{}", server.port());
+    let talk = format!("GET /talk HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    let answer = ask(server.port(), "localhost", &own, &talk).unwrap();
+    assert!(answer.ends_with("[300000,4000,\"said\",true]"), "{answer}");
+    server.stop();
+}

@@ -104,6 +104,33 @@ pub const MAX_QUEUED_REQUESTS: Limit = Limit {
     reason: "a burst passes; what is longer than that only makes clients wait for an answer that comes too late",
 };
 
+/// WebSockets that clients may have open to an isolate.
+pub const MAX_WEBSOCKETS: Limit = Limit {
+    key: "max_websockets",
+    default: 10_000,
+    min: 0,
+    max: 60_000,
+    reason: "each takes about 10 KB of `memory_mb`; an isolate has at most 65,536 requests and WebSockets together",
+};
+
+/// Size of a message that a WebSocket receives, in megabytes (2^20 bytes).
+pub const MAX_WEBSOCKET_MESSAGE_MB: Limit = Limit {
+    key: "max_websocket_message_mb",
+    default: 32,
+    min: 1,
+    max: 1_024,
+    reason: "what hosts of Workers allow, and a quarter of an application's usual memory: messages are held whole",
+};
+
+/// What a WebSocket has sent and its peer has not taken, in megabytes (2^20 bytes).
+pub const MAX_WEBSOCKET_QUEUE_MB: Limit = Limit {
+    key: "max_websocket_queue_mb",
+    default: 64,
+    min: 1,
+    max: 4_096,
+    reason: "two of the largest messages; a peer that is so far behind will not catch up",
+};
+
 /// Lines that an application may print in a second, in each isolate.
 pub const LOG_LINES_PER_SECOND: Limit = Limit {
     key: "log_lines_per_second",
@@ -159,7 +186,7 @@ pub const TIMER_RESOLUTION_US: Limit = Limit {
 };
 
 /// All numeric keys of the top and of applications, in the order of the documentation.
-pub const ALL: [Limit; 14] = [
+pub const ALL: [Limit; 17] = [
     PORT,
     THREADS,
     DRAIN_TIMEOUT_MS,
@@ -172,6 +199,9 @@ pub const ALL: [Limit; 14] = [
     MAX_SUBREQUESTS,
     MAX_CONCURRENT_REQUESTS,
     MAX_QUEUED_REQUESTS,
+    MAX_WEBSOCKETS,
+    MAX_WEBSOCKET_MESSAGE_MB,
+    MAX_WEBSOCKET_QUEUE_MB,
     LOG_LINES_PER_SECOND,
     LOG_KB_PER_SECOND,
 ];

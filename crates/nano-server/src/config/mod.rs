@@ -154,6 +154,12 @@ pub struct AppLimits {
     pub max_concurrent_requests: u32,
     /// Requests that wait for their turn, on each thread.
     pub max_queued_requests: u32,
+    /// WebSockets that clients may have open to an isolate.
+    pub max_websockets: u32,
+    /// Size of a message that a WebSocket receives, in bytes.
+    pub max_websocket_message_bytes: u64,
+    /// What a WebSocket has sent and its peer has not taken, in bytes.
+    pub max_websocket_queue_bytes: u64,
     /// Lines that an isolate may print in a second.
     pub log_lines_per_second: u32,
     /// Bytes of text that an isolate may print in a second.
@@ -170,6 +176,9 @@ impl Default for AppLimits {
             max_subrequests: limits::MAX_SUBREQUESTS.default as u32,
             max_concurrent_requests: limits::MAX_CONCURRENT_REQUESTS.default as u32,
             max_queued_requests: limits::MAX_QUEUED_REQUESTS.default as u32,
+            max_websockets: limits::MAX_WEBSOCKETS.default as u32,
+            max_websocket_message_bytes: limits::MAX_WEBSOCKET_MESSAGE_MB.default << 20,
+            max_websocket_queue_bytes: limits::MAX_WEBSOCKET_QUEUE_MB.default << 20,
             log_lines_per_second: limits::LOG_LINES_PER_SECOND.default as u32,
             log_bytes_per_second: limits::LOG_KB_PER_SECOND.default << 10,
         }

@@ -35,7 +35,7 @@ const TOP_KEYS: [&str; 14] = [
     "apps",
 ];
 /// How many limits an application has.
-const LIMITS: usize = 9;
+const LIMITS: usize = 12;
 const LIMIT_KEYS: [&str; LIMITS] = [
     limits::TIMEOUT_MS.key,
     limits::WALL_TIMEOUT_MS.key,
@@ -44,6 +44,9 @@ const LIMIT_KEYS: [&str; LIMITS] = [
     limits::MAX_SUBREQUESTS.key,
     limits::MAX_CONCURRENT_REQUESTS.key,
     limits::MAX_QUEUED_REQUESTS.key,
+    limits::MAX_WEBSOCKETS.key,
+    limits::MAX_WEBSOCKET_MESSAGE_MB.key,
+    limits::MAX_WEBSOCKET_QUEUE_MB.key,
     limits::LOG_LINES_PER_SECOND.key,
     limits::LOG_KB_PER_SECOND.key,
 ];
@@ -218,6 +221,9 @@ impl<'t> Schema<'t, '_> {
             max_subrequests,
             max_concurrent,
             max_queued,
+            max_websockets,
+            max_message,
+            max_queue,
             log_lines,
             log_kilobytes,
         ] = properties;
@@ -241,6 +247,15 @@ impl<'t> Schema<'t, '_> {
         }
         if let Some(count) = self.reader.integer(max_queued, &limits::MAX_QUEUED_REQUESTS) {
             into.max_queued_requests = count as u32;
+        }
+        if let Some(count) = self.reader.integer(max_websockets, &limits::MAX_WEBSOCKETS) {
+            into.max_websockets = count as u32;
+        }
+        if let Some(megabytes) = self.reader.integer(max_message, &limits::MAX_WEBSOCKET_MESSAGE_MB) {
+            into.max_websocket_message_bytes = megabytes << 20;
+        }
+        if let Some(megabytes) = self.reader.integer(max_queue, &limits::MAX_WEBSOCKET_QUEUE_MB) {
+            into.max_websocket_queue_bytes = megabytes << 20;
         }
         if let Some(count) = self.reader.integer(log_lines, &limits::LOG_LINES_PER_SECOND) {
             into.log_lines_per_second = count as u32;

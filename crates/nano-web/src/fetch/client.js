@@ -11,6 +11,7 @@ const {
   StringPrototypeCharCodeAt,
   StringPrototypeIndexOf,
   StringPrototypeSlice,
+  StringPrototypeToLowerCase,
   TypeError,
   TypedArrayPrototypeGetByteLength,
   TypedArrayPrototypeGetSymbolToStringTag,
@@ -41,6 +42,8 @@ const Exchange = hideObjectPrototype(class Exchange {
     this.resolve = resolve;
     this.reject = reject;
     this.id = 0;
+    // The key of a request that asks for a WebSocket, or null
+    this.webSocketKey = null;
     this.signal = null;
     this.onAbort = null;
     // The loop that writes the request's body, or null
@@ -175,6 +178,10 @@ const Exchange = hideObjectPrototype(class Exchange {
       else if (head[i] === "e") empty = true;
     }
     const reason = StringPrototypeSlice(head, flagsEnd + 1, StringPrototypeIndexOf(head, "\n"));
+    if (status === 101 && this.webSocketKey !== null) {
+      this.upgrade(head, reason);
+      return;
+    }
     let body = null;
     if (status !== 204 && status !== 205 && status !== 304 && requestMethod(this.request) !== "HEAD") {
       body = empty ? makeStringBody("") : makeNetworkBody(this.makeSource());
@@ -188,6 +195,21 @@ const Exchange = hideObjectPrototype(class Exchange {
     (0, this.resolve)(makeResponse(status, reason, headList(head), body, meta));
     // What is only needed until now is not kept as long as the body.
     this.resolve = this.reject = () => {};
+  }
+
+  // The server speaks the WebSocket protocol from now on.
+  upgrade(head, reason) {
+    this.finish();
+    const list = headList(head);
+    let webSocket;
+    try {
+      webSocket = internal.webSocket.finishUpgrade(this.id, this.webSocketKey, list);
+    } catch (error) {
+      ops.fetchCancel(this.id, undefined);
+      (0, this.reject)(error);
+      return;
+    }
+    (0, this.resolve)(makeResponse(101, reason, list, null, makeResponseMeta("basic", headUrl(head), false, true, webSocket)));
   }
 });
 
@@ -204,6 +226,13 @@ function headerBlock(request) {
     if (!listContains(list, "cache-control")) block += "cache-control: no-cache\r\n";
   }
   return block;
+}
+
+// Whether the response is to be a WebSocket, as Workers have it: `Upgrade: websocket`.
+function asksForWebSocket(request) {
+  const list = getRequestHeaderList(request);
+  return listContains(list, "upgrade") && requestMethod(request) === "GET" &&
+    StringPrototypeToLowerCase(internal.fetch.listGet(list, "upgrade")) === "websocket";
 }
 
 // section 4.5, "HTTP fetch"
@@ -231,8 +260,16 @@ function httpFetch(request, resolve, reject, signal) {
   }
   const { redirect } = getRequestSettings(request);
   const mode = redirect === "follow" ? 0 : redirect === "error" ? 1 : 2;
+  let protocol;
+  let block;
+  if (asksForWebSocket(request)) {
+    ({ block, key: exchange.webSocketKey } = internal.webSocket.beginUpgrade(getRequestHeaderList(request)));
+    protocol = "websocket";
+  } else {
+    block = headerBlock(request);
+  }
   try {
-    exchange.id = ops.fetchStart(requestMethod(request), requestUrl(request), headerBlock(request), mode, body);
+    exchange.id = ops.fetchStart(requestMethod(request), requestUrl(request), block, mode, body, protocol);
   } catch (error) {
     reject(error);
     if (stream !== null) PromisePrototypeThen(internal.streams.readableStreamCancel(stream, error), undefined, () => {});

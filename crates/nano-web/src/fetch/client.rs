@@ -11,6 +11,7 @@ use crate::infra::{
     try_uint8_array, with_bytes,
 };
 use crate::state::{ExchangeId, Gathered, Reading, State};
+use crate::websocket::Attached;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -45,6 +46,8 @@ pub(super) struct Fetch {
     pub(super) has_room: Cell<bool>,
     /// What moves without JavaScript.
     pub(super) pipe: Pipe,
+    /// Who has the bytes, once it was answered with 101.
+    pub(super) attached: RefCell<Option<Attached>>,
 }
 
 impl Fetches {
@@ -62,10 +65,20 @@ impl Fetches {
         self.live.borrow_mut().remove(&id);
     }
 
+    /// The bytes of a fetch that was answered with 101 are for this one from now on. False: the fetch is over.
+    pub(crate) fn attach(&self, id: u64, to: Attached) -> bool {
+        let Some(fetch) = self.get(id) else { return false };
+        *fetch.attached.borrow_mut() = Some(to);
+        true
+    }
+
     /// Whether anybody waits for anything.
     pub(crate) fn is_awaited(&self) -> bool {
         self.live.borrow().values().any(|fetch| {
-            fetch.head.borrow().is_some() || fetch.reading.borrow().is_some() || fetch.room.borrow().is_some()
+            fetch.head.borrow().is_some()
+                || fetch.reading.borrow().is_some()
+                || fetch.room.borrow().is_some()
+                || matches!(&*fetch.attached.borrow(), Some(Attached::Socket(socket)) if socket.is_open())
         })
     }
 
@@ -397,6 +410,12 @@ fn fetch_upload(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
 /// Goes on with who waits for what has happened.
 pub(crate) fn resume(scope: &mut Scope<'_, '_>, id: u64, event: NetworkEvent) {
     let Some(fetch) = state(scope).and_then(|state| state.fetches.get(id)) else { return };
+    let attached = fetch.attached.borrow().clone();
+    match (event, attached) {
+        (NetworkEvent::Body, Some(attached)) => return attached.readable(scope),
+        (NetworkEvent::Room, Some(attached)) => return attached.writable(scope, false),
+        _ => {}
+    }
     match event {
         NetworkEvent::Head => {
             let response = state(scope).and_then(|state| state.host().network()?.response(id));

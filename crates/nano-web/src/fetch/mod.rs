@@ -87,6 +87,10 @@ fn step<'s>(scope: &mut Scope<'s, '_>, slot: &Slot, all: &mut Option<Gathered>) 
 
 /// Goes on with a read that waits; called when bytes, the end or a failure have arrived.
 pub(crate) fn resume(scope: &mut Scope<'_, '_>, slot: &Slot) {
+    let attached = slot.attached.borrow().clone();
+    if let Some(attached) = attached {
+        return attached.readable(scope);
+    }
     let Some(mut reading) = slot.reading.borrow_mut().take() else { return };
     match step(scope, slot, &mut reading.all) {
         Step::Value(value) => {

@@ -157,6 +157,9 @@ impl State {
 
     /// A fetch is over: what of its bodies still moved is told so.
     pub(super) fn unlink(&self, fetch: &client::Fetch) {
+        if let Some(attached) = fetch.attached.take() {
+            attached.abandon(&self.sockets);
+        }
         self.unlink_upload(fetch, true);
         let Some(to) = fetch.pipe.response_to.take() else { return };
         let Some(slot) = self.slot(to) else { return };

@@ -27,8 +27,8 @@ const JSON_TYPE = "application/json";
 const JSON_BLOCK = `content-type: ${JSON_TYPE}\r\n`;
 
 // What only some responses have. Objects that are shared are frozen.
-function makeMeta(type, url, redirected, immutable) {
-  return { type, url, redirected, immutable };
+function makeMeta(type, url, redirected, immutable, webSocket = null) {
+  return { type, url, redirected, immutable, webSocket };
 }
 const defaultMeta = ObjectFreeze(makeMeta("default", "", false, false));
 const immutableMeta = ObjectFreeze(makeMeta("default", "", false, true));
@@ -47,8 +47,8 @@ function isReasonPhrase(text) {
   return true;
 }
 
-// ResponseInit. Each member is converted before the next is read; all are checked later, by initialize(). The seam for a
-// `webSocket` member is here: it would be read after `statusText`, and let the status 101 through.
+// ResponseInit. Each member is converted before the next is read; all are checked later, by initialize(). `webSocket` is Workers': it
+// lets the status 101 through.
 function convertResponseInit(init, prefix) {
   if (!webidl.isObject(init)) throw new TypeError(`${prefix}: Argument 2 is not an object.`);
   let { headers } = init;
@@ -57,7 +57,10 @@ function convertResponseInit(init, prefix) {
   if (status !== undefined) status = converters["unsigned short"](status, prefix, "'status'");
   let { statusText } = init;
   if (statusText !== undefined) statusText = converters.ByteString(statusText, prefix, "'statusText'");
-  return { headers, status, statusText };
+  let { webSocket } = init;
+  if (webSocket === undefined || webSocket === null) webSocket = null;
+  else if (!internal.webSocket.isWebSocket(webSocket)) throw new TypeError(`${prefix}: 'webSocket' is not of type 'WebSocket'.`);
+  return { headers, status, statusText, webSocket };
 }
 
 // Headers that belong to the connection or to the framing of the message, which are the writer's.
@@ -87,7 +90,7 @@ function parseContentLength(value) {
 const constructorKey = webidl.constructorKey;
 
 let isResponse, getBody, getContentType, initialize, makeResponse;
-let responseStatus, responseStatusText, responseUrl, responseHeaderBlock, responseContentLength;
+let responseStatus, responseStatusText, responseWebSocket, responseUrl, responseHeaderBlock, responseContentLength;
 
 class Response {
   #status = 200;
@@ -106,6 +109,7 @@ class Response {
     responseStatus = (response) => response.#status;
     responseStatusText = (response) => response.#statusText;
     responseUrl = (response) => response.#meta.url;
+    responseWebSocket = (response) => response.#meta.webSocket;
 
     // The header list without a Content-Type that is not in it, or null.
     const getList = (response) => response.#headers === null ? response.#list : getHeaderList(response.#headers);
@@ -121,8 +125,12 @@ class Response {
     initialize = (response, init, body, type, prefix) => {
       let list = null;
       if (init !== null) {
-        const { status, statusText } = init;
-        if (status !== undefined) {
+        const { status, statusText, webSocket } = init;
+        if (webSocket !== null) {
+          if (status !== 101) throw new RangeError(`${prefix}: a response with a WebSocket must have the status 101.`);
+          response.#status = 101;
+          response.#meta = makeMeta("default", "", false, false, webSocket);
+        } else if (status !== undefined) {
           if (status < 200 || status > 599) {
             throw new RangeError(`${prefix}: the status ${status} is outside the range of 200 to 599, inclusive.`);
           }
@@ -260,8 +268,16 @@ class Response {
     return this.#headers = makeHeaders(list, this.#meta.immutable ? GUARD_IMMUTABLE : GUARD_RESPONSE);
   }
 
+  // The other side's connection, of a response with the status 101. Workers have it.
+  get webSocket() {
+    return this.#meta.webSocket;
+  }
+
   clone() {
     const body = this.#body;
+    if (this.#meta.webSocket !== null) {
+      throw new TypeError("Failed to execute 'clone' on 'Response': a response with a WebSocket cannot be cloned.");
+    }
     if (body !== null && isUnusable(body)) {
       throw new TypeError(
         "Failed to execute 'clone' on 'Response': the body has already been used, or its stream is locked.",
@@ -291,6 +307,8 @@ internal.fetch.responseStatus = responseStatus;
 internal.fetch.responseStatusText = responseStatusText;
 internal.fetch.responseContentType = getContentType;
 internal.fetch.responseUrl = responseUrl;
+// The WebSocket that the connection becomes, or null.
+internal.fetch.responseWebSocket = responseWebSocket;
 // "name: value\r\n" for each header, checked, without those that belong to the connection or to the framing.
 internal.fetch.responseHeaderBlock = responseHeaderBlock;
 // The Content-Length that the application gave, or else the length of a Blob that is sent as a stream; -1 if there is none.

@@ -27,11 +27,12 @@ class MessageEvent extends Event {
   #source;
   #ports;
 
-  constructor(type, eventInitDict = undefined, data = undefined, ports = undefined) {
+  constructor(type, eventInitDict = undefined, data = undefined, ports = undefined, origin = "", lastEventId = "") {
     if (eventInitDict === received) {
       super(type);
       this.#data = data;
-      this.#origin = this.#lastEventId = "";
+      this.#origin = origin;
+      this.#lastEventId = lastEventId;
       this.#source = null;
       this.#ports = ports;
       return;
@@ -106,5 +107,10 @@ function newMessageEvent(type, data, transferred) {
   return new MessageEvent(type, received, data, ports);
 }
 
-internal.messaging = { __proto__: null, newMessageEvent };
+// The event for what a server has sent.
+function newServerEvent(type, data, origin, lastEventId) {
+  return new MessageEvent(type, received, data, noPorts, origin, lastEventId);
+}
+
+internal.messaging = { __proto__: null, newMessageEvent, newServerEvent };
 internal.expose({ MessageEvent });

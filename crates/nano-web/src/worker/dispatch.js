@@ -11,7 +11,7 @@ const {
 const { webidl } = internal;
 const {
   abortRequest, createIncomingRequest, getRequestSignalSource, isResponse, responseContentLength, responseHeaderBlock, responseStatus,
-  responseStatusText, responseTakeBody,
+  responseStatusText, responseTakeBody, responseWebSocket,
 } = internal.fetch;
 const { loaded } = internal;
 
@@ -155,6 +155,11 @@ function send(id, response) {
     fail(id, new TypeError("the handler returned no Response"));
     return;
   }
+  const webSocket = responseWebSocket(response);
+  if (webSocket !== null) {
+    upgrade(id, response, webSocket);
+    return;
+  }
   let body;
   try {
     body = responseTakeBody(response, true);
@@ -173,6 +178,16 @@ function send(id, response) {
     return;
   }
   stream(id, status, statusText, headers, length, body);
+}
+
+// The request's connection becomes a WebSocket.
+function upgrade(id, response, webSocket) {
+  try {
+    internal.webSocket.respond(id, webSocket, responseHeaderBlock(response));
+    MapPrototypeDelete(inFlight, id);
+  } catch (error) {
+    fail(id, error);
+  }
 }
 
 function isBytes(body) {

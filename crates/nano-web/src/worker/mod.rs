@@ -166,6 +166,10 @@ fn response_write(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
 
 /// Goes on with a producer that waits for room.
 pub(crate) fn resume(scope: &mut Scope<'_, '_>, slot: &Slot, gone: bool) {
+    let attached = slot.attached.borrow().clone();
+    if let Some(attached) = attached {
+        return attached.writable(scope, gone);
+    }
     let Some(resolver) = slot.writing.borrow_mut().take() else { return };
     let resolver = v8::Local::new(scope, &resolver);
     let value = v8::Boolean::new(scope, !gone).into();
