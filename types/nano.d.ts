@@ -23,6 +23,28 @@ interface Scheduler {
 }
 declare var scheduler: Scheduler;
 
+/** Two ends of a connection: one for the client, in a Response; the other for the application, which calls `accept()`. */
+interface WebSocketPair {
+  0: WebSocket;
+  1: WebSocket;
+}
+declare var WebSocketPair: { readonly prototype: WebSocketPair; new (): WebSocketPair };
+
+interface WebSocket {
+  /** Messages are wanted from now on, and may be sent. For sockets of a pair and of `fetch`; others need it not. */
+  accept(): void;
+}
+
+interface ResponseInit {
+  /** The request's connection becomes this end of a pair, or is joined with that of a `fetch`. The status must be 101. */
+  webSocket?: WebSocket | null;
+}
+
+interface Response {
+  /** What a server has answered to `fetch` with `Upgrade: websocket`. */
+  readonly webSocket: WebSocket | null;
+}
+
 interface CacheStorage {
   /** The cache without a name. */
   readonly default: Cache;

@@ -19,6 +19,12 @@ async function digest(text: string): Promise<string> {
 export default {
   async fetch(request, env, ctx) {
     const url = new URL(request.url);
+    if (request.headers.get("Upgrade") === "websocket") {
+      const { 0: client, 1: server } = new WebSocketPair();
+      server.accept();
+      server.addEventListener("message", ({ data }) => server.send(data));
+      return new Response(null, { status: 101, webSocket: client });
+    }
     ctx.waitUntil(scheduler.wait(1, { signal: request.signal }));
     const cached: Response | undefined = await caches.default.match(request);
     if (cached !== undefined) return cached;
