@@ -1,5 +1,5 @@
-//! What ring does faster than RustCrypto, for the cases that it has: AES-GCM with the usual lengths, ECDSA on P-256, and RSA signatures. Why,
-//! and by how much: docs/decisions/cryptography.md.
+//! What ring does faster than RustCrypto, for the cases that it has: AES-GCM with the usual lengths, ECDSA on P-256, and the verification
+//! of RSA signatures. Why, and by how much: docs/decisions/cryptography.md.
 //!
 //! Everything here has an equivalent that is not fast, and gives the same answers. Knows nothing of keys' formats.
 
@@ -7,13 +7,10 @@ use crate::algorithm::Hash;
 use crate::error::{Error, Result};
 use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::SystemRandom;
-use ring::rsa::KeyPairComponents;
-use ring::signature::{self, EcdsaKeyPair, RsaKeyPair, RsaParameters, RsaPublicKeyComponents};
-use rsa::RsaPrivateKey;
-use rsa::traits::{PrivateKeyParts, PublicKeyParts};
-use std::cell::Cell;
+use ring::signature::{self, EcdsaKeyPair, RsaParameters, RsaPublicKeyComponents};
+use rsa::traits::PublicKeyParts;
 use std::mem::{ManuallyDrop, needs_drop};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
 /// Bytes of ring's tags.
 const TAG_BYTES: usize = 16;
@@ -33,29 +30,6 @@ impl<T> Drop for Wiped<T> {
         // SAFETY: the value is not used again and nothing has to be dropped (asserted above), so any bytes will do.
         unsafe { zeroize::zeroize_flat_type(&raw mut *self.0) };
     }
-}
-
-thread_local! {
-    static WIPING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether memory that this thread frees now held a private key and is to be overwritten before: a key of ring's goes, whose parts only
-/// the program's allocator can reach. An allocator may ask this in `dealloc`; where none does, such memory is freed as it is.
-#[inline]
-pub fn is_wiping() -> bool {
-    WIPING.get()
-}
-
-/// Runs `run`; what it frees is overwritten, see [`is_wiping`].
-fn wiping<R>(run: impl FnOnce() -> R) -> R {
-    struct Done(bool);
-    impl Drop for Done {
-        fn drop(&mut self) {
-            WIPING.set(self.0);
-        }
-    }
-    let _done = Done(WIPING.replace(true));
-    run()
 }
 
 /// A key for AES-GCM with 96 bits of iv and a whole tag.
@@ -153,61 +127,6 @@ pub(crate) enum Padding {
     Pss,
 }
 
-/// A private key for RSA signatures.
-pub(crate) struct Rsa(Option<Box<RsaKeyPair>>);
-
-impl Rsa {
-    /// `None`: ring does not take the key. It takes those of 2048 to 4096 bits with two primes of equal length and an exponent of
-    /// 65537 or more.
-    pub(crate) fn new(key: &RsaPrivateKey) -> Option<Self> {
-        let [p, q] = key.primes() else { return None };
-        let secret = |number: &crypto_bigint::BoxedUint| {
-            let bytes = Zeroizing::new(number.to_be_bytes());
-            Zeroizing::new(crate::rsa_format::minimal(&bytes).to_vec())
-        };
-        let (n, e) = (key.n().to_be_bytes(), key.e().to_be_bytes());
-        let coefficient = key.crt_coefficient()?;
-        let components = KeyPairComponents {
-            public_key: RsaPublicKeyComponents {
-                n: crate::rsa_format::minimal(&n),
-                e: crate::rsa_format::minimal(&e),
-            },
-            d: &secret(key.d())[..],
-            p: &secret(p)[..],
-            q: &secret(q)[..],
-            dP: &secret(key.dp()?)[..],
-            dQ: &secret(key.dq()?)[..],
-            qInv: &secret(&coefficient)[..],
-        };
-        // Temporaries of this are wiped too.
-        wiping(|| RsaKeyPair::from_components(&components).ok().map(|pair| Self(Some(Box::new(pair)))))
-    }
-
-    /// `None`: to be done otherwise. The computation takes the same time for every key of a length, and its result is checked against the
-    /// public key.
-    pub(crate) fn sign(&self, padding: Padding, hash: Hash, data: &[u8]) -> Option<Result<Vec<u8>>> {
-        let pair = self.0.as_ref()?;
-        let encoding: &dyn signature::RsaEncoding = match (padding, hash) {
-            (Padding::Pkcs1, Hash::Sha256) => &signature::RSA_PKCS1_SHA256,
-            (Padding::Pkcs1, Hash::Sha384) => &signature::RSA_PKCS1_SHA384,
-            (Padding::Pkcs1, Hash::Sha512) => &signature::RSA_PKCS1_SHA512,
-            (Padding::Pss, Hash::Sha256) => &signature::RSA_PSS_SHA256,
-            (Padding::Pss, Hash::Sha384) => &signature::RSA_PSS_SHA384,
-            (Padding::Pss, Hash::Sha512) => &signature::RSA_PSS_SHA512,
-            _ => return None,
-        };
-        let mut made = vec![0; pair.public().modulus_len()];
-        let signed = pair.sign(encoding, &SystemRandom::new(), data, &mut made);
-        Some(signed.map(|()| made).map_err(|_| Error::opaque()))
-    }
-}
-
-impl Drop for Rsa {
-    fn drop(&mut self) {
-        wiping(|| self.0 = None);
-    }
-}
-
 /// Whether an RSA signature is genuine. `None`: to be found out otherwise.
 pub(crate) fn verify_rsa(
     key: &rsa::RsaPublicKey,
@@ -301,20 +220,16 @@ mod tests {
     }
 
     #[test]
-    fn rsa_signatures_are_the_same_or_verified_either_way() {
-        let key = RsaPrivateKey::new(&mut random::rng(), 2048).unwrap();
+    fn rsa_signatures_are_verified_either_way() {
+        let key = rsa::RsaPrivateKey::new(&mut random::rng(), 2048).unwrap();
         let public = key.to_public_key();
-        let fast = Rsa::new(&key).unwrap();
         macro_rules! compare {
             ($hash:ident) => {
                 let digest = digest(Hash::$hash, b"data");
-                let made = fast.sign(Padding::Pkcs1, Hash::$hash, b"data").unwrap().unwrap();
-                assert_eq!(made, key.sign(Pkcs1v15Sign::new::<$hash>(), &digest).unwrap());
+                let made = key.sign(Pkcs1v15Sign::new::<$hash>(), &digest).unwrap();
                 assert_eq!(verify_rsa(&public, Padding::Pkcs1, Hash::$hash, &made, b"data"), Some(true));
                 assert_eq!(verify_rsa(&public, Padding::Pkcs1, Hash::$hash, &made, b"date"), Some(false));
                 assert_eq!(verify_rsa(&public, Padding::Pss, Hash::$hash, &made, b"data"), Some(false));
-                let made = fast.sign(Padding::Pss, Hash::$hash, b"data").unwrap().unwrap();
-                public.verify(Pss::<$hash>::new_with_salt(digest.len()), &digest, &made).unwrap();
                 let made = key
                     .sign_with_rng(
                         &mut random::rng(),
@@ -328,18 +243,6 @@ mod tests {
         compare!(Sha256);
         compare!(Sha384);
         compare!(Sha512);
-        assert!(fast.sign(Padding::Pkcs1, Hash::Sha1, b"data").is_none());
         assert!(verify_rsa(&public, Padding::Pkcs1, Hash::Sha1, b"", b"data").is_none());
-    }
-
-    #[test]
-    fn what_frees_a_key_is_told_to_overwrite() {
-        assert!(!is_wiping());
-        wiping(|| {
-            assert!(is_wiping());
-            wiping(|| assert!(is_wiping()));
-            assert!(is_wiping());
-        });
-        assert!(!is_wiping());
     }
 }

@@ -3,12 +3,6 @@
 use crate::algorithm::Hash;
 use crate::error::Result;
 
-/// Whether memory that this thread frees now held a private key: never without ring.
-#[inline]
-pub fn is_wiping() -> bool {
-    false
-}
-
 pub(crate) enum Gcm {}
 
 impl Gcm {
@@ -45,18 +39,6 @@ pub(crate) fn verify_p256(_: &[u8], _: &[u8], _: &[u8]) -> Option<bool> {
 pub(crate) enum Padding {
     Pkcs1,
     Pss,
-}
-
-pub(crate) enum Rsa {}
-
-impl Rsa {
-    pub(crate) fn new(_: &rsa::RsaPrivateKey) -> Option<Self> {
-        None
-    }
-
-    pub(crate) fn sign(&self, _: Padding, _: Hash, _: &[u8]) -> Option<Result<Vec<u8>>> {
-        match *self {}
-    }
 }
 
 pub(crate) fn verify_rsa(_: &rsa::RsaPublicKey, _: Padding, _: Hash, _: &[u8], _: &[u8]) -> Option<bool> {

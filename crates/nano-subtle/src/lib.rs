@@ -28,7 +28,9 @@ pub mod operations;
 mod random;
 mod rsa;
 mod rsa_format;
+mod rsa_private;
 mod usage;
+mod wiping;
 
 pub use algorithm::{
     AesMode, CipherParams, Curve, DeriveParams, EcScheme, Format, GenerateParams, Hash, ImportParams,
@@ -36,7 +38,6 @@ pub use algorithm::{
 };
 pub use digest::{Digester, MAX_OUTPUT_BYTES, Output, digest};
 pub use error::{Error, ErrorKind, Result};
-pub use fast::is_wiping;
 pub use jwk::JsonWebKey;
 pub use key::{Generated, Key, KeyPair, KeyType};
 pub use operations::{
@@ -44,6 +45,7 @@ pub use operations::{
     public_key, serialize_key, sign, unwrap_bytes, verify, wrap_bytes,
 };
 pub use usage::Usages;
+pub use wiping::is_wiping;
 pub use zeroize::Zeroizing;
 
 /// What a key is imported from.

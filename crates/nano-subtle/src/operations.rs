@@ -592,7 +592,7 @@ pub fn public_key(key: &Key, usages: Usages) -> Result<Key> {
     match (key.material(), key.algorithm()) {
         (Material::RsaPrivate(private), KeyAlgorithm::Rsa { scheme, hash, .. }) => {
             rsa::check_usages(*scheme, usages, rsa::public_usages(*scheme), "public")?;
-            Ok(rsa::public_key(*scheme, *hash, private.0.to_public_key(), true, usages))
+            Ok(rsa::public_key(*scheme, *hash, private.inner().to_public_key(), true, usages))
         }
         (Material::EcPrivate(private), KeyAlgorithm::Ec { scheme, curve }) => {
             let point = ec::point_of(private);

@@ -5,8 +5,11 @@ use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
 use zeroize::Zeroizing;
 
-/// The system's generator as other crates want it. It panics if the system gives nothing: [`check`] first.
-pub(crate) fn rng() -> UnwrapErr<SysRng> {
+/// The system's generator as other crates want it.
+pub(crate) type System = UnwrapErr<SysRng>;
+
+/// It panics if the system gives nothing: [`check`] first.
+pub(crate) fn rng() -> System {
     UnwrapErr(SysRng)
 }
 

@@ -1,13 +1,13 @@
 //! RSA: signatures with both paddings, encryption with OAEP. Web Cryptography, sections 20 to 22; RFC 8017.
 //!
-//! Every private operation of the rsa crate is blinded and its result checked against the public key. What [`crate::fast`] signs is computed
-//! in constant time, and checked likewise.
+//! Every private operation is blinded, here or (decryption) by the rsa crate, and its result checked against the public key.
 
 use crate::algorithm::{Hash, KeyAlgorithm, RsaScheme};
 use crate::digest::{digest, with_hash};
 use crate::error::{Error, Result};
 use crate::fast::{self, Padding};
 use crate::key::{Key, KeyPair, KeyType, Material};
+pub(crate) use crate::rsa_private::PrivateKey;
 use crate::usage::Usages;
 use crate::{limits, random};
 use ::rsa::traits::PublicKeyParts;
@@ -15,21 +15,10 @@ use ::rsa::{Oaep, Pkcs1v15Sign, Pss, RsaPrivateKey, RsaPublicKey};
 use crypto_bigint::{BoxedUint, Gcd, Odd};
 use crypto_primes::hazmat::{SetBits, SmallFactorsSieveFactory};
 use crypto_primes::{Flavor, is_prime, sieve_and_find};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use zeroize::Zeroizing;
 
 pub(crate) struct PublicKey(pub(crate) RsaPublicKey);
-
-/// The key, and what signs fast with it, made with the first signature.
-pub(crate) struct PrivateKey(pub(crate) RsaPrivateKey, OnceLock<Option<fast::Rsa>>);
-
-impl PrivateKey {
-    /// The signature, if there is a fast way to make it.
-    fn sign_fast(&self, padding: Padding, hash: Hash, data: &[u8]) -> Option<Result<Vec<u8>>> {
-        self.1.get_or_init(|| fast::Rsa::new(&self.0)).as_ref()?.sign(padding, hash, data)
-    }
-}
 
 pub(crate) fn public_usages(scheme: RsaScheme) -> Usages {
     match scheme {
@@ -81,7 +70,7 @@ pub(crate) fn private_key(
     usages: Usages,
 ) -> Key {
     let algorithm = algorithm(scheme, hash, key.as_public_key());
-    let material = Material::RsaPrivate(Box::new(PrivateKey(key, OnceLock::new())));
+    let material = Material::RsaPrivate(Box::new(PrivateKey::new(key)));
     Key::new(KeyType::Private, algorithm, extractable, usages, material)
 }
 
@@ -185,12 +174,7 @@ fn prime(bits: u32, e: &BoxedUint, cancelled: &AtomicBool) -> Result<BoxedUint> 
 /// Section 20.8.1's sign: RFC 8017, section 8.2.1
 pub(crate) fn sign_pkcs1(key: &PrivateKey, hash: Hash, data: &[u8]) -> Result<Vec<u8>> {
     random::check()?;
-    if let Some(made) = key.sign_fast(Padding::Pkcs1, hash, data) {
-        return made;
-    }
-    let digest = digest(hash, data);
-    with_hash!(hash, D => key.0.sign_with_rng(&mut random::rng(), Pkcs1v15Sign::new::<D>(), &digest))
-        .map_err(|_| Error::operation("the key is too short for this hash"))
+    key.sign_pkcs1(hash, data)
 }
 
 /// RFC 8017, section 8.2.2
@@ -210,20 +194,8 @@ fn salt_fits(key: &impl PublicKeyParts, hash: Hash, salt: u32) -> bool {
 
 /// RFC 8017, section 8.1.1
 pub(crate) fn sign_pss(key: &PrivateKey, hash: Hash, salt: u32, data: &[u8]) -> Result<Vec<u8>> {
-    if !salt_fits(&key.0, hash, salt) {
-        return Err(Error::operation("the key is too short for this hash and salt"));
-    }
     random::check()?;
-    if salt as usize == hash.output_bytes()
-        && let Some(made) = key.sign_fast(Padding::Pss, hash, data)
-    {
-        return made;
-    }
-    let digest = digest(hash, data);
-    with_hash!(hash, D => {
-        key.0.sign_with_rng(&mut random::rng(), Pss::<D>::new_blinded_with_salt(salt as usize), &digest)
-    })
-    .map_err(|_| Error::opaque())
+    key.sign_pss(hash, salt as usize, data)
 }
 
 /// RFC 8017, section 8.1.2
@@ -251,7 +223,7 @@ pub(crate) fn encrypt(key: &PublicKey, hash: Hash, label: &[u8], data: &[u8]) ->
 pub(crate) fn decrypt(key: &PrivateKey, hash: Hash, label: &[u8], data: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     random::check()?;
     with_hash!(hash, D => {
-        key.0.decrypt_blinded(&mut random::rng(), Oaep::<D>::new_with_label(label), data)
+        key.inner().decrypt_blinded(&mut random::rng(), Oaep::<D>::new_with_label(label), data)
     })
     .map(Zeroizing::new)
     .map_err(|_| Error::opaque())

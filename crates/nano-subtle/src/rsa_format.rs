@@ -173,15 +173,15 @@ pub(crate) fn export_private(
 ) -> Result<Exported> {
     match format {
         Format::Pkcs8 => {
-            let inner = key.0.to_pkcs1_der().map_err(|_| encoding_failed())?;
+            let inner = key.inner().to_pkcs1_der().map_err(|_| encoding_failed())?;
             Ok(Exported::Bytes(asn1::encode_private(asn1::RSA, Parameters::Null, inner.as_bytes())?))
         }
         Format::Jwk => {
-            let inner = key.0.to_pkcs1_der().map_err(|_| encoding_failed())?;
+            let inner = key.inner().to_pkcs1_der().map_err(|_| encoding_failed())?;
             // The same numbers as in DER, which knows dp, dq and qi.
             let parts = pkcs1::RsaPrivateKeyRef::from_der(inner.as_bytes()).map_err(|_| encoding_failed())?;
-            let mut jwk = public_jwk(key.0.as_public_key(), scheme, hash);
-            let d = Zeroizing::new(key.0.d().to_be_bytes());
+            let mut jwk = public_jwk(key.inner().as_public_key(), scheme, hash);
+            let d = Zeroizing::new(key.inner().d().to_be_bytes());
             jwk.d = Some(encode(minimal(&d)));
             jwk.p = Some(encode(parts.prime1.as_bytes()));
             jwk.q = Some(encode(parts.prime2.as_bytes()));

@@ -1,5 +1,5 @@
 //! Where Rust's allocations come from: small ones from mimalloc, large ones from the process's malloc. What nano-subtle says held a
-//! private key is overwritten.
+//! part of a private key is overwritten.
 //!
 //! Knows nothing of who allocates. What V8 allocates for itself comes from the allocator that its library brings.
 
