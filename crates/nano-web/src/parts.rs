@@ -195,6 +195,16 @@ parts! {
         "#
     }
     {
+        files: ["eventsource/parser.js", "eventsource/eventsource.js"],
+        exports: ["eventStream"],
+        globals: ["EventSource"],
+        enumerable: [],
+        exercise: r#"
+            // Nothing is connected while the snapshot is made.
+            try { new EventSource("http://localhost/").onmessage = () => {}; } catch {}
+        "#
+    }
+    {
         files: ["messaging/streams.js"],
         exports: ["streamTransfer"],
         globals: [],

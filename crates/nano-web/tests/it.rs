@@ -299,6 +299,7 @@ files![
     wasm,
     wasm_memory,
     websocket,
+    eventsource,
     messaging,
     caches,
     ecma429

@@ -5,6 +5,7 @@ mod answers;
 mod bodies;
 mod commands;
 mod crypto;
+mod event_sources;
 mod faults;
 mod fetching;
 mod hardening;

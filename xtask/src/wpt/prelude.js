@@ -80,6 +80,15 @@
         return fetch.apply(this, isRelative(input) ? [new URL(input, base).href, init] : arguments);
       };
     }
+    if (served && typeof EventSource === "function") {
+      globalThis.EventSource = new Proxy(EventSource, {
+        construct(target, args, newTarget) {
+          if (args.length > 0 && isRelative(args[0])) args = [new URL(args[0], base).href, ...args.slice(1)];
+          return Reflect.construct(target, args, newTarget === globalThis.EventSource ? target : newTarget);
+        },
+      });
+      EventSource.prototype.constructor = globalThis.EventSource;
+    }
     const redirect = Response.redirect;
     Response.redirect = function (url, ...rest) {
       return redirect.call(Response, isRelative(url) ? new URL(url, base).href : url, ...rest);
