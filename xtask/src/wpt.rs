@@ -38,7 +38,8 @@ Usage: cargo xtask wpt --root CHECKOUT [OPTIONS]
   --nano PATH     the binary to test; otherwise the debug build, made now
   --server        with the checkout's own server, for suites that ask one (fetch/api, xhr, websockets, eventsource). Wants
                   Python 3, openssl, the ports 8000, 8001, 8443, 8444, 8666, 8667, and its names in /etc/hosts: they are
-                  added if that can be written. tests/wpt lists what fails without it
+                  added if that can be written. websockets and eventsource run with it only; of other suites tests/wpt
+                  lists what fails without it
   --jobs N        how many files run at a time (2)
   --verbose       prints known failures too, with their messages
 
@@ -90,8 +91,14 @@ pub fn main(args: &[String]) -> Result<(), String> {
     if data && peers.is_some() {
         return Err("--peers wants a checkout: leave --data out".into());
     }
-    if server && (data || update) {
-        return Err("--server wants a checkout, and tests/wpt lists what fails without it: leave --data and --update out".into());
+    if server && data {
+        return Err("--server wants a checkout: leave --data out".into());
+    }
+    let needy = |list: &String| list.split(',').all(|name| server::needs(name.trim().trim_matches('/')));
+    if server && update && !only.as_ref().is_some_and(needy) {
+        return Err("of other suites than websockets and eventsource, tests/wpt lists what fails without the server: \
+                    leave --server or --update out, or name these with --suite"
+            .into());
     }
     let peers = peers.as_deref().map_or(Ok(Vec::new()), peers::programs)?;
     let nano = run::Program::nano(binary(nano.as_deref())?);
@@ -132,7 +139,11 @@ fn run_suites(root: &Path, only: Option<&str>, options: &mut Options) -> Result<
     let checkout = suite::date(root)?;
     let suites: Vec<&str> = match only {
         Some(list) => list.split(',').map(|name| name.trim().trim_matches('/')).collect(),
-        None => suite::SUITES.iter().map(|(name, _)| *name).collect(),
+        None => suite::SUITES
+            .iter()
+            .map(|(name, _)| *name)
+            .filter(|name| options.server || !server::needs(name))
+            .collect(),
     };
     let maker = script::Maker::new(root)?;
     let mut verdict = Verdict::default();

@@ -40,6 +40,14 @@ const PORTS: [u16; 6] = [8000, 8001, 8443, 8444, 8666, 8667];
 /// It reads its tests and makes certificates first; on a busy machine that takes a while.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The suites that are of no use without it: they run with it only.
+const NEEDED: [&str; 2] = ["websockets", "eventsource"];
+
+/// Whether a suite is of no use without a server.
+pub fn needs(suite: &str) -> bool {
+    NEEDED.contains(&suite)
+}
+
 /// Whether a suite asks a server.
 pub fn serves(suite: &str) -> bool {
     SERVED
