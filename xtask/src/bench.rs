@@ -15,6 +15,7 @@ mod page;
 pub mod peers;
 mod platform;
 pub mod process;
+mod proxy;
 mod start;
 pub mod stats;
 mod throughput;
@@ -35,6 +36,7 @@ Usage: cargo xtask bench [SUITE…] [OPTIONS]
 Suites (all when none is named):
   hello json inspect echo-1k echo-100k stream hono
              requests a second, processor time a request and latency under load
+  proxy      a handler that passes a fetch on: small and large bodies
   start      process start to first answer
   first      first answer of an application never touched before
   memory     memory of 1, 100 and 1,000 visited applications
@@ -56,8 +58,8 @@ The page is made from each suite's stored result (target/bench/results), so a ru
 they were. A run that leaves out a peer is printed and not stored for the page. Other work on the machine spoils the figures.
 ";
 
-const OTHER_SUITES: [&str; 7] =
-    [start::KEY, first::KEY, memory::KEY, neighbour::KEY, crypto::KEY, platform::KEY, clone::KEY];
+const OTHER_SUITES: [&str; 8] =
+    [proxy::KEY, start::KEY, first::KEY, memory::KEY, neighbour::KEY, crypto::KEY, platform::KEY, clone::KEY];
 
 pub fn main(args: &[String]) -> Result<(), String> {
     let mut args = args.to_vec();
@@ -139,6 +141,7 @@ pub fn main(args: &[String]) -> Result<(), String> {
 
 fn measure(field: &Field, suite: &str) -> Result<Section, String> {
     match suite {
+        proxy::KEY => proxy::run(field),
         start::KEY => start::run(field),
         first::KEY => first::run(field),
         memory::KEY => memory::run(field),

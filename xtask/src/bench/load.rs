@@ -1,4 +1,4 @@
-//! Load from `wrk`: one thread, 64 connections kept alive.
+//! Load from `wrk`: one thread, connections kept alive.
 
 use std::process::Command;
 
@@ -24,15 +24,26 @@ pub struct Round {
     pub p99_us: f64,
 }
 
-/// Connections that are open at once.
+/// Connections that are open at once, where a suite does not say otherwise.
 pub const CONNECTIONS: usize = 64;
 
 /// Loads a server for some seconds. Errors: wrk failed, connections broke, or answers had a status of 400 and more.
 pub fn run(server: &mut Server, ask: Ask, seconds: u64, core: Option<usize>) -> Result<Round, String> {
+    run_with(server, ask, seconds, core, CONNECTIONS)
+}
+
+/// The same with so many connections.
+pub fn run_with(
+    server: &mut Server,
+    ask: Ask,
+    seconds: u64,
+    core: Option<usize>,
+    connections: usize,
+) -> Result<Round, String> {
     let wrk = util::which("wrk").ok_or("wrk is not installed")?;
     let mut command = process::pinned(&wrk, core);
     command
-        .args(["-t1", &format!("-c{CONNECTIONS}"), &format!("-d{seconds}s"), "--timeout", "10s", "-s"])
+        .args(["-t1", &format!("-c{connections}"), &format!("-d{seconds}s"), "--timeout", "10s", "-s"])
         .arg(super::peers::sources().join("wrk.lua"))
         .arg(format!("http://{}{}", server.address, ask.path))
         .env("BENCH_METHOD", ask.method)

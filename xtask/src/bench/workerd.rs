@@ -31,7 +31,8 @@ pub struct Service {
 pub fn configure(into: &Path, services: &[Service]) -> Result<PathBuf, String> {
     let _ = fs::remove_dir_all(into);
     let mut text = String::from(
-        "using Workerd = import \"/workerd/workerd.capnp\";\n\nconst config :Workerd.Config = (\n  services = [\n",
+        "using Workerd = import \"/workerd/workerd.capnp\";\n\nconst config :Workerd.Config = (\n  services = [\n    \
+         (name = \"internet\", network = (allow = [\"public\", \"private\"])),\n",
     );
     for service in services {
         let modules = lay_out(into, service)?;
