@@ -115,6 +115,29 @@ fn it_comes_back_until_it_is_told_not_to() {
 }
 
 #[test]
+fn a_time_longer_than_a_timer_can_wait_is_not_none() {
+    for digits in ["2147483648", "99999999999999999999", &"9".repeat(400)] {
+        let (port, heads) = upstream(vec![answer(&format!("retry: {digits}\n\n"))]);
+        let script = format!(
+            r#"
+            const source = new EventSource("http://127.0.0.1:{port}/");
+            await new Promise((resolve) => source.onerror = resolve);
+            // Turns enough for a connection that would not have waited.
+            for (let i = 0; i < 5; i++) await fetch("http://127.0.0.1:{port}/fetched");
+            console.log(source.readyState);
+            source.close();
+            "#
+        );
+        let dir = Dir::new(&[("script.js", &script)]);
+        let output = run(dir.path(), &["run", "script.js"]);
+        assert_eq!((output.stdout.as_str(), output.code), ("0\n", Some(0)), "{}", output.stderr);
+        let heads = heads.lock().unwrap();
+        assert_eq!(heads.iter().filter(|head| head.starts_with("get / ")).count(), 1, "{digits}");
+        assert_eq!(heads.len(), 6, "{digits}");
+    }
+}
+
+#[test]
 fn what_is_no_stream_fails_for_good() {
     for head in [
         "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 9\r\n\r\ndata: 1\n\n",

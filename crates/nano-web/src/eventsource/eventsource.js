@@ -25,8 +25,12 @@ const CLOSED = 2;
 // Until a stream says otherwise: "a few seconds".
 const RECONNECTION_TIME_MS = 3_000;
 
-// Where a server is not reached again and again, the time doubles up to this.
+// Where a server is not reached again and again, the time doubles from at least the one up to the other.
+const BACKOFF_TIME_MS_MIN = 100;
 const BACKOFF_TIME_MS_MAX = 60_000;
+
+// The longest time that a stream may set: what a timer can wait, 24 days. A longer one would be due at once.
+const RECONNECTION_TIME_MS_MAX = 2_147_483_647;
 
 // Failures that trying again does not mend: what the application may not do, and redirects that lead nowhere.
 function isFutile(error) {
@@ -61,7 +65,9 @@ const State = hideObjectPrototype(class State {
     this.next = 0;
     this.parser = new Parser(
       (type, data, lastEventId) => ArrayPrototypePush(this.queue, { __proto__: null, type, data, lastEventId }),
-      (milliseconds) => this.reconnectionTime = milliseconds,
+      (milliseconds) => {
+        this.reconnectionTime = milliseconds < RECONNECTION_TIME_MS_MAX ? milliseconds : RECONNECTION_TIME_MS_MAX;
+      },
     );
   }
 });
@@ -173,6 +179,7 @@ function reestablish(state) {
   fire(state.source, "error");
   if (state.readyState !== CONNECTING) return;
   let time = state.reconnectionTime;
+  if (state.failures > 1 && time < BACKOFF_TIME_MS_MIN) time = BACKOFF_TIME_MS_MIN;
   for (let i = 1; i < state.failures && time < BACKOFF_TIME_MS_MAX; i++) {
     time = time * 2 < BACKOFF_TIME_MS_MAX ? time * 2 : BACKOFF_TIME_MS_MAX;
   }
