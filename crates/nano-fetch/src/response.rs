@@ -170,6 +170,10 @@ impl Reader {
             Err(error) => return Err(protocol(&format!("its head is malformed: {error}"))),
         }
         let status = parsed.code.unwrap_or_default();
+        if status < 100 {
+            // RFC 9110, section 15: codes are from 100 on. Beyond 599 they are invalid, but other clients take them too.
+            return Err(protocol(&format!("its status {status:03} is none")));
+        }
         let mut headers = Headers::new();
         for field in parsed.headers.iter() {
             let invalid = |_| protocol(&format!("its header field {} is malformed", field.name));
@@ -481,6 +485,8 @@ mod tests {
             "hello",
             "SSH-2.0-OpenSSH\r\n",
             "HTTP/1.1 OK\r\n\r\n",
+            "HTTP/1.1 099 OK\r\n\r\n",
+            "HTTP/1.1 000 OK\r\n\r\n",
             "HTTP/1.1 200 OK\r\nA b\r\n\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
             "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello",
