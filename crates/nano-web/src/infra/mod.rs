@@ -249,6 +249,9 @@ pub(crate) fn try_array_buffer<'s>(
             Box::into_raw(owner).cast::<c_void>(),
         )
     };
+    if length >= blocks::BLOCK_BYTES_MIN {
+        collect_ahead(scope);
+    }
     Some(v8::ArrayBuffer::with_backing_store(scope, &store.make_shared()))
 }
 
