@@ -204,7 +204,7 @@ impl Runtime {
             None => instance.cpu.charge_unowned(ns, self.now()),
         };
         if exceeded && instance.end(FailureCause::Cpu) {
-            realm.handle().terminate_execution();
+            realm.heap.end_execution();
         }
     }
 
@@ -229,7 +229,7 @@ impl Runtime {
         if exceeded && instance.end(FailureCause::Cpu) {
             if realm.is_entered() {
                 // It ends when who runs above it has returned.
-                realm.handle().terminate_execution();
+                realm.heap.end_execution();
             } else {
                 self.terminate(instance, FailureCause::Cpu);
             }

@@ -167,12 +167,16 @@ pub(crate) struct HeapLimit {
     /// V8's limit is beyond the isolate's own until [`settle`](Self::settle).
     granted: Cell<bool>,
     handle: v8::IsolateHandle,
+    isolate: v8::UnsafeRawIsolatePtr,
 }
 
 impl HeapLimit {
     /// Counts the isolate and watches its heap. The box must outlive the isolate.
     pub(crate) fn install(isolate: &mut v8::Isolate) -> Box<Self> {
+        // SAFETY: only the pointer is taken; see `end_execution`.
+        let pointer = unsafe { isolate.as_raw_isolate_ptr() };
         let this = Box::new(Self {
+            isolate: pointer,
             charged: Cell::new(0),
             buffers: Cell::new(0),
             limit: Cell::new(HEAP_BASE_BYTES),
@@ -227,6 +231,18 @@ impl HeapLimit {
     /// Its memory is beyond what it may have: it runs no further, and not again.
     pub(crate) fn terminate(&self) {
         self.terminated.set(true);
+        self.end_execution();
+    }
+
+    /// The isolate's JavaScript ends where V8 looks next, and is not run again. Only for the isolate's own thread.
+    pub(crate) fn end_execution(&self) {
+        // For every exception that is no object, the termination among them, V8 would capture the stack, and wants a current context for that.
+        // Where WebAssembly looks (when it is compiled anew because it runs for long) there is none, and V8 reads through a null pointer.
+        //
+        // SAFETY: this is the isolate that `install` was given, which outlives the limit, on its own thread; a setting is written, and no
+        // reference to the isolate is used meanwhile by whoever is below.
+        let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr_unchecked(self.isolate) };
+        isolate.set_capture_stack_trace_for_uncaught_exceptions(false, 0);
         self.handle.terminate_execution();
     }
 
