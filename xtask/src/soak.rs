@@ -22,6 +22,8 @@ reports what became of them, the neighbour's times, and memory.
 Usage: cargo xtask soak [OPTIONS]
 
   --seconds N   for how long (default 600)
+  --only WAYS   only these ways of misbehaving, with commas between (`json,sort`): those of hostile_tenants.js, a
+                kind of them (`cpu`, `wall`, `answered`), or `memory` for those of memory_bombs.js
   --nano PATH   the binary (default: a release build is made)
 ";
 
@@ -39,7 +41,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 const MEMORY_SLACK_KB: u64 = 160 << 10;
 
 /// Tenants that there are for the ways of misbehaving; more than there are ways.
-const TENANTS: usize = 64;
+const TENANTS: usize = 80;
 
 /// Tenants that take memory, in all the ways that `memory_bombs.js` lists, in turn.
 const BOMBERS: usize = 4;
@@ -59,6 +61,8 @@ pub fn main(args: &[String]) -> Result<(), String> {
         Some(text) => text.parse().map_err(|_| format!("--seconds is a number, not {text:?}"))?,
         None => DEFAULT_SECONDS,
     };
+    let only = take_value(&mut args, "--only")?;
+    let only = only.map(|ways| ways.split(',').map(|way| way.trim().to_owned()).collect::<Vec<_>>());
     let nano = take_value(&mut args, "--nano")?.map(PathBuf::from);
     no_more(&args)?;
     let nano = match nano {
@@ -68,7 +72,7 @@ pub fn main(args: &[String]) -> Result<(), String> {
             target_dir().join("release/nano")
         }
     };
-    soak(&nano, Duration::from_secs(seconds))
+    soak(&nano, Duration::from_secs(seconds), only.as_deref())
 }
 
 /// The binary that the tests have built.
@@ -82,7 +86,7 @@ struct Hostile {
     targets: Vec<String>,
 }
 
-fn soak(nano: &Path, time: Duration) -> Result<(), String> {
+fn soak(nano: &Path, time: Duration, only: Option<&[String]>) -> Result<(), String> {
     let folder = target_dir().join("soak");
     let silent =
         TcpListener::bind("127.0.0.1:0").map_err(|error| format!("no port to be silent on: {error}"))?;
@@ -90,7 +94,7 @@ fn soak(nano: &Path, time: Duration) -> Result<(), String> {
     let port = process::free_port()?;
     let mut server = start(nano, &folder, port)?;
     let address = server.address;
-    let hostile = tenants(address, silent)?;
+    let hostile = tenants(address, silent, only)?;
     for tenant in &hostile {
         expect_ok(address, &tenant.host)?;
     }
@@ -187,21 +191,26 @@ fn start(nano: &Path, folder: &Path, port: u16) -> Result<Server, String> {
 }
 
 /// A client for each way of misbehaving, each with a tenant of its own; and some that take memory in every way in turn.
-fn tenants(address: SocketAddr, silent: u16) -> Result<Vec<Hostile>, String> {
+fn tenants(address: SocketAddr, silent: u16, only: Option<&[String]>) -> Result<Vec<Hostile>, String> {
+    let wanted = |name: &str| only.is_none_or(|only| only.iter().any(|wanted| wanted == name));
     let names = client::once(address, &Request::get("tenant-0", "/names"))?;
     let names: BTreeMap<String, Vec<String>> = serde_json::from_slice(&names.body)
         .map_err(|error| format!("the ways of misbehaving cannot be read: {error}"))?;
     let mut hostile: Vec<Hostile> = names
-        .into_values()
-        .flatten()
+        .into_iter()
+        .flat_map(|(kind, ways)| ways.into_iter().map(move |way| (kind.clone(), way)))
+        .filter(|(kind, way)| wanted(kind) || wanted(way))
         .enumerate()
-        .map(|(index, way)| Hostile {
+        .map(|(index, (_, way))| Hostile {
             host: format!("tenant-{index}"),
             targets: vec![format!("/{way}?port={silent}")],
         })
         .collect();
     if hostile.len() > TENANTS {
         return Err(format!("there are {} ways of misbehaving, and tenants for {TENANTS}", hostile.len()));
+    }
+    if !wanted("memory") {
+        return if hostile.is_empty() { Err("--only: there are no such ways".into()) } else { Ok(hostile) };
     }
     let bombs = client::once(address, &Request::get("bomber-0", "/names"))?;
     let bombs: Vec<String> =

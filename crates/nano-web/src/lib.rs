@@ -58,6 +58,7 @@ pub(crate) use files;
 /// The files that are evaluated when the startup snapshot is made, in this order. [`parts`] are evaluated later, if ever.
 pub(crate) static FILES: &[parts::File] = files![
     "infra/primordials.js",
+    "infra/builtins.js",
     "infra/hide.js",
     "infra/parts.js",
     "infra/expose.js",

@@ -66,6 +66,38 @@ const cpu = {
     const text = JSON.stringify(Array.from({ length: 50000 }, (_, i) => ({ i, name: "n" + i })));
     for (;;) JSON.stringify(JSON.parse(text));
   },
+  parse() {
+    const text = JSON.stringify(Array.from({ length: 50000 }, (_, i) => ({ i })));
+    for (;;) JSON.parse(text);
+  },
+  "parse-deep"() {
+    const text = "[".repeat(1e6);
+    for (;;) {
+      try {
+        JSON.parse(text);
+      } catch {}
+    }
+  },
+  stringify() {
+    const value = Array.from({ length: 50000 }, (_, i) => ({ i }));
+    for (;;) JSON.stringify(value);
+  },
+  normalize() {
+    const text = "\u00e9".repeat(1 << 20);
+    for (;;) text.normalize("NFD");
+  },
+  compare() {
+    const text = "\u00e9".repeat(1 << 20);
+    for (;;) text.localeCompare(text + "x");
+  },
+  "copy-within"() {
+    const bytes = new Uint8Array(16 << 20);
+    for (;;) bytes.copyWithin(1, 0);
+  },
+  validate() {
+    const bytes = new Uint8Array([...WASM.slice(0, 8), 0, 0xff, 0xff, 0x3f, 0, ...new Array(0xfffff - 1).fill(0)]);
+    for (;;) WebAssembly.validate(bytes);
+  },
   sort() {
     const numbers = Float64Array.from({ length: 200000 }, (_, i) => (i * 7919) % 200003);
     for (;;) numbers.slice().sort();

@@ -11,7 +11,7 @@ const {
 const { converters } = internal.webidl;
 
 const WebAssembly = ops.wasmNamespace();
-const { Instance: OriginalInstance, Memory: OriginalMemory, compile, compileStreaming, instantiate: originalInstantiate } = WebAssembly;
+const { Instance: OriginalInstance, Memory: OriginalMemory, compile, compileStreaming, instantiate: originalInstantiate, validate } = WebAssembly;
 const getExports = uncurryThis(ReflectGetOwnPropertyDescriptor(OriginalInstance.prototype, "exports").get);
 const grow = uncurryThis(OriginalMemory.prototype.grow);
 const getBuffer = uncurryThis(ReflectGetOwnPropertyDescriptor(OriginalMemory.prototype, "buffer").get);
@@ -67,6 +67,11 @@ const methods = {
   instantiateStreaming(source, importObject = undefined) {
     return PromisePrototypeThen(compileStreaming(source), (module) => instantiateCompiled(module, importObject));
   },
+  // Takes as long as compiling does: see infra/builtins.js.
+  validate(bytes) {
+    internal.look();
+    return validate(bytes);
+  },
   // Whoever has the buffer keeps its bytes when the memory is gone: so it is counted as it is now.
   get buffer() {
     const buffer = getBuffer(this);
@@ -98,6 +103,7 @@ function replaceFunction(name) {
   });
 }
 replaceFunction("instantiate");
+replaceFunction("validate");
 // Absent where the embedder has set no callback for it.
 if (compileStreaming !== undefined) replaceFunction("instantiateStreaming");
 ObjectDefineProperty(OriginalMemory.prototype, "grow", {

@@ -1,0 +1,127 @@
+// The language's own functions that may take long at a time and never look whether somebody waits: each is wrapped, and looks before or after it
+// has had much to do.
+//
+// V8 serves interrupts (a time slice for a neighbour, the end of who has used its CPU time) where a function of JavaScript begins, and on a
+// loop's way back only when the loop has run some hundred times. So a loop that does nothing but call functions of C++ that take milliseconds
+// each, `for (;;) JSON.parse(text)`, would hold its thread for many seconds. Functions of C++ that look for themselves are not here. The
+// platform's own code has the originals, from primordials.js.
+
+const {
+  FunctionPrototypeBind, ObjectDefineProperty, ReflectGetOwnPropertyDescriptor, ReflectGetPrototypeOf, ReflectOwnKeys,
+  uncurryThis,
+} = internal.primordials;
+
+// Characters, or elements, from which a call takes so long that looking costs nothing beside it.
+const MANY = 4096;
+
+// A function of JavaScript, which V8 looks at the begin of, and which it never makes a part of its caller.
+function* look() {}
+internal.look = look;
+
+const { parse, stringify } = JSON;
+const { decodeURI, decodeURIComponent, encodeURI, encodeURIComponent, escape, unescape } = globalThis;
+const normalize = uncurryThis(String.prototype.normalize);
+const localeCompare = uncurryThis(String.prototype.localeCompare);
+const TypedArrayPrototype = ReflectGetPrototypeOf(Uint8Array.prototype);
+const copyWithin = uncurryThis(TypedArrayPrototype.copyWithin);
+const indexOf = uncurryThis(TypedArrayPrototype.indexOf);
+const lastIndexOf = uncurryThis(TypedArrayPrototype.lastIndexOf);
+const includes = uncurryThis(TypedArrayPrototype.includes);
+const fill = uncurryThis(TypedArrayPrototype.fill);
+const getLength = uncurryThis(ReflectGetOwnPropertyDescriptor(TypedArrayPrototype, "length").get);
+// Undefined for what is no typed array.
+const getTag = uncurryThis(ReflectGetOwnPropertyDescriptor(TypedArrayPrototype, Symbol.toStringTag).get);
+
+const isLong = (value) => typeof value === "string" && value.length >= MANY;
+const isLarge = (array) => getTag(array) !== undefined && getLength(array) >= MANY;
+
+function replace(object, methods, bound) {
+  const names = ReflectOwnKeys(methods);
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i];
+    const descriptor = ReflectGetOwnPropertyDescriptor(object, name);
+    const original = descriptor.value;
+    // A bound function says of its source what the original does.
+    const value = bound ? FunctionPrototypeBind(methods[name], undefined) : methods[name];
+    ObjectDefineProperty(value, "name", { __proto__: null, value: original.name, configurable: true });
+    ObjectDefineProperty(value, "length", { __proto__: null, value: original.length, configurable: true });
+    ObjectDefineProperty(object, name, { __proto__: null, ...descriptor, value });
+  }
+}
+
+replace(JSON, {
+  __proto__: null,
+  parse(text, reviver) {
+    if (isLong(text)) look();
+    return parse(text, reviver);
+  },
+  stringify(value, replacer, space) {
+    const text = stringify(value, replacer, space);
+    if (isLong(text)) look();
+    return text;
+  },
+}, true);
+
+replace(globalThis, {
+  __proto__: null,
+  decodeURI(text) {
+    if (isLong(text)) look();
+    return decodeURI(text);
+  },
+  decodeURIComponent(text) {
+    if (isLong(text)) look();
+    return decodeURIComponent(text);
+  },
+  encodeURI(text) {
+    if (isLong(text)) look();
+    return encodeURI(text);
+  },
+  encodeURIComponent(text) {
+    if (isLong(text)) look();
+    return encodeURIComponent(text);
+  },
+  escape(text) {
+    if (isLong(text)) look();
+    return escape(text);
+  },
+  unescape(text) {
+    if (isLong(text)) look();
+    return unescape(text);
+  },
+}, true);
+
+replace(String.prototype, {
+  __proto__: null,
+  localeCompare(that, locales, options) {
+    if (isLong(that)) look();
+    return localeCompare(this, that, locales, options);
+  },
+  normalize(form) {
+    if (isLong(this)) look();
+    return normalize(this, form);
+  },
+}, false);
+
+replace(TypedArrayPrototype, {
+  __proto__: null,
+  copyWithin(target, start, end) {
+    if (isLarge(this)) look();
+    return copyWithin(this, target, start, end);
+  },
+  fill(value, start, end) {
+    if (isLarge(this)) look();
+    return fill(this, value, start, end);
+  },
+  includes(element, from) {
+    if (isLarge(this)) look();
+    return includes(this, element, from);
+  },
+  indexOf(element, from) {
+    if (isLarge(this)) look();
+    return indexOf(this, element, from);
+  },
+  lastIndexOf(element, from) {
+    if (isLarge(this)) look();
+    return arguments.length < 2 ? lastIndexOf(this, element) : lastIndexOf(this, element, from);
+  },
+}, false);
