@@ -201,7 +201,8 @@ impl Server {
         while quiet < 5 && begun.elapsed() < limit {
             std::thread::sleep(Duration::from_millis(100));
             let now = self.cpu_ns();
-            quiet = if now - before < 1_000_000 { quiet + 1 } else { 0 };
+            // Less than before: a thread has ended.
+            quiet = if now.checked_sub(before).is_some_and(|used| used < 1_000_000) { quiet + 1 } else { 0 };
             before = now;
         }
     }
