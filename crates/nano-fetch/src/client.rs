@@ -1,7 +1,8 @@
 //! The driver: does with mio's sockets, the loop's clock and its pool of threads what the [`Core`] asks for.
 
 use crate::core::{
-    Action, BodyRead, ConnId, Core, CoreOptions, Counts, Event, FetchId, Fill, Phase, Target, Written,
+    Action, BodyPassed, BodyRead, ConnId, Core, CoreOptions, Counts, Event, FetchId, Fill, Phase, Target,
+    Written,
 };
 use crate::error::FetchError;
 use crate::request::{Request, Response};
@@ -167,6 +168,15 @@ impl Client {
             self.settle();
         }
         read
+    }
+
+    /// Gives what has come of the response's body to `take`, which must not call the client.
+    pub fn pass_body(&self, id: FetchId, take: &mut dyn FnMut(&[u8]) -> bool) -> BodyPassed {
+        let passed = self.core.borrow_mut().pass_body(id, self.lp.now(), take);
+        if passed != BodyPassed::Pending {
+            self.settle();
+        }
+        passed
     }
 
     /// Writes a piece of the request's body.

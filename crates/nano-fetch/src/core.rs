@@ -125,6 +125,19 @@ pub enum BodyRead {
     Failed(FetchError),
 }
 
+/// One step of passing a response's body on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BodyPassed {
+    /// Bytes were given.
+    Bytes,
+    /// The body is complete. The fetch is over.
+    End,
+    /// Nothing has come: [`EventKind::Body`] tells when that changes.
+    Pending,
+    /// The body broke off. The fetch is over.
+    Failed(FetchError),
+}
+
 /// What is left of the room for a request's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
@@ -209,6 +222,12 @@ struct Fetch {
     error: Option<FetchError>,
     /// The owner waits for the body.
     reading: bool,
+    /// The body is passed on from where it is received: [`Core::pass_body`]. What is not decoded stays in the connection's input.
+    passing: bool,
+    /// There is something of it in the connection's input.
+    has_input: bool,
+    /// The owner has asked for the body.
+    begun: bool,
     /// When the phase has taken too long.
     due: Moment,
     /// The entry in the table of deadlines; MAX: none.
@@ -281,8 +300,11 @@ pub struct Core {
     spare: Vec<Vec<u8>>,
 }
 
-/// Buffers kept for connections that become active; each is 64 KiB.
+/// Buffers kept for connections that become active; each is 64 KiB, or what a body that is passed on takes at most.
 const SPARE_BUFFERS: usize = 16;
+
+/// What is received of a body that is passed on before it is: enough for a socket's buffer, and little enough for a processor's cache.
+const PASS_BYTES: usize = 2 * crate::conn::READ_BYTES;
 
 impl Core {
     /// A client without fetches.
@@ -460,10 +482,18 @@ impl Core {
             Stage::Connecting => false,
             Stage::Tunnel | Stage::Securing => true,
             Stage::Open | Stage::Raw => match connection.fetch.and_then(|id| self.fetches.get(id)) {
-                Some(fetch) => fetch.body.len() < self.limits.body_ahead,
+                Some(fetch) => !self.is_full(fetch, connection),
                 None => true,
             },
         }
+    }
+
+    /// Whether so much was received that is not read that no more is taken from the socket.
+    fn is_full(&self, fetch: &Fetch, connection: &Conn) -> bool {
+        // Little, until somebody asks for it: it may be passed on.
+        let ahead = if fetch.begun { self.limits.body_ahead } else { crate::conn::READ_BYTES };
+        fetch.body.len() >= ahead.min(self.limits.body_ahead)
+            || fetch.passing && connection.input.bytes().len() >= PASS_BYTES
     }
 
     /// Reads once from a socket with `read`, which gets the room, and acts on what came.
@@ -585,6 +615,9 @@ impl Core {
             complete: false,
             error: None,
             reading: false,
+            passing: false,
+            has_input: false,
+            begun: false,
             due: Moment::MAX,
             armed: Moment::MAX,
             connect_by: Moment::MAX,
@@ -607,9 +640,19 @@ impl Core {
 
     /// Takes what has come of the response's body.
     pub fn read_body(&mut self, id: FetchId, now: Moment) -> BodyRead {
+        if let Some(fetch) = self.fetches.get_mut(id.0)
+            && std::mem::take(&mut fetch.passing)
+            && let State::Receiving(conn) = fetch.state
+        {
+            // What stayed where it was received.
+            fetch.has_input = false;
+            self.advance(conn, now);
+            self.ended_if_eof(conn, now);
+        }
         let Some(fetch) = self.fetches.get_mut(id.0) else {
             return BodyRead::Failed(FetchError::new(ErrorKind::Reset, "the fetch is over"));
         };
+        fetch.begun = true;
         if !fetch.body.is_empty() {
             let bytes = std::mem::take(&mut fetch.body);
             if let State::Receiving(conn) = fetch.state {
@@ -632,6 +675,116 @@ impl Core {
         }
         fetch.reading = true;
         BodyRead::Pending
+    }
+
+    /// Gives what has come of the response's body to `take`, piece by piece for as long as that returns true: from where it was received
+    /// if nothing has to be decoded, without a copy.
+    pub fn pass_body(&mut self, id: FetchId, now: Moment, take: &mut dyn FnMut(&[u8]) -> bool) -> BodyPassed {
+        let Some(fetch) = self.fetches.get_mut(id.0) else {
+            return BodyPassed::Failed(FetchError::new(ErrorKind::Reset, "the fetch is over"));
+        };
+        fetch.begun = true;
+        let mut passed = !fetch.body.is_empty();
+        let mut goes_on = true;
+        if passed {
+            goes_on = take(&fetch.body);
+            fetch.body.clear();
+        }
+        if let State::Receiving(conn) = fetch.state {
+            fetch.passing = true;
+            if passed {
+                // Decoders have room again.
+                self.advance(conn, now);
+            }
+            if goes_on {
+                passed |= match self.pass_input(conn, id.0, take) {
+                    Ok((passed, false)) => passed,
+                    Ok((passed, true)) => {
+                        self.complete(conn, id.0, now);
+                        passed
+                    }
+                    Err(error) => {
+                        self.fail_conn(conn, error, now);
+                        false
+                    }
+                };
+            }
+            if passed {
+                self.touch(id.0, now);
+                self.ended_if_eof(conn, now);
+                self.give_back(conn);
+                self.actions.push_back(Action::Drive { conn: ConnId(conn) });
+            }
+        }
+        if passed {
+            return BodyPassed::Bytes;
+        }
+        let Some(fetch) = self.fetches.get_mut(id.0) else { return BodyPassed::End };
+        if !fetch.body.is_empty() {
+            // What a decoder has made meanwhile.
+            take(&fetch.body);
+            fetch.body.clear();
+            return BodyPassed::Bytes;
+        }
+        if let Some(error) = fetch.error.take() {
+            self.remove(id.0);
+            return BodyPassed::Failed(error);
+        }
+        if fetch.complete {
+            self.remove(id.0);
+            return BodyPassed::End;
+        }
+        fetch.reading = true;
+        BodyPassed::Pending
+    }
+
+    /// Passes on what a connection's input has of a body that is not decoded. Whether there was something, and whether it is complete.
+    fn pass_input(
+        &mut self,
+        conn: u64,
+        id: u64,
+        take: &mut dyn FnMut(&[u8]) -> bool,
+    ) -> Result<(bool, bool), FetchError> {
+        let (Some(connection), Some(fetch)) = (self.conns.get_mut(conn), self.fetches.get_mut(id)) else {
+            return Ok((false, false));
+        };
+        if connection.decoder.is_some()
+            || !matches!(connection.stage, Stage::Open)
+            || connection.fetch != Some(id)
+        {
+            return Ok((false, false));
+        }
+        let Conn { input, reader, .. } = connection;
+        let (mut passed, mut goes_on) = (false, true);
+        fetch.has_input = false;
+        loop {
+            match reader.body(input.bytes(), &self.limits)? {
+                Step::End(used) => {
+                    input.consume(used);
+                    return Ok((passed, true));
+                }
+                Step::More(used) => {
+                    input.consume(used);
+                    return Ok((passed, false));
+                }
+                Step::Data(skip, _) if !goes_on => {
+                    input.consume(skip);
+                    fetch.has_input = true;
+                    return Ok((passed, false));
+                }
+                Step::Data(skip, count) => {
+                    input.consume(skip);
+                    fetch.received += count as u64;
+                    if fetch.received > self.limits.body_bytes {
+                        return Err(too_large(&self.limits));
+                    }
+                    goes_on = take(&input.bytes()[..count]);
+                    passed = true;
+                    reader.took(count);
+                    input.consume(count);
+                }
+            }
+        }
     }
 
     /// Writes a piece of a [`RequestBody::Stream`], or, after an upgrade, of the other protocol. To be called when
@@ -1120,6 +1273,14 @@ impl Core {
             return Ok(false);
         };
         let Conn { input, reader, decoder, .. } = connection;
+        if fetch.passing && decoder.is_none() {
+            // It stays where it is until it is passed on.
+            let step = reader.body(input.bytes(), &self.limits)?;
+            let (Step::End(used) | Step::More(used) | Step::Data(used, _)) = step;
+            input.consume(used);
+            fetch.has_input = matches!(step, Step::Data(..));
+            return Ok(matches!(step, Step::End(_)));
+        }
         let before = fetch.body.len();
         let complete = loop {
             let room = self.limits.body_ahead.saturating_sub(fetch.body.len());
@@ -1186,8 +1347,7 @@ impl Core {
         };
         fetch.received += (fetch.body.len() - before) as u64;
         if fetch.received > self.limits.body_bytes {
-            let message = format!("the response's body is larger than {} bytes", self.limits.body_bytes);
-            return Err(FetchError::new(ErrorKind::TooLarge, message));
+            return Err(too_large(&self.limits));
         }
         Ok(complete)
     }
@@ -1406,7 +1566,7 @@ impl Core {
     }
 
     fn keep_memory(&mut self, memory: Vec<u8>) {
-        if self.spare.len() < SPARE_BUFFERS && memory.len() <= 2 * crate::conn::READ_BYTES {
+        if self.spare.len() < SPARE_BUFFERS && memory.len() <= PASS_BYTES + crate::conn::READ_BYTES {
             self.spare.push(memory);
         }
     }
@@ -1415,7 +1575,7 @@ impl Core {
 
     fn tell_body(&mut self, id: u64) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
-        let news = !fetch.body.is_empty() || fetch.complete || fetch.error.is_some();
+        let news = !fetch.body.is_empty() || fetch.has_input || fetch.complete || fetch.error.is_some();
         if news && std::mem::take(&mut fetch.reading) {
             self.events.push_back(event(id, fetch, EventKind::Body));
         }
@@ -1446,9 +1606,9 @@ impl Core {
                 }
             }
             State::Receiving(conn) => {
-                let full = fetch.body.len() >= self.limits.body_ahead;
-                let raw =
-                    self.conns.get(conn).is_some_and(|connection| matches!(connection.stage, Stage::Raw));
+                let connection = self.conns.get(conn);
+                let full = connection.is_some_and(|connection| self.is_full(fetch, connection));
+                let raw = connection.is_some_and(|connection| matches!(connection.stage, Stage::Raw));
                 // Whoever does not read may take time; other protocols may be silent for long.
                 if full || raw { Moment::MAX } else { now + self.timeouts.body }
             }
@@ -1511,7 +1671,9 @@ impl Core {
                 }
                 State::Sending(_) => format!("{host} did not answer in time"),
                 // It is the reader who pauses.
-                State::Receiving(_) if fetch.body.len() >= self.limits.body_ahead => {
+                State::Receiving(conn)
+                    if self.conns.get(*conn).is_some_and(|connection| self.is_full(fetch, connection)) =>
+                {
                     return self.set_due(id, Moment::MAX);
                 }
                 State::Receiving(_) => format!("{host} did not send on for {}", seconds(self.timeouts.body)),
@@ -1520,6 +1682,11 @@ impl Core {
         };
         self.fail(id, FetchError::new(ErrorKind::Timeout, message), now);
     }
+}
+
+fn too_large(limits: &Limits) -> FetchError {
+    let message = format!("the response's body is larger than {} bytes", limits.body_bytes);
+    FetchError::new(ErrorKind::TooLarge, message)
 }
 
 fn event(id: u64, fetch: &Fetch, kind: EventKind) -> Event {

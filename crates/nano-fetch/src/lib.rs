@@ -21,8 +21,8 @@ mod tls;
 pub use address::{AllowAll, Policy, PublicOnly, is_public};
 pub use client::{Client, ClientOptions};
 pub use core::{
-    Action, BodyRead, ConnId, Core, CoreOptions, Counts, Event, EventKind, FetchId, Fill, Phase, Target,
-    Written,
+    Action, BodyPassed, BodyRead, ConnId, Core, CoreOptions, Counts, Event, EventKind, FetchId, Fill, Phase,
+    Target, Written,
 };
 pub use error::{ErrorKind, FetchError};
 pub use headers::{Headers, InvalidField, Iter};

@@ -2,11 +2,12 @@
 
 use crate::app::{Application, FetchLimits};
 use nano_fetch::{
-    AllowAll, BodyRead, Client, FetchError, FetchId, Headers, Policy, PublicOnly, RedirectMode, Request,
-    RequestBody, Url,
+    AllowAll, BodyPassed, BodyRead, Client, FetchError, FetchId, Headers, Policy, PublicOnly, RedirectMode,
+    Request, RequestBody, Url,
 };
 use nano_web::{
-    IncomingResponse, Network, NetworkError, NetworkRead, OutgoingBody, OutgoingRequest, Redirect, Written,
+    IncomingResponse, Network, NetworkError, NetworkPassed, NetworkRead, OutgoingBody, OutgoingRequest,
+    Redirect, Written,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -140,6 +141,27 @@ impl Network for InstanceNetwork {
             BodyRead::Failed(failed) => {
                 self.forget(id);
                 NetworkRead::Failed(error(&failed))
+            }
+        }
+    }
+
+    fn pass(&self, id: u64, take: &mut dyn FnMut(&[u8]) -> Written) -> NetworkPassed {
+        let Some(fetch) = self.get(id) else { return NetworkPassed::End };
+        let mut said = Written::Ready;
+        let passed = self.client.pass_body(fetch, &mut |bytes| {
+            said = take(bytes);
+            said == Written::Ready
+        });
+        match passed {
+            BodyPassed::Bytes => NetworkPassed::Bytes(said),
+            BodyPassed::Pending => NetworkPassed::Pending,
+            BodyPassed::End => {
+                self.forget(id);
+                NetworkPassed::End
+            }
+            BodyPassed::Failed(failed) => {
+                self.forget(id);
+                NetworkPassed::Failed(error(&failed))
             }
         }
     }

@@ -15,9 +15,9 @@ use mio::net::TcpStream;
 use nano_http::{Awaiting, Closing, Connection as Http, Head, Input, Refusal, Version};
 use nano_loop::{Moment, Readiness, SourceId, TimerId};
 use nano_runtime::{BodyLength, Held};
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 use std::cell::{Cell, RefCell, RefMut};
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{IpAddr, Shutdown};
 use std::rc::{Rc, Weak};
 
@@ -422,6 +422,30 @@ impl Conn {
             self.held.take();
         }
         Ok(())
+    }
+
+    /// Whether [`send_now`](Self::send_now) may send something.
+    pub(crate) fn sends_directly(&self) -> bool {
+        self.tls.is_none() && !self.closed.get()
+    }
+
+    /// Sends at once, as far as the socket takes them, the output that waits (`before`) and the bytes that come after it: how many. An
+    /// error of the socket is met again by whoever drives the connection.
+    pub(crate) fn send_now(&self, before: &[u8], bytes: &[u8]) -> usize {
+        let stream = self.stream.borrow();
+        let Some(stream) = stream.as_ref().filter(|_| self.writable.get()) else { return 0 };
+        let parts = [IoSlice::new(before), IoSlice::new(bytes)];
+        let parts = if before.is_empty() { &parts[1..] } else { &parts[..] };
+        let mut control = SendAncillaryBuffer::default();
+        match rustix::net::sendmsg(stream, parts, &mut control, SendFlags::NOSIGNAL) {
+            Ok(count) => {
+                self.progress.set(true);
+                // What is left goes with the next edge.
+                self.writable.set(count == before.len() + bytes.len());
+                count
+            }
+            Err(_) => 0,
+        }
     }
 
     fn wants_room(&self) -> bool {

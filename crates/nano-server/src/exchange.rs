@@ -1,7 +1,8 @@
 //! One request and its response, between a connection and an application's isolate.
 //!
 //! JavaScript calls the [`Exchange`] methods; they move bytes into and out of the connection's buffers and mark the connection
-//! so that the worker looks after it when JavaScript has returned. They do no I/O and enter no isolate.
+//! so that the worker looks after it when JavaScript has returned. They enter no isolate, and do no I/O but for large pieces of a body,
+//! which are sent at once if the socket takes them, so that they need not be copied.
 
 use crate::connection::Conn;
 use crate::log::{Field, Level, RequestId, RequestRecord};
@@ -23,6 +24,9 @@ pub(crate) const OUTPUT_HIGH_BYTES: usize = 256 << 10;
 
 /// Output below which a waiting producer goes on.
 pub(crate) const OUTPUT_LOW_BYTES: usize = 64 << 10;
+
+/// Pieces of a response's body that are worth a system call of their own: they go to the socket from where they are.
+const DIRECT_BYTES: usize = 16 << 10;
 
 /// One piece of a request's body, as JavaScript gets it, at most.
 const BODY_PIECE_BYTES: usize = 64 << 10;
@@ -491,8 +495,12 @@ impl Exchange for HttpExchange {
             return self.write_upgraded(bytes);
         }
         let mut http = self.conn.http();
-        let sent = http.send_body(bytes);
-        let full = http.pending_output() >= OUTPUT_HIGH_BYTES;
+        let sent = if bytes.len() >= DIRECT_BYTES && self.conn.sends_directly() {
+            // A socket that has not taken all has enough for now.
+            http.send_body_through(bytes, |before, bytes| self.conn.send_now(before, bytes)).map(|all| !all)
+        } else {
+            http.send_body(bytes).map(|()| http.pending_output() >= OUTPUT_HIGH_BYTES)
+        };
         drop(http);
         self.conn.mark();
         match sent {
@@ -500,7 +508,7 @@ impl Exchange for HttpExchange {
                 self.fail(FailureCause::Exception, &format!("the response's body is refused: {misuse}"));
                 Written::Gone
             }
-            Ok(()) => {
+            Ok(full) => {
                 self.sent.set(self.sent.get() + bytes.len() as u64);
                 if full {
                     self.wants_room.set(true);

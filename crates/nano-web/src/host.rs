@@ -99,6 +99,8 @@ pub trait Network {
     fn response(&self, id: u64) -> Option<Result<IncomingResponse, NetworkError>>;
     /// Takes the next bytes of the response's body.
     fn read(&self, id: u64) -> NetworkRead;
+    /// Gives the next bytes of a response's body to `take`, which must not call back: without a copy of its own where that is possible.
+    fn pass(&self, id: u64, take: &mut dyn FnMut(&[u8]) -> Written) -> NetworkPassed;
     /// Writes a piece of an [`OutgoingBody::Stream`].
     fn write(&self, id: u64, bytes: &[u8]) -> Written;
     /// The request's body is complete.
@@ -195,6 +197,19 @@ pub struct NetworkError {
 pub enum NetworkRead {
     /// The next bytes; never empty.
     Bytes(Vec<u8>),
+    /// The body is complete, the fetch over.
+    End,
+    /// Nothing has come: [`NetworkEvent::Body`] follows.
+    Pending,
+    /// The body broke off, the fetch is over.
+    Failed(NetworkError),
+}
+
+/// One step of passing a response's body on.
+#[derive(Debug)]
+pub enum NetworkPassed {
+    /// Bytes were given, and this is what their receiver said.
+    Bytes(Written),
     /// The body is complete, the fetch over.
     End,
     /// Nothing has come: [`NetworkEvent::Body`] follows.

@@ -5,8 +5,8 @@
 //! `NANO_FETCH_SEEDS` is how many seeds to try (default 10,000), `NANO_FETCH_SEED` a single one to try again.
 
 use nano_fetch::{
-    Action, AllowAll, BodyRead, ConnId, Core, CoreOptions, ErrorKind, EventKind, FetchId, Fill, Request,
-    RequestBody, Url, Written,
+    Action, AllowAll, BodyPassed, BodyRead, ConnId, Core, CoreOptions, ErrorKind, EventKind, FetchId, Fill,
+    Request, RequestBody, Url, Written,
 };
 use nano_loop::Moment;
 use std::collections::BTreeMap;
@@ -170,6 +170,9 @@ struct Owner {
     body: Vec<u8>,
     headed: bool,
     reading: bool,
+    /// It passes the body on rather than reading it: every second fetch does, and every fourth does both in turns.
+    passes: bool,
+    both: bool,
     outcome: Option<Outcome>,
     cancel_at: usize,
 }
@@ -239,6 +242,8 @@ impl World {
             body: Vec::new(),
             headed: false,
             reading: false,
+            passes: id.to_bits() % 2 == 0,
+            both: id.to_bits() % 4 == 0,
             outcome: None,
             cancel_at,
         };
@@ -335,6 +340,22 @@ impl World {
                 continue;
             }
             progress = true;
+            if owner.passes && !(owner.both && self.random.one_in(4)) {
+                // Whoever it is passed to takes pieces until it has no room.
+                let (body, random) = (&mut owner.body, &mut self.random);
+                let passed = self.core.pass_body(id, self.now, &mut |bytes| {
+                    assert!(!bytes.is_empty());
+                    body.extend_from_slice(bytes);
+                    !random.one_in(3)
+                });
+                match passed {
+                    BodyPassed::Bytes => {}
+                    BodyPassed::Pending => owner.reading = false,
+                    BodyPassed::End => owner.outcome = Some(Outcome::Body(std::mem::take(&mut owner.body))),
+                    BodyPassed::Failed(error) => owner.outcome = Some(Outcome::Failed(error.kind)),
+                }
+                continue;
+            }
             match self.core.read_body(id, self.now) {
                 BodyRead::Bytes(bytes) => {
                     assert!(!bytes.is_empty());

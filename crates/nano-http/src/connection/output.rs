@@ -139,6 +139,45 @@ impl Connection {
         Ok(())
     }
 
+    /// The same, with the chance to send without a copy: `write` gets what waits for the socket and the bytes that come after it, and says
+    /// how many of both together it has sent. What it has not sent is kept. Returns whether all of `bytes` was sent; of a chunk's framing
+    /// something may wait nevertheless.
+    ///
+    /// # Errors
+    /// As [`send_body`](Connection::send_body); `write` is not called then.
+    pub fn send_body_through(
+        &mut self,
+        bytes: &[u8],
+        write: impl FnOnce(&[u8], &[u8]) -> usize,
+    ) -> Result<bool, Misuse> {
+        // The framing and the checks, without a byte of the body.
+        let chunked = match &mut self.response {
+            Response::Known(due) if self.phase == Phase::Request && *due >= bytes.len() as u64 => {
+                *due -= bytes.len() as u64;
+                false
+            }
+            Response::UntilClose if self.phase == Phase::Request => false,
+            Response::Chunked if self.phase == Phase::Request && !bytes.is_empty() => {
+                let out = &mut self.outgoing.data;
+                write_hex(out, bytes.len());
+                out.extend_from_slice(b"\r\n");
+                true
+            }
+            // Nothing to be sent, or an error.
+            _ => return self.send_body(bytes).map(|()| true),
+        };
+        let before = self.pending_output();
+        let sent = write(self.output(), bytes);
+        self.wrote(sent.min(before));
+        let rest = &bytes[sent.saturating_sub(before).min(bytes.len())..];
+        let out = &mut self.outgoing.data;
+        out.extend_from_slice(rest);
+        if chunked {
+            out.extend_from_slice(b"\r\n");
+        }
+        Ok(rest.is_empty())
+    }
+
     /// Ends the response. `trailers` is a block made with [`push_field`](crate::push_field); it is sent with a
     /// chunked body and dropped otherwise.
     ///

@@ -196,6 +196,58 @@ fn misuse_is_told_and_nothing_is_written() {
     assert!(out(&http).ends_with("\r\n\r\n0\r\nx: y\r\n\r\n"));
 }
 
+/// Sends `body` in two pieces through a socket that takes so many bytes of each, and gives what went there and what is left.
+fn sent_through(length: BodyLength, body: &[u8], takes: usize) -> Vec<u8> {
+    let mut http = with(GET);
+    http.respond(ResponseHead::new(200, b""), length).unwrap();
+    let mut socket = Vec::new();
+    for piece in body.chunks(body.len().div_ceil(2)) {
+        let before = http.pending_output();
+        let all = http.send_body_through(piece, |waiting, bytes| {
+            // What waits comes first, with a chunk's size; a send without room takes nothing.
+            assert!(waiting.len() >= before);
+            assert_eq!(bytes, piece);
+            let both = [waiting, bytes].concat();
+            let count = takes.min(both.len());
+            socket.extend_from_slice(&both[..count]);
+            count
+        });
+        // At most the end of a chunk waits when all was sent.
+        assert_eq!(all, Ok(http.pending_output() <= 2), "{takes}");
+    }
+    http.finish(None).unwrap();
+    socket.extend_from_slice(http.output());
+    socket
+}
+
+#[test]
+fn a_body_sent_without_a_copy_is_the_same_wherever_the_socket_stops() {
+    let body = b"0123456789abcdefghij";
+    for length in [BodyLength::Known(body.len() as u64), BodyLength::Unknown] {
+        let mut http = with(GET);
+        http.respond(ResponseHead::new(200, b""), length).unwrap();
+        http.send_body(&body[..10]).unwrap();
+        http.send_body(&body[10..]).unwrap();
+        http.finish(None).unwrap();
+        for takes in 0..http.pending_output() + 10 {
+            assert_eq!(sent_through(length, body, takes), http.output(), "{takes}");
+        }
+    }
+}
+
+#[test]
+fn a_body_that_must_not_be_sent_reaches_no_socket() {
+    let never = |_: &[u8], _: &[u8]| -> usize { panic!("written to the socket") };
+    let mut http = with(GET);
+    assert_eq!(http.send_body_through(b"x", never), Err(Misuse::NotResponding));
+    http.respond(ResponseHead::new(200, b""), BodyLength::Known(5)).unwrap();
+    assert_eq!(http.send_body_through(b"abcdef", never), Err(Misuse::BodyTooLong));
+    assert_eq!(http.closing(), Closing::Flush);
+    let mut http = with(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+    http.respond(ResponseHead::new(200, b""), BodyLength::Known(5)).unwrap();
+    assert_eq!(http.send_body_through(b"abcde", never), Ok(true));
+}
+
 #[test]
 fn a_body_of_the_wrong_length_never_looks_complete() {
     let mut http = with(GET);

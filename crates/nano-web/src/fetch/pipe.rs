@@ -6,7 +6,8 @@
 
 use super::client;
 use crate::host::{
-    BodyRead, Exchange, FailureCause, NetworkError, NetworkEvent, NetworkRead, ResponseHead, Written,
+    BodyRead, Exchange, FailureCause, NetworkError, NetworkEvent, NetworkPassed, NetworkRead, ResponseHead,
+    Written,
 };
 use crate::infra::{Scope, state};
 use crate::state::{ExchangeId, Slot, State};
@@ -90,21 +91,18 @@ impl State {
     fn move_response(&self, id: u64, fetch: &client::Fetch, to: ExchangeId) -> Passed {
         let (Some(slot), Some(network)) = (self.slot(to), self.host().network()) else { return Passed::No };
         loop {
-            match network.read(id) {
-                NetworkRead::Bytes(bytes) => match slot.exchange.write(&bytes) {
-                    Written::Ready => {}
-                    Written::Full => return Passed::Done,
-                    Written::Gone => {
-                        network.cancel(id);
-                        break;
-                    }
-                },
-                NetworkRead::Pending => return Passed::Done,
-                NetworkRead::End => {
+            match network.pass(id, &mut |bytes| slot.exchange.write(bytes)) {
+                NetworkPassed::Bytes(Written::Ready) => {}
+                NetworkPassed::Bytes(Written::Full) | NetworkPassed::Pending => return Passed::Done,
+                NetworkPassed::Bytes(Written::Gone) => {
+                    network.cancel(id);
+                    break;
+                }
+                NetworkPassed::End => {
                     slot.exchange.finish();
                     break;
                 }
-                NetworkRead::Failed(error) => {
+                NetworkPassed::Failed(error) => {
                     break_off(&*slot.exchange, &error.message);
                     break;
                 }
@@ -208,7 +206,7 @@ pub(crate) fn respond(scope: &mut Scope<'_, '_>, slot: &Rc<Slot>, head: &Respons
             NetworkRead::End => break Some(Ok(())),
             NetworkRead::Failed(error) => break Some(Err(error)),
         }
-        if here.len() > WHOLE_BYTES {
+        if here.len() >= WHOLE_BYTES {
             break None;
         }
     };
