@@ -16,8 +16,8 @@ pub const BLOCK_BYTES_MIN: usize = 1 << 16;
 /// Blocks of this size and above are mappings. What JavaScript makes itself is a block only from here on: it has to be cleared anyway.
 pub const MAPPING_BYTES_MIN: usize = 1 << 20;
 
-/// What the process keeps, at most, in blocks that nobody uses.
-pub const KEPT_BYTES_MAX: usize = 96 << 20;
+/// What the process keeps, at most, in blocks that nobody uses: what an isolate drops between two collections (`AHEAD_BYTES`), and some.
+pub const KEPT_BYTES_MAX: usize = 40 << 20;
 
 /// Blocks are of whole such pieces, so that sizes that are nearly equal are equal.
 const PIECE_BYTES: usize = 1 << 16;
