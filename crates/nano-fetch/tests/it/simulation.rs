@@ -242,8 +242,8 @@ impl World {
             body: Vec::new(),
             headed: false,
             reading: false,
-            passes: id.to_bits() % 2 == 0,
-            both: id.to_bits() % 4 == 0,
+            passes: id.to_bits().is_multiple_of(2),
+            both: id.to_bits().is_multiple_of(4),
             outcome: None,
             cancel_at,
         };
