@@ -271,7 +271,7 @@ impl State {
     /// Charges a request with `ns` nanoseconds of CPU time: what it has used with them. `None`: it is not under way.
     ///
     /// A WebSocket is there for long: each message begins anew, and in the time between them what was used is forgiven by
-    /// [`SOCKET_SHARE`].
+    /// `SOCKET_SHARE`.
     pub fn charge(&self, id: ExchangeId, ns: u64) -> Option<u64> {
         let slot = self.slot(id)?;
         let mut used = slot.cpu.get();

@@ -185,7 +185,7 @@ pub(crate) fn collect(scope: &mut Scope<'_, '_>) -> bool {
 /// read or made; those whose heap is large rarely make many buffers.
 const AHEAD_BYTES: usize = 24 << 20;
 
-/// Has V8 begin to collect where buffers have grown by [`AHEAD_BYTES`].
+/// Has V8 begin to collect where buffers have grown by `AHEAD_BYTES`.
 pub fn collect_ahead(isolate: &mut v8::Isolate) {
     let Some(state) = try_state(isolate) else { return };
     let (used, low) = (state.accountant().used(), state.buffers_low.get());
