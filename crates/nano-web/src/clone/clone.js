@@ -187,19 +187,28 @@ function cloneSet(set) {
   return plain ? copy : undefined;
 }
 
-// A typed array with its whole buffer, or a buffer; undefined where there is more to know of the buffer than its bytes.
-function cloneBytes(value) {
+const bufferOf = (value) =>
+  TypedArrayPrototypeGetSymbolToStringTag(value) === undefined ? value : TypedArrayPrototypeGetBuffer(value);
+
+// A typed array or a buffer on the buffer that `rehome` makes of its own; undefined where there is more to know of that than its bytes.
+function withBuffer(value, rehome) {
   const name = TypedArrayPrototypeGetSymbolToStringTag(value);
-  const buffer = name === undefined ? value : TypedArrayPrototypeGetBuffer(value);
   // Not every isolate that a snapshot is made in has all classes.
   if (name !== undefined && viewClasses[name] === undefined) return undefined;
+  const buffer = bufferOf(value);
   if (!isArrayBuffer(buffer) || ArrayBufferPrototypeGetResizable(buffer) || ArrayBufferPrototypeGetDetached(buffer)) {
     return undefined;
   }
-  const copy = TypedArrayPrototypeGetBuffer(ops.copyBuffer(buffer));
-  if (name === undefined) return copy;
-  return new viewClasses[name](copy, TypedArrayPrototypeGetByteOffset(value), TypedArrayPrototypeGetLength(value));
+  if (name === undefined) return rehome(buffer);
+  const offset = TypedArrayPrototypeGetByteOffset(value);
+  const length = TypedArrayPrototypeGetLength(value);
+  return new viewClasses[name](rehome(buffer), offset, length);
 }
+
+const copyBuffer = (buffer) => TypedArrayPrototypeGetBuffer(ops.copyBuffer(buffer));
+
+// A typed array with its whole buffer, or a buffer.
+const cloneBytes = (value) => withBuffer(value, copyBuffer);
 
 // Answers of ops.structuredClone for what it leaves to this file.
 const IS_MAP = 1;
@@ -275,20 +284,10 @@ function areBuffers(list) {
   return true;
 }
 
-// A typed array or a buffer in its new home, where its buffer is all that is transferred; undefined where there is more to know of the
-// buffer than its bytes.
+// A typed array or a buffer in its new home, where its buffer is all that is transferred.
 function moveBytes(value, buffers) {
-  if (buffers.length !== 1) return undefined;
-  const name = TypedArrayPrototypeGetSymbolToStringTag(value);
-  const buffer = buffers[0];
-  if ((name === undefined ? value : TypedArrayPrototypeGetBuffer(value)) !== buffer) return undefined;
-  if (ArrayBufferPrototypeGetResizable(buffer) || ArrayBufferPrototypeGetDetached(buffer)) return undefined;
-  if (name === undefined) return ArrayBufferPrototypeTransfer(buffer);
-  const viewClass = viewClasses[name];
-  if (viewClass === undefined) return undefined;
-  const offset = TypedArrayPrototypeGetByteOffset(value);
-  const length = TypedArrayPrototypeGetLength(value);
-  return new viewClass(ArrayBufferPrototypeTransfer(buffer), offset, length);
+  if (buffers.length !== 1 || bufferOf(value) !== buffers[0]) return undefined;
+  return withBuffer(value, ArrayBufferPrototypeTransfer);
 }
 
 // The usual transfer, which is all native.

@@ -30,12 +30,19 @@ fn is_shared_array_buffer(_: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_
 fn utf8_encode(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let Ok(string) = v8::Local::<v8::String>::try_from(args.get(0)) else { return };
     // No text of this length is longer in UTF-8 than a block is at least.
-    let length =
-        if string.length() * 3 < blocks::BLOCK_BYTES_MIN { None } else { utf8_length(scope, string) };
+    let length = if string.length() * 3 < blocks::BLOCK_BYTES_MIN {
+        None
+    } else {
+        utf8_length(&v8::ValueView::new(scope, string).data())
+    };
     let array = match length {
         Some(length) if length >= blocks::BLOCK_BYTES_MIN => {
             // SAFETY: the array is as long as the text in UTF-8, and is only written to.
-            unsafe { uint8_array_with(scope, length, |scope, room| write_utf8(scope, string, room)) }
+            unsafe {
+                uint8_array_with(scope, length, |scope, room| {
+                    write_utf8(&v8::ValueView::new(scope, string).data(), room);
+                })
+            }
         }
         _ => {
             let bytes = match to_utf8(scope, string) {
@@ -51,8 +58,8 @@ fn utf8_encode(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
 }
 
 /// How long a string is in UTF-8. `None`: it has lone surrogates.
-fn utf8_length(scope: &mut Scope<'_, '_>, string: v8::Local<'_, v8::String>) -> Option<usize> {
-    match v8::ValueView::new(scope, string).data() {
+fn utf8_length(data: &v8::ValueViewData<'_>) -> Option<usize> {
+    match data {
         v8::ValueViewData::OneByte(latin1) => Some(simdutf::utf8_length_from_latin1(latin1)),
         v8::ValueViewData::TwoByte(units) => {
             simdutf::validate_utf16le(units).then(|| simdutf::utf8_length_from_utf16le(units))
@@ -60,13 +67,13 @@ fn utf8_length(scope: &mut Scope<'_, '_>, string: v8::Local<'_, v8::String>) -> 
     }
 }
 
-/// Writes a string without lone surrogates in UTF-8 into `room`.
+/// Writes a string without lone surrogates in UTF-8 into `room`; how many bytes those are.
 ///
 /// # Safety
 ///
 /// `room` is [`utf8_length`] long. It is not read.
-unsafe fn write_utf8(scope: &mut Scope<'_, '_>, string: v8::Local<'_, v8::String>, room: &mut [u8]) {
-    let written = match v8::ValueView::new(scope, string).data() {
+unsafe fn write_utf8(data: &v8::ValueViewData<'_>, room: &mut [u8]) -> usize {
+    match data {
         v8::ValueViewData::OneByte(latin1) if latin1.len() == room.len() => {
             room.copy_from_slice(latin1);
             latin1.len()
@@ -75,8 +82,7 @@ unsafe fn write_utf8(scope: &mut Scope<'_, '_>, string: v8::Local<'_, v8::String
         v8::ValueViewData::OneByte(latin1) => unsafe { simdutf::convert_latin1_to_utf8(latin1, room) },
         // SAFETY: the caller's word.
         v8::ValueViewData::TwoByte(units) => unsafe { simdutf::convert_valid_utf16le_to_utf8(units, room) },
-    };
-    debug_assert_eq!(written, room.len());
+    }
 }
 
 /// A vector of `length` bytes that `write` writes, all of them.
@@ -98,24 +104,10 @@ unsafe fn written(length: usize, write: impl FnOnce(&mut [u8]) -> usize) -> Vec<
 /// A string in UTF-8, in a vector of just that size. `None`: it has lone surrogates.
 fn to_utf8(scope: &mut Scope<'_, '_>, string: v8::Local<'_, v8::String>) -> Option<Vec<u8>> {
     let view = v8::ValueView::new(scope, string);
-    match view.data() {
-        v8::ValueViewData::OneByte(latin1) => {
-            let length = simdutf::utf8_length_from_latin1(latin1);
-            if length == latin1.len() {
-                return Some(latin1.to_vec());
-            }
-            // SAFETY: the room is as large as the conversion is long, and is only written to.
-            Some(unsafe { written(length, |room| simdutf::convert_latin1_to_utf8(latin1, room)) })
-        }
-        v8::ValueViewData::TwoByte(units) => {
-            if !simdutf::validate_utf16le(units) {
-                return None;
-            }
-            let length = simdutf::utf8_length_from_utf16le(units);
-            // SAFETY: the units were found to be well formed; the room is as large as the conversion is long, and is only written to.
-            Some(unsafe { written(length, |room| simdutf::convert_valid_utf16le_to_utf8(units, room)) })
-        }
-    }
+    let data = view.data();
+    let length = utf8_length(&data)?;
+    // SAFETY: the room is as large as the text is long, and is only written to.
+    Some(unsafe { written(length, |room| write_utf8(&data, room)) })
 }
 
 /// `utf8EncodeInto(text, view, out)`: `out` gets the code units read and the bytes written. Encoding, "encodeInto".

@@ -54,7 +54,7 @@ const State = hideObjectPrototype(class State {
     this.withCredentials = withCredentials;
     this.readyState = CONNECTING;
     this.reconnectionTime = RECONNECTION_TIME_MS;
-    // How often the server was not reached since it was last
+    // How often the server was not reached since it last was.
     this.failures = 0;
     // What an event's `origin` is: that of the address to which redirects have led.
     this.origin = "";

@@ -19,7 +19,6 @@ function* look() {}
 internal.look = look;
 
 const { parse, stringify } = JSON;
-const { decodeURI, decodeURIComponent, encodeURI, encodeURIComponent, escape, unescape } = globalThis;
 const normalize = uncurryThis(String.prototype.normalize);
 const localeCompare = uncurryThis(String.prototype.localeCompare);
 const TypedArrayPrototype = ReflectGetPrototypeOf(Uint8Array.prototype);
@@ -62,32 +61,18 @@ replace(JSON, {
   },
 }, true);
 
+const lookFirst = (original) => (text) => {
+  if (isLong(text)) look();
+  return original(text);
+};
 replace(globalThis, {
   __proto__: null,
-  decodeURI(text) {
-    if (isLong(text)) look();
-    return decodeURI(text);
-  },
-  decodeURIComponent(text) {
-    if (isLong(text)) look();
-    return decodeURIComponent(text);
-  },
-  encodeURI(text) {
-    if (isLong(text)) look();
-    return encodeURI(text);
-  },
-  encodeURIComponent(text) {
-    if (isLong(text)) look();
-    return encodeURIComponent(text);
-  },
-  escape(text) {
-    if (isLong(text)) look();
-    return escape(text);
-  },
-  unescape(text) {
-    if (isLong(text)) look();
-    return unescape(text);
-  },
+  decodeURI: lookFirst(decodeURI),
+  decodeURIComponent: lookFirst(decodeURIComponent),
+  encodeURI: lookFirst(encodeURI),
+  encodeURIComponent: lookFirst(encodeURIComponent),
+  escape: lookFirst(escape),
+  unescape: lookFirst(unescape),
 }, true);
 
 replace(String.prototype, {
