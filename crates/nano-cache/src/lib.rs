@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 mod disk;
+mod now;
 mod policy;
 mod store;
 
+pub use now::Now;
 pub use store::{Body, Hit, Lookup, Store, Stored, Tenant};
 
 use std::path::PathBuf;

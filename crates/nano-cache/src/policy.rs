@@ -59,8 +59,8 @@ fn seconds(value: Option<&str>) -> Option<Duration> {
     Some(Duration::from_secs(value.parse::<u64>().unwrap_or(MAX_SECONDS).min(MAX_SECONDS)))
 }
 
-/// Until when a response that arrives now is fresh, and its age now; `None` if it may not be stored. RFC 9111, sections 3 and 4.2
-pub(crate) fn storable(response: &Response, now: SystemTime) -> Option<(SystemTime, Duration)> {
+/// For how long a response that arrives now is fresh, and its age now; `None` if it may not be stored. RFC 9111, sections 3 and 4.2
+pub(crate) fn storable(response: &Response, now: SystemTime) -> Option<(Duration, Duration)> {
     let Response { status, headers, .. } = response;
     if !(200..600).contains(status) || *status == 206 || *status == 304 {
         return None;
@@ -103,7 +103,7 @@ pub(crate) fn storable(response: &Response, now: SystemTime) -> Option<(SystemTi
     let apparent = said.and_then(|said| now.duration_since(said).ok()).unwrap_or_default();
     let age = seconds(get(headers, "age").as_deref()).unwrap_or_default().max(apparent);
     let left = lifetime.checked_sub(age).filter(|left| !left.is_zero())?;
-    Some((now.checked_add(left)?, age))
+    Some((left, age))
 }
 
 /// What the fields that Vary names have in a request: the second half of the cache key. RFC 9111, section 4.1

@@ -4,12 +4,12 @@
 
 use crate::disk::{Region, Ring};
 use crate::policy;
-use crate::{Limits, NotStored, Request, Response};
+use crate::{Limits, NotStored, Now, Request, Response};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 /// Bodies that may wait to be written to the disk; what comes beyond goes instead.
 const WRITE_QUEUE: usize = 8;
@@ -112,9 +112,9 @@ struct Entry {
     place: Place,
     /// Body and head.
     bytes: u64,
-    stored: SystemTime,
+    stored: Instant,
     age: Duration,
-    fresh_until: SystemTime,
+    fresh_until: Instant,
     used: u64,
     /// It waits to be written to the disk.
     moving: bool,
@@ -206,13 +206,14 @@ impl Tenant {
         request: &Request<'_>,
         mut response: Response,
         body: Arc<[u8]>,
-        now: SystemTime,
+        now: Now,
     ) -> Result<(), NotStored> {
         let key = self.key(cache, request.url);
         let variant = policy::variant(&response.headers, request.headers);
         let mut inner = lock(&self.inner);
         inner.remove_matching(&key, |entry| entry.variant == variant || policy_matches(entry, request));
-        let (fresh_until, age) = policy::storable(&response, now).ok_or(NotStored::Forbidden)?;
+        let (left, age) = policy::storable(&response, now.wall).ok_or(NotStored::Forbidden)?;
+        let fresh_until = now.steady.checked_add(left).ok_or(NotStored::Forbidden)?;
         policy::strip(&mut response.headers);
         let head: usize = response.headers.iter().map(|(name, value)| name.len() + value.len() + 48).sum();
         let bytes = (body.len() + head + key.2.len() + ENTRY_BYTES) as u64;
@@ -240,7 +241,7 @@ impl Tenant {
                 response,
                 place,
                 bytes,
-                stored: now,
+                stored: now.steady,
                 age,
                 fresh_until,
                 used,
@@ -253,10 +254,10 @@ impl Tenant {
     }
 
     /// The response that is stored for a request, if it is fresh.
-    pub fn look_up(&self, cache: &str, request: &Request<'_>, now: SystemTime) -> Lookup {
+    pub fn look_up(&self, cache: &str, request: &Request<'_>, now: Now) -> Lookup {
         let key = self.key(cache, request.url);
         let mut inner = lock(&self.inner);
-        inner.remove_matching(&key, |entry| entry.fresh_until <= now);
+        inner.remove_matching(&key, |entry| entry.fresh_until <= now.steady);
         let Some(id) = inner.by_key.get(&key).and_then(|ids| {
             ids.iter()
                 .rev()
@@ -273,7 +274,7 @@ impl Tenant {
             Place::Disk(region) => region.len(),
         };
         let body = Body { place: entry.place.clone(), start: 0, length };
-        let age = entry.age + now.duration_since(entry.stored).unwrap_or_default();
+        let age = entry.age + now.steady.saturating_duration_since(entry.stored);
         let stored = Arc::clone(&entry.response);
         inner.order.remove(&before);
         inner.order.insert(used, id);
@@ -289,9 +290,9 @@ impl Tenant {
 
     /// What a cache holds that is fresh, or what of it is stored for one URL, in the order in which it was stored: at most
     /// [`Limits::tenant_entries`](crate::Limits::tenant_entries).
-    pub fn stored(&self, cache: &str, url: Option<&str>, now: SystemTime) -> Vec<Stored> {
+    pub fn stored(&self, cache: &str, url: Option<&str>, now: Now) -> Vec<Stored> {
         let inner = lock(&self.inner);
-        let known = |id: &u64| inner.entries.get(id).filter(|entry| entry.fresh_until > now);
+        let known = |id: &u64| inner.entries.get(id).filter(|entry| entry.fresh_until > now.steady);
         let describe = |entry: &Entry| Stored { url: entry.key.2.clone(), variant: entry.variant.clone() };
         if let Some(url) = url {
             let ids = inner.by_key.get(&self.key(cache, url)).map_or(&[][..], Vec::as_slice);
@@ -302,12 +303,13 @@ impl Tenant {
     }
 
     /// The names of the caches that hold something fresh, by when they were first stored to.
-    pub fn caches(&self, now: SystemTime) -> Vec<String> {
+    pub fn caches(&self, now: Now) -> Vec<String> {
         let inner = lock(&self.inner);
         let mut names = Vec::new();
         let mut seen = HashSet::new();
         let ids = inner.tenants.get(&self.name).into_iter().flat_map(|usage| &usage.entries);
-        for entry in ids.filter_map(|id| inner.entries.get(id)).filter(|entry| entry.fresh_until > now) {
+        for entry in ids.filter_map(|id| inner.entries.get(id)).filter(|entry| entry.fresh_until > now.steady)
+        {
             if seen.insert(entry.key.1.as_str()) {
                 names.push(entry.key.1.clone());
             }

@@ -148,3 +148,82 @@ fn a_log_that_cannot_be_written_and_names_that_cannot_be_resolved_hold_nobody_up
     unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGTERM) };
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
+
+/// The calendar is set forwards and back while there is load: what waits waits as long as before, and what tells the time tells the new one.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_clock_that_is_set_harms_nobody() {
+    const CLOCK: &str = include_str!("clock_shim.rs");
+    const CODE: &str = "
+export default { async fetch(request) {
+  const { pathname } = new URL(request.url);
+  if (pathname === '/now') return new Response(String(Date.now()));
+  if (pathname === '/wait') {
+    const begun = performance.now();
+    await new Promise((go) => setTimeout(go, 100));
+    const took = performance.now() - begun;
+    return new Response(took >= 100 && took < 60_000 ? 'fine' : 'took ' + took);
+  }
+  const key = new Request('http://cached.example/');
+  if (pathname === '/put') await caches.default.put(key, new Response('x', { headers: { 'Cache-Control': 'max-age=600' } }));
+  if (pathname === '/cached') return new Response((await caches.default.match(key)) ? 'there' : 'gone');
+  await new Promise((go) => setTimeout(go, 1));
+  return new Response('fine');
+} };";
+    let dir = Dir::app(CODE);
+    dir.write("clock/shim.rs", CLOCK.as_bytes());
+    dir.write("clock/offset", &0i64.to_ne_bytes());
+    let (library, offset) = (dir.text("clock/shim.so"), dir.text("clock/offset"));
+    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
+    let built = std::process::Command::new(rustc)
+        .args(["--edition", "2024", "--crate-type", "cdylib", "-C", "panic=abort", "-o", &library])
+        .arg(dir.join("clock/shim.rs"))
+        .status()
+        .unwrap();
+    assert!(built.success());
+    let options = Options::args(&["--threads", "2", "--log-format", "json"])
+        .env("LD_PRELOAD", &library)
+        .env("NANO_TEST_CLOCK", &offset);
+    let server = Nano::dir(dir, options);
+    let port = server.port();
+    // In place: a file that is cut is no longer there for who has mapped it.
+    let set = |seconds: i64| {
+        let mut file = std::fs::File::options().write(true).open(&offset).unwrap();
+        std::io::Write::write_all(&mut file, &seconds.to_ne_bytes()).unwrap();
+    };
+    let now = || get(port, "a", "/now").text().parse::<i64>().unwrap() / 1000;
+    let true_now = || {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        since.as_secs() as i64
+    };
+    assert_eq!(get(port, "a", "/put").text(), "fine");
+    let load = Load::start(port, 4, "a");
+    let day = 86_400;
+    for jump in [day, -365 * day, 10 * 365 * day, -1, 0] {
+        let waiting = std::thread::spawn(move || get(port, "a", "/wait").text());
+        load.wait_for(20);
+        set(jump);
+        load.wait_for(20);
+        assert!((now() - true_now() - jump).abs() < 3600, "the clock was not set");
+        assert_eq!(waiting.join().unwrap(), "fine");
+        assert_eq!(get(port, "a", "/wait").text(), "fine");
+        // Ages are counted by a clock that nobody sets.
+        assert_eq!(get(port, "a", "/cached").text(), "there", "after {jump} s");
+        // The Date field and the log have the new time, at the latest with the next second.
+        let date = |text: &str| httpdate::parse_http_date(text).unwrap();
+        let wanted = |answer: &nano_tests::Response| {
+            let said = date(&answer.header("date").unwrap()).duration_since(std::time::UNIX_EPOCH).unwrap();
+            (said.as_secs() as i64 - true_now() - jump).abs() < 3600
+        };
+        let until = std::time::Instant::now() + nano_tests::PATIENCE;
+        while !wanted(&get(port, "a", "/")) {
+            assert!(std::time::Instant::now() < until, "the Date field stays where it was");
+        }
+    }
+    let next_year =
+        httpdate::fmt_http_date(std::time::SystemTime::now() + std::time::Duration::from_secs(3650 * 86_400));
+    let year = next_year.split(' ').nth(3).unwrap();
+    assert!(server.log.all().iter().any(|line| line.contains(&format!("\"{year}-"))), "no line of {year}");
+    assert_eq!(load.end(), (0, 0));
+    server.stop();
+}

@@ -1,13 +1,15 @@
 //! What is stored, for whom and for how long; what goes when room runs out; what the disk gives back.
 
-use nano_cache::{Hit, Limits, Lookup, NotStored, Request, Response, Store, Tenant};
+use nano_cache::{Hit, Limits, Lookup, NotStored, Now, Request, Response, Store, Tenant};
 use proptest::prelude::*;
-use std::time::{Duration, SystemTime};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime};
 
 const URL: &str = "https://a.example/x";
 
-fn now() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+fn now() -> Now {
+    static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    Now { wall: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000), steady: *BEGUN }
 }
 
 fn fields(list: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -88,6 +90,23 @@ fn how_long() {
     let tenant = Store::new(Limits::default()).tenant("a");
     put(&tenant, URL, &[], 200, &[("cache-control", "max-age=60"), ("age", "7")], b"x").unwrap();
     assert_eq!(header(&get(&tenant, URL, &[], 3).unwrap(), "age"), Some("10"));
+}
+
+#[test]
+fn a_calendar_that_is_set_makes_nothing_older_or_younger() {
+    let tenant = Store::new(Limits::default()).tenant("a");
+    put(&tenant, URL, &[], 200, &[("cache-control", "max-age=60")], b"x").unwrap();
+    let day = Duration::from_secs(86_400);
+    let look = |wall, later| {
+        let time = Now { wall, steady: now().steady + Duration::from_secs(later) };
+        match tenant.look_up("default", &Request { url: URL, headers: &[] }, time) {
+            Lookup::Hit(hit) => header(&hit, "age").map(str::to_owned),
+            Lookup::Miss => None,
+        }
+    };
+    assert_eq!(look(now().wall + day, 30).as_deref(), Some("30"));
+    assert_eq!(look(now().wall - day, 59).as_deref(), Some("59"));
+    assert_eq!(look(now().wall - day, 60), None);
 }
 
 fn httpdate_of(offset: i64) -> String {

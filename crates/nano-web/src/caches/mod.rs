@@ -3,9 +3,8 @@
 use crate::infra::{
     Args, Error, Ret, Scope, buffer, ops, state, string, text, throw, uint8_array, with_bytes,
 };
-use nano_cache::{Body, Lookup, Request, Response, Tenant};
+use nano_cache::{Body, Lookup, Now, Request, Response, Tenant};
 use std::ffi::c_void;
-use std::time::SystemTime;
 
 ops! {
     "cacheMatch" => cache_match,
@@ -57,8 +56,7 @@ fn cache_match(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let Some(tenant) = tenant(scope) else { return };
     let (cache, url) = (argument(scope, &args, 0), argument(scope, &args, 1));
     let headers = pairs(scope, args.get(2));
-    let Lookup::Hit(hit) =
-        tenant.look_up(&cache, &Request { url: &url, headers: &headers }, SystemTime::now())
+    let Lookup::Hit(hit) = tenant.look_up(&cache, &Request { url: &url, headers: &headers }, Now::read())
     else {
         return;
     };
@@ -147,8 +145,7 @@ fn cache_put(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let headers = pairs(scope, args.get(5));
     let body = with_bytes(args.get(6), |bytes| bytes.into());
     let response = Response { status, status_text, headers };
-    let stored =
-        tenant.put(&cache, &Request { url: &url, headers: &request }, response, body, SystemTime::now());
+    let stored = tenant.put(&cache, &Request { url: &url, headers: &request }, response, body, Now::read());
     ret.set_bool(stored.is_ok());
 }
 
@@ -166,7 +163,7 @@ fn cache_stored(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let Some(tenant) = tenant(scope) else { return };
     let cache = argument(scope, &args, 0);
     let url = (!args.get(1).is_undefined()).then(|| argument(scope, &args, 1));
-    let mut stored = tenant.stored(&cache, url.as_deref(), SystemTime::now());
+    let mut stored = tenant.stored(&cache, url.as_deref(), Now::read());
     if !args.get(2).is_undefined() {
         let headers = pairs(scope, args.get(2));
         stored.retain(|entry| entry.is_for(&headers));
@@ -190,7 +187,7 @@ fn cache_stored(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
 fn cache_names(scope: &mut Scope<'_, '_>, _: Args<'_>, mut ret: Ret<'_>) {
     let Some(tenant) = tenant(scope) else { return };
     let mut list: Vec<v8::Local<'_, v8::Value>> = Vec::new();
-    for name in tenant.caches(SystemTime::now()) {
+    for name in tenant.caches(Now::read()) {
         let Some(name) = string(scope, &name) else { return };
         list.push(name.into());
     }
