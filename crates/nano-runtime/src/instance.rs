@@ -113,6 +113,8 @@ pub struct Instance {
     /// Its CPU time.
     pub(crate) cpu: Account,
     pub(crate) last_used: Cell<Moment>,
+    /// It was made for a request that it does not have yet: it is not idle.
+    pub(crate) expects_request: Cell<bool>,
     /// How often it was entered.
     pub(crate) runs: Cell<u32>,
     /// The value of the code that was evaluated, where that is all the application is.
@@ -133,6 +135,11 @@ impl Instance {
     /// The limit that it has exceeded, if that was its end.
     pub fn ended(&self) -> Option<FailureCause> {
         self.ended.get()
+    }
+
+    /// It was made ahead of any request: there may be none for long.
+    pub fn expects_no_request(&self) {
+        self.expects_request.set(false);
     }
 
     /// How often it was entered, its loading included.
@@ -222,6 +229,11 @@ impl Instance {
     /// JavaScript heap in use, in bytes, as of the latest garbage collection.
     pub fn heap_bytes(&self) -> usize {
         self.realm().map_or(0, |realm| realm.heap.charged())
+    }
+
+    /// Whether closing it would make room that matters.
+    pub(crate) fn is_large(&self) -> bool {
+        self.realm().is_some_and(|realm| realm.heap.is_large())
     }
 
     /// Bytes in the isolate's ArrayBuffers.

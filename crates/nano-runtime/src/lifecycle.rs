@@ -6,7 +6,7 @@
 
 use crate::channels::{Delivery, Parcel};
 use crate::instance::Instance;
-use crate::memory;
+use crate::memory::{self, Need};
 use crate::runtime::Runtime;
 use nano_loop::{Moment, Sender, TimerId};
 use nano_web::FailureCause;
@@ -35,6 +35,17 @@ struct Neighbour {
     /// Since when its longest idle isolate is idle, in nanoseconds from [`EPOCH`]; [`NONE_IDLE`] if it has none.
     oldest: Arc<AtomicU64>,
     sender: Sender<Delivery>,
+}
+
+/// What has come of the end of an instance that fills the heap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Its memory is free.
+    Over,
+    /// Its JavaScript is on the stack: it ends when that has returned.
+    Later,
+    /// All are small.
+    Nobody,
 }
 
 /// A thread's part of it.
@@ -218,14 +229,66 @@ impl Runtime {
 
     /// Closes the instance that was idle for longest. False: none is idle.
     pub fn evict_one(&self) -> bool {
-        let Some(oldest) = self.longest_idle() else { return false };
-        oldest.app.counters().isolates_evicted.add(1);
-        self.close(&oldest);
+        self.longest_idle().is_some_and(|oldest| self.evict(&oldest))
+    }
+
+    /// An isolate is wanted: where the process's limit has no room for it, who fills the heap makes some. What is small is closed
+    /// only if that does not help: its next request would want another isolate at once.
+    pub(crate) fn find_room(&self) {
+        while !memory::has_room_for_isolate(Need::Spare) {
+            let found = self.evict_large_of(|_| true)
+                || match self.end_largest() {
+                    Ending::Over => true,
+                    Ending::Later => false,
+                    Ending::Nobody => self.evict_one(),
+                };
+            if !found {
+                return;
+            }
+        }
+    }
+
+    /// Closes the largest idle instance but this one, if closing it helps.
+    pub(crate) fn evict_large(&self, but: &Instance) -> bool {
+        self.evict_large_of(|instance| instance.key != but.key)
+    }
+
+    fn evict_large_of(&self, wanted: impl Fn(&Instance) -> bool) -> bool {
+        let large = self.idle_instances(|instance| instance.is_large() && wanted(instance));
+        large.into_iter().max_by_key(|instance| instance.heap_bytes()).is_some_and(|large| self.evict(&large))
+    }
+
+    /// Ends the largest instance that has requests under way, if ending it helps.
+    pub(crate) fn end_largest(&self) -> Ending {
+        let Some((largest, realm)) =
+            self.largest().and_then(|large| Some((Rc::clone(&large), large.realm()?)))
+        else {
+            return Ending::Nobody;
+        };
+        if realm.is_entered() {
+            realm.heap.terminate();
+            return Ending::Later;
+        }
+        if largest.end(FailureCause::Memory) {
+            self.terminate(&largest, FailureCause::Memory);
+        }
+        Ending::Over
+    }
+
+    /// Closes the instance if it is idle; its next request gets another. False: it is not.
+    pub fn evict(&self, instance: &Rc<Instance>) -> bool {
+        if !is_idle(instance) {
+            return false;
+        }
+        instance.app.counters().isolates_evicted.add(1);
+        self.close(instance);
         true
     }
 }
 
-/// Whether no request is under way, and no JavaScript on the stack.
+/// Whether no request is under way or about to be, and no JavaScript on the stack.
 pub(crate) fn is_idle(instance: &Instance) -> bool {
-    instance.exchanges() == 0 && instance.realm().is_some_and(|realm| !realm.is_entered())
+    !instance.expects_request.get()
+        && instance.exchanges() == 0
+        && instance.realm().is_some_and(|realm| !realm.is_entered())
 }

@@ -113,9 +113,23 @@ pub(crate) fn is_over_limit() -> bool {
     process_used() > process_limit()
 }
 
+/// For whom an isolate is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// For an application that may come.
+    Spare,
+    /// For one that is asked for. It is small, as all are at first: it may be half as far beyond the process's limit as those may that grow.
+    /// What has filled the heap is on its way out then, or is ended when it is collected next.
+    Request,
+}
+
 /// Whether another isolate fits.
-pub(crate) fn has_room_for_isolate() -> bool {
-    process_used() + ISOLATE_ESTIMATE_BYTES <= process_limit()
+pub(crate) fn has_room_for_isolate(need: Need) -> bool {
+    let beyond = match need {
+        Need::Spare => 0,
+        Need::Request => OVER_LIMIT_BYTES / 2,
+    };
+    process_used() + ISOLATE_ESTIMATE_BYTES <= process_limit().saturating_add(beyond)
 }
 
 /// The right to allocate far beyond the limit, for one thread at a time: so the region of all isolates has room for it.
@@ -251,12 +265,15 @@ impl HeapLimit {
         self.charge(isolate.get_heap_statistics().total_heap_size());
     }
 
-    /// The process is beyond its limit and nobody idle is left to close: this isolate, which has just run, ends if it is one
-    /// of those that fill the heap.
-    pub(crate) fn give_up(&self) {
-        if self.charged.get() > SMALL_HEAP_BYTES {
-            self.terminated.set(true);
-        }
+    /// Whether ending it would help the process.
+    pub(crate) fn is_large(&self) -> bool {
+        self.charged.get() > SMALL_HEAP_BYTES
+    }
+
+    /// The process is beyond its limit: this isolate, which has just run, ends for it. True.
+    pub(crate) fn give_up(&self) -> bool {
+        self.terminated.set(true);
+        true
     }
 
     /// After V8 was granted room: the isolate is counted; it ends if it is beyond its limit, else the room is taken back.

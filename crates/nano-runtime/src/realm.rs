@@ -3,7 +3,7 @@
 //! Knows nothing of applications and requests; [`Instance`](crate::Instance) puts one into it.
 
 use crate::engine;
-use crate::memory::{self, BufferMemory, HeapLimit};
+use crate::memory::{self, BufferMemory, HeapLimit, Need};
 use nano_web::entry::Entries;
 use nano_web::{Host, State};
 use std::cell::{Cell, UnsafeCell};
@@ -71,8 +71,13 @@ pub(crate) struct Realm {
 
 impl Realm {
     /// Makes an isolate on this thread. `stack_base` is the thread's [`stack_base`]; `young` is what its young generation may grow to.
-    pub(crate) fn new(host: Rc<dyn Host>, stack_base: usize, young: usize) -> Result<Self, NoIsolate> {
-        if !memory::has_room_for_isolate() {
+    pub(crate) fn new(
+        host: Rc<dyn Host>,
+        stack_base: usize,
+        young: usize,
+        need: Need,
+    ) -> Result<Self, NoIsolate> {
+        if !memory::has_room_for_isolate(need) {
             return Err(NoIsolate::OutOfMemory);
         }
         let buffers = BufferMemory::new(memory::HEAP_BASE_BYTES);

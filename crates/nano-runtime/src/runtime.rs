@@ -8,8 +8,8 @@ use crate::channels::{Delivery, Parcel};
 use crate::cpu::{self, Account, At, Meter, Owner};
 use crate::engine::{self, ForegroundTask};
 use crate::instance::{Console, Instance, InstanceHost, LOG_TIMER, Phase, Task};
-use crate::lifecycle::{self, Lifecycle};
-use crate::memory;
+use crate::lifecycle::{self, Ending, Lifecycle};
+use crate::memory::{self, Need};
 use crate::modules::{self, Failure, ModuleMap};
 use crate::network;
 use crate::realm::{self, NoIsolate, Realm};
@@ -205,7 +205,8 @@ impl Runtime {
     }
 
     /// The first half of [`instance`](Self::instance): the application has an isolate, in which nothing was evaluated. Whoever
-    /// keeps instances by application remembers it now: while it loads, a time slice may bring the next request for it.
+    /// keeps instances by application remembers it now: while it loads, a time slice may bring the next request for it. It is not closed to
+    /// make room until it has had a request, or is told that there is none ([`Instance::expects_no_request`]).
     ///
     /// # Errors
     ///
@@ -215,7 +216,10 @@ impl Runtime {
         let spare = self.spares.borrow_mut().pop();
         let (realm, host) = match spare {
             Some(spare) => spare,
-            None => self.make_realm()?,
+            None => {
+                self.find_room();
+                self.make_realm(Need::Request)?
+            }
         };
         if !app.limits().allow_eval {
             realm.forbid_eval();
@@ -240,6 +244,7 @@ impl Runtime {
             slices: Cell::new((0, 0)),
             cpu: Account::new(app.limits().cpu, self.lp.now()),
             last_used: Cell::new(self.lp.now()),
+            expects_request: Cell::new(true),
             runs: Cell::new(0),
             completion: RefCell::new(None),
         });
@@ -249,28 +254,15 @@ impl Runtime {
         Ok(instance)
     }
 
-    fn make_realm(&self) -> Result<(Realm, Rc<InstanceHost>), NoIsolate> {
-        let make = || {
-            let host = InstanceHost::new(
-                Rc::clone(&self.lp),
-                Rc::clone(&self.console),
-                Some(self.message_sender.clone()),
-                Rc::clone(&self.client),
-            );
-            Realm::new(Rc::clone(&host) as Rc<dyn nano_web::Host>, self.stack_base, self.young_bytes)
-                .map(|realm| (realm, host))
-        };
-        let (realm, host) = match make() {
-            Err(NoIsolate::OutOfMemory) => {
-                while !memory::has_room_for_isolate() {
-                    if !self.evict_one() {
-                        return Err(NoIsolate::OutOfMemory);
-                    }
-                }
-                make()?
-            }
-            made => made?,
-        };
+    fn make_realm(&self, need: Need) -> Result<(Realm, Rc<InstanceHost>), NoIsolate> {
+        let host = InstanceHost::new(
+            Rc::clone(&self.lp),
+            Rc::clone(&self.console),
+            Some(self.message_sender.clone()),
+            Rc::clone(&self.client),
+        );
+        let their = Rc::clone(&host) as Rc<dyn nano_web::Host>;
+        let realm = Realm::new(their, self.stack_base, self.young_bytes, need)?;
         engine::register(realm.address(), self.foreground_sender.clone());
         Ok((realm, host))
     }
@@ -384,6 +376,7 @@ impl Runtime {
         head: &[u8],
     ) -> Option<ExchangeId> {
         let realm = instance.realm()?;
+        instance.expects_request.set(false);
         let id = realm.state().add_exchange(exchange)?;
         instance.last_used.set(self.lp.now());
         if realm.is_entered() || !instance.is_ready() {
@@ -494,8 +487,9 @@ impl Runtime {
     }
 
     /// Counts what the isolate holds after it has run, where it may have grown unseen: V8 tells of collections only. In most
-    /// runs nothing is counted. Beyond the process's limit, idle isolates of this thread are closed, the oldest first.
-    fn count_heap(&self, instance: &Instance, realm: &Realm, long: bool) {
+    /// runs nothing is counted. Beyond the process's limit, those of this thread end that fill the heap: idle ones first, then this one, then
+    /// others. Small ones stay, since their end would hardly help, and their next requests would need isolates again.
+    fn count_heap(&self, instance: &Rc<Instance>, realm: &Realm, long: bool) {
         let runs = instance.runs.get().wrapping_add(1);
         instance.runs.set(runs);
         if !long && runs > COUNTED_RUNS && !runs.is_multiple_of(COUNT_EVERY) {
@@ -507,8 +501,10 @@ impl Runtime {
         realm.heap.charge_buffers(realm.buffers.used());
         self.keep_to_budget(0);
         while memory::is_over_limit() {
-            if !self.evict_one() {
-                return realm.heap.give_up();
+            // Its own memory is free when this run is over.
+            let own = || realm.heap.is_large() && (self.evict(instance) || realm.heap.give_up());
+            if !self.evict_large(instance) && (own() || self.end_largest() != Ending::Over) {
+                return;
             }
         }
     }
@@ -679,7 +675,7 @@ impl Runtime {
     /// two milliseconds; the driver looks for events in between.
     pub fn idle(&self) -> bool {
         if self.wants_spare() {
-            if let Ok(spare) = self.make_realm() {
+            if let Ok(spare) = self.make_realm(Need::Spare) {
                 self.spares.borrow_mut().push(spare);
                 return true;
             }
@@ -698,7 +694,7 @@ impl Runtime {
     }
 
     fn wants_spare(&self) -> bool {
-        self.spares.borrow().len() < self.spare_target.get() && memory::has_room_for_isolate()
+        self.spares.borrow().len() < self.spare_target.get() && memory::has_room_for_isolate(Need::Spare)
     }
 
     /// Whether [`idle`](Self::idle) has something to do.
@@ -778,6 +774,14 @@ impl Runtime {
             .filter(|instance| lifecycle::is_idle(instance) && wanted(instance))
             .cloned()
             .collect()
+    }
+
+    /// The instance that holds most, unless all are small.
+    pub(crate) fn largest(&self) -> Option<Rc<Instance>> {
+        let instances = self.instances.borrow();
+        let large =
+            instances.values().filter(|instance| instance.is_large() && instance.ended.get().is_none());
+        large.max_by_key(|instance| instance.heap_bytes()).cloned()
     }
 
     /// The instance has exceeded a limit: it ends with all its requests, and the next one gets another.

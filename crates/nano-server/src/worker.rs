@@ -635,6 +635,7 @@ impl Worker {
         let instance = self.runtime.create(&slot.deployed.app).map_err(|error| error.to_string())?;
         *slot.instance.borrow_mut() = Some(Rc::clone(&instance));
         self.runtime.load(&instance);
+        instance.expects_no_request();
         instance.failure().map_or(Ok(()), |error| Err(error.to_string()))
     }
 
