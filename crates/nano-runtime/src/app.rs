@@ -10,8 +10,9 @@ use crate::source_map::{self, Original, SourceMap};
 use nano_web::WebSocketLimits;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// What an application may use. Times are another layer's business.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +81,9 @@ pub struct Application {
     modules: RwLock<Modules>,
     channels: Channels,
     counters: Arc<Counters>,
+    opened: SystemTime,
+    /// Another version is served instead: what this one has not read yet must be as it was.
+    replaced: AtomicBool,
 }
 
 #[derive(Default)]
@@ -220,6 +224,8 @@ impl Application {
             modules,
             channels: Channels::default(),
             counters,
+            opened: SystemTime::now(),
+            replaced: AtomicBool::new(false),
         }))
     }
 
@@ -250,6 +256,8 @@ impl Application {
             modules,
             channels: Channels::default(),
             counters,
+            opened: SystemTime::now(),
+            replaced: AtomicBool::new(false),
         }))
     }
 
@@ -283,6 +291,8 @@ impl Application {
             modules,
             channels: Channels::default(),
             counters,
+            opened: SystemTime::now(),
+            replaced: AtomicBool::new(false),
         })
     }
 
@@ -318,6 +328,12 @@ impl Application {
     /// What it has used and was refused so far.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// Whether another version is served instead, while this one finishes its requests. What it imports then, and has never read before, it
+    /// gets only if the file is as old as itself: one that has changed belongs to the other version.
+    pub fn set_replaced(&self, replaced: bool) {
+        self.replaced.store(replaced, Ordering::Relaxed);
     }
 
     /// Its limits.
@@ -451,7 +467,16 @@ impl Application {
     fn read(&self, path: &Path, kind: ModuleKind) -> Result<Source, LoadError> {
         let name = path.strip_prefix(&self.entry.root).unwrap_or(path).display().to_string();
         let fail = |message: String| LoadError { message, file: Some(name.clone()), position: None };
-        let bytes = std::fs::read(path).map_err(|error| fail(format!("cannot be read: {error}")))?;
+        let failed = |error| fail(format!("cannot be read: {error}"));
+        let bytes = std::fs::read(path).map_err(failed)?;
+        // After the reading, so that a change in between is seen.
+        if self.replaced.load(Ordering::Relaxed)
+            && std::fs::metadata(path).and_then(|file| file.modified()).map_err(failed)? > self.opened
+        {
+            let message =
+                "has changed since this version of the application was opened, which another has replaced";
+            return Err(fail(message.into()));
+        }
         let digest = digest(&bytes);
         let mut mapped = false;
         let mut text = |bytes: Vec<u8>| match String::from_utf8(bytes) {

@@ -31,6 +31,9 @@ const KNOWN_RUNS: u32 = 32;
 /// What a client that was refused for want of room is told to wait. A full queue is a matter of moments.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// What a client is told for whose host there is no application.
+pub(crate) const NO_APPLICATION: &str = "Not Found: no application has this host\n";
+
 const FULL: &str = "Service Unavailable: the application has too many requests under way\n";
 const FAILING: &str = "Service Unavailable: the application has exceeded its limits again and again\n";
 
@@ -136,8 +139,13 @@ impl Admission {
         self.queue.borrow_mut().push_back(Waiting { exchange: Rc::clone(exchange), head: head.into() });
     }
 
+    /// Requests that have waited for the version before wait for this one.
+    fn take_over(&self, old: &Self) {
+        self.queue.borrow_mut().append(&mut old.queue.borrow_mut());
+    }
+
     /// Whether requests wait.
-    fn is_waited_for(&self) -> bool {
+    pub(crate) fn is_waited_for(&self) -> bool {
         !self.queue.borrow().is_empty()
     }
 
@@ -217,6 +225,28 @@ impl Worker {
                     self.waiters.slots.borrow_mut().push_back(Rc::clone(slot));
                 }
             }
+        }
+    }
+
+    /// A version is served no more. Requests that no version has seen yet are for `new`, or for nobody.
+    pub(crate) fn pass_on_waiting(&self, old: &AppSlot, new: Option<&Rc<AppSlot>>) {
+        if !old.admission.is_waited_for() {
+            return;
+        }
+        let Some(new) = new else {
+            for Waiting { exchange, .. } in old.admission.queue.take() {
+                old.counters().queued_now.down();
+                exchange.answer(404, NO_APPLICATION);
+            }
+            return;
+        };
+        for waiting in &*old.admission.queue.borrow() {
+            waiting.exchange.slot.replace(Some(Rc::clone(new)));
+        }
+        let known = new.admission.is_waited_for();
+        new.admission.take_over(&old.admission);
+        if !known {
+            self.waiters.slots.borrow_mut().push_back(Rc::clone(new));
         }
     }
 

@@ -5,6 +5,9 @@
 
 mod upgraded;
 
+pub(crate) use handing::Handed;
+
+use crate::admission::NO_APPLICATION;
 use crate::exchange::{HttpExchange, Noted, OUTPUT_LOW_BYTES, Response};
 use crate::timeouts;
 use crate::tls::Session;
@@ -580,7 +583,7 @@ impl Conn {
                 self.http.borrow_mut().drain();
                 exchange.answer(503, "Service Unavailable: the server is shutting down\n");
             }
-            None => exchange.answer(404, "Not Found: no application has this host\n"),
+            None => exchange.answer(404, NO_APPLICATION),
             Some(_) if written.is_err() => exchange.answer(400, "Bad Request: the URL is invalid\n"),
             Some(slot) => {
                 exchange.slot.replace(Some(Rc::clone(&slot)));

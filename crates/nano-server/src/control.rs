@@ -513,6 +513,8 @@ impl Controller {
     /// Hands a site to all workers, and waits until they serve it.
     fn distribute(&mut self, site: Arc<Site>) {
         let (taken, takers) = mpsc::channel();
+        let before = self.shared.site();
+        site.apps.iter().for_each(|app| app.app.set_replaced(false));
         let count = {
             let workers = self.shared.workers.lock().unwrap_or_else(PoisonError::into_inner);
             // Together, so that a worker that is started meanwhile has either the site or the message.
@@ -528,6 +530,8 @@ impl Controller {
                 break;
             }
         }
+        let serves = |app: &Arc<Deployed>| site.apps.iter().any(|served| Arc::ptr_eq(&served.app, &app.app));
+        before.apps.iter().filter(|app| !serves(app)).for_each(|app| app.app.set_replaced(true));
     }
 
     /// Watches the files of what is served, and no others.

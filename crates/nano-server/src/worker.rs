@@ -154,6 +154,13 @@ struct Table {
     slots: Vec<Rc<AppSlot>>,
 }
 
+impl Table {
+    /// The application of this name.
+    fn find(&self, name: &str) -> Option<Rc<AppSlot>> {
+        self.slots.iter().find(|slot| slot.deployed.config.name == name).cloned()
+    }
+}
+
 /// What tenants print goes to the thread's log.
 pub(crate) struct LogConsole(pub(crate) Rc<RefCell<LogSink>>);
 
@@ -682,8 +689,11 @@ impl Worker {
             .collect();
         drop(table);
         self.suit_number();
-        for instance in gone {
-            self.runtime.retire(&instance, self.drain_timeout);
+        for (old, new) in gone {
+            self.pass_on_waiting(&old, new.as_ref());
+            if let Some(instance) = old.live() {
+                self.runtime.retire(&instance, self.drain_timeout);
+            }
         }
     }
 

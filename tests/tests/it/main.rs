@@ -26,4 +26,5 @@ mod terminal;
 mod tls;
 mod types;
 mod typescript;
+mod versions;
 mod websockets;
