@@ -73,8 +73,17 @@ impl WebSocket {
     /// If the answer is not the right 101.
     #[track_caller]
     pub fn connect(server: &Nano, target: &str) -> Self {
-        let mut client = server.connect();
-        client.send(upgrade(target, "localhost"));
+        Self::open(server.connect(), target, "localhost")
+    }
+
+    /// Makes a connection one.
+    ///
+    /// # Panics
+    ///
+    /// If the answer is not the right 101.
+    #[track_caller]
+    pub fn open(mut client: Client, target: &str, host: &str) -> Self {
+        client.send(upgrade(target, host));
         let head = client.head().expect("an answer");
         assert_eq!(head.status, 101, "{}", head.head);
         assert_eq!(head.header("sec-websocket-accept").as_deref(), Some(ACCEPT));

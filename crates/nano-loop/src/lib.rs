@@ -18,7 +18,7 @@ pub use event_loop::{Config, Loop, Stats, Wait};
 pub use mailbox::{Capacity, Mailbox, SendError, Sender};
 pub use moment::Moment;
 pub use pool::{Job, JobPanicked, Pool, PoolConfig, PoolFull};
-pub use priority::run_promptly;
+pub use priority::{give_way, run_promptly};
 pub use probe::Probe;
 pub use shared::Waker;
 pub use simulation::Simulation;

@@ -2,15 +2,20 @@
 //!
 //! Knows nothing of loops and pools.
 
-/// Sets this thread's niceness.
+/// Sets this thread's niceness: the higher, the more it gives way to other threads that want the processor (0 to 19). Does nothing where
+/// threads have none of their own.
 #[cfg(target_os = "linux")]
-pub(crate) fn give_way(niceness: i32) {
+pub fn give_way(niceness: i32) {
     if niceness != 0 {
         // SAFETY: takes and changes nothing but the priority of the calling thread, which is what 0 names on Linux. A failure
         // leaves that as it was.
         unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, niceness) };
     }
 }
+
+/// Sets this thread's niceness. Does nothing here.
+#[cfg(not(target_os = "linux"))]
+pub fn give_way(_: i32) {}
 
 /// The slice that a thread of short work asks for: the shortest that Linux gives.
 #[cfg(target_os = "linux")]

@@ -326,7 +326,7 @@ impl Application {
     }
 
     /// What it has used and was refused so far.
-    pub fn counters(&self) -> &Counters {
+    pub fn counters(&self) -> &Arc<Counters> {
         &self.counters
     }
 

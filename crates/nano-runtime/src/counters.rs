@@ -4,6 +4,7 @@
 //! Plain atomics without order: who reads them gets each one's value, not a picture of one moment. Nothing on the path of an
 //! undisturbed request writes here.
 
+use crate::weight::Weight;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
@@ -75,6 +76,8 @@ pub struct Counters {
     pub subrequests: Counter,
     /// Log lines that were dropped for the application's log limits.
     pub log_lines_dropped: Counter,
+    /// Whether the application computes for long at a time.
+    pub weight: Weight,
 }
 
 /// By name, while any version of the application is there.

@@ -172,8 +172,8 @@ pub(crate) fn owner_of(task: &Task, realm: &Realm, instance: &Instance) -> Owner
 }
 
 impl Runtime {
-    /// Charges what the watchdog has seen of the run that is on now.
-    pub(crate) fn charge(&self, instance: &Instance, realm: &Realm, news: News, at: At) {
+    /// Charges what the watchdog has seen of the run that is on now. `weighs`: a long one counts for the application's weight, too.
+    pub(crate) fn charge(&self, instance: &Instance, realm: &Realm, news: News, at: At, weighs: bool) {
         let run = self.pulse.run();
         let (sampled, seen_at) = self.pulse.take_sample();
         let ns = if self.meter.is_at(run) {
@@ -184,7 +184,11 @@ impl Runtime {
         } else {
             sampled
         };
-        instance.app.counters().cpu_us.add(ns / 1000);
+        let counters = instance.app.counters();
+        counters.cpu_us.add(ns / 1000);
+        if weighs && news.is_long() {
+            counters.weight.add(Duration::from_nanos(ns));
+        }
         // Where the watchdog was late, others have used part of what it has sampled.
         let ns = if news.is_long() { ns } else { ns.min(SAMPLE_NS) };
         let state = realm.state();
@@ -213,7 +217,8 @@ impl Runtime {
         let Some(instance) = self.instance_of(isolate) else { return true };
         let Some(realm) = instance.realm() else { return true };
         let owner = realm.owner_within(isolate);
-        self.charge(&instance, &realm, News::LONG, At::Within(owner));
+        // What a module does when it is loaded is done once.
+        self.charge(&instance, &realm, News::LONG, At::Within(owner), instance.is_ready());
         instance.ended.get().is_none()
     }
 

@@ -18,6 +18,7 @@ mod runtime;
 mod slice;
 mod source_map;
 mod traces;
+mod weight;
 
 pub use app::{Application, FetchLimits, Limits, LoadError};
 pub use counters::{Counter, Counters, Gauge};
@@ -34,6 +35,7 @@ pub use realm::{NoIsolate, SCRIPT_YOUNG_BYTES, THREAD_STACK_BYTES, YOUNG_BYTES};
 pub use run::{RunError, check, evaluate, rehearse, run};
 pub use runtime::{RUNTIME_KEYS, Runtime, RuntimeOptions};
 pub use slice::SLICE;
+pub use weight::Weight;
 
 /// How fetches are made: limits, times, proxies, whom to trust.
 pub use nano_fetch::{ClientOptions, Exceptions, Proxies, Proxy};

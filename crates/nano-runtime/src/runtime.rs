@@ -15,6 +15,7 @@ use crate::network;
 use crate::realm::{self, NoIsolate, Realm};
 use crate::slice::{self, Pulse, Watched};
 use crate::source_map::Original;
+use crate::weight::HEAVY;
 use nano_fetch::{Client, ClientOptions, EventKind};
 use nano_loop::{Capacity, Event, Loop, Mailbox, Moment, Sender};
 use nano_web::{Exchange, ExchangeId, FailureCause, NetworkEvent, Passed, entry};
@@ -466,7 +467,7 @@ impl Runtime {
         });
         let news = self.pulse.take_news();
         if !news.is_none() {
-            self.charge(instance, &realm, news, At::End);
+            self.charge(instance, &realm, news, At::End, was_ready);
         }
         self.pulse.end(before);
         if !was_ready && instance.is_ready() {
@@ -797,6 +798,8 @@ impl Runtime {
                 "the application has exceeded its memory limit"
             }
         };
+        // Whatever it was that it did, its thread was held up by it.
+        counters.weight.add(HEAVY);
         self.console.print(instance.app.name(), nano_web::Level::Error, reason);
         self.bury(instance, cause, reason);
     }

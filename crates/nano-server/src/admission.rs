@@ -95,6 +95,11 @@ impl Admission {
         self.heavy_until.set(now + HEAVY_FOR);
     }
 
+    /// Whether requests are refused because the application has failed again and again.
+    pub(crate) fn is_refused(&self, now: Moment) -> bool {
+        self.backoff.remaining(now).is_some()
+    }
+
     /// What becomes of a request that has just come. `depth`: so many other tenants' JavaScript waits below.
     fn verdict(&self, instance: Option<&Instance>, depth: u32, now: Moment, counters: &Counters) -> Verdict {
         if let Some(time) = self.backoff.remaining(now) {

@@ -3,6 +3,7 @@
 //! [`Conn::drive`] moves it as far as it goes. It may be called at any time; while it is on the stack for this connection
 //! (a time slice has turned the loop from within the application), a second call only leaves a note for the first.
 
+mod handing;
 mod upgraded;
 
 pub(crate) use handing::Handed;
@@ -247,7 +248,9 @@ impl Conn {
             Ok(()) => {}
             Err(_) => return false,
         }
-        self.act(worker);
+        if !self.act(worker) {
+            return false;
+        }
         if self.is_upgraded() {
             // What came with the request is there to be read, and what was answered to be written.
             return self.step_upgraded(worker);
@@ -458,13 +461,15 @@ impl Conn {
             .is_some_and(|exchange| exchange.wants_room.get() || exchange.pipes.get())
     }
 
-    /// Acts on what has been read: new requests to their applications, bodies to who waits for them.
-    fn act(&self, worker: &Rc<Worker>) {
+    /// Acts on what has been read: new requests to their applications, bodies to who waits for them. False: the connection is
+    /// another thread's.
+    fn act(&self, worker: &Rc<Worker>) -> bool {
         loop {
             let current = self.exchange.borrow().clone();
             if let Some(exchange) = current {
                 if exchange.response.get() != Response::Over {
-                    return self.serve(worker, &exchange);
+                    self.serve(worker, &exchange);
+                    return true;
                 }
                 // The response is complete; whatever else the application does with the exchange has no effect.
                 exchange.detach();
@@ -476,7 +481,11 @@ impl Conn {
             }
             let input = self.http.borrow_mut().next();
             match input {
-                Ok(Input::Head) => self.begin(worker),
+                Ok(Input::Head) => {
+                    if !self.begin(worker, false) {
+                        return false;
+                    }
+                }
                 Ok(Input::Body) => {
                     // What no application wants is read away, as far as the limits allow.
                     let mut http = self.http.borrow_mut();
@@ -484,8 +493,11 @@ impl Conn {
                     http.consume(count);
                 }
                 Ok(Input::BodyEnd) => {}
-                Ok(Input::NeedMore | Input::Wait | Input::Closed | Input::Truncated) => return,
-                Err(refusal) => return self.refuse(worker, refusal),
+                Ok(Input::NeedMore | Input::Wait | Input::Closed | Input::Truncated) => return true,
+                Err(refusal) => {
+                    self.refuse(worker, refusal);
+                    return true;
+                }
             }
         }
     }
@@ -553,11 +565,21 @@ impl Conn {
         }
     }
 
-    /// A request's head is there: finds its application and gives it the request.
-    fn begin(&self, worker: &Rc<Worker>) {
-        let Some(me) = self.me.upgrade() else { return };
+    /// A request's head is there: finds its application and gives it the request. False: the connection has gone to the thread that
+    /// serves the application, from where it would not come back here with this request: it is `handed` then.
+    fn begin(&self, worker: &Rc<Worker>, handed: bool) -> bool {
+        let Some(me) = self.me.upgrade() else { return true };
+        let slot = worker.route(self.http.borrow().head().authority().unwrap_or_default());
+        if !handed
+            && let Some(slot) = &slot
+            && worker.is_misplaced(slot)
+            && let Some(other) = worker.other_thread(slot)
+            && self.hand_over(worker, &other)
+        {
+            return false;
+        }
         let mut text = worker.take_head();
-        let (exchange, slot, written) = {
+        let (exchange, written) = {
             let http = self.http.borrow();
             let head = http.head();
             let length = match (head.has_body(), head.content_length()) {
@@ -573,13 +595,14 @@ impl Conn {
             let exchange = HttpExchange::new(&me, worker.next_request_id(), noted, minor, length);
             let slot = worker.route(head.authority().unwrap_or_default());
             let written = crate::head::write(&mut text, &head, self.tls.is_some());
-            (exchange, slot, written)
+            (exchange, written)
         };
         *self.exchange.borrow_mut() = Some(Rc::clone(&exchange));
         // The next head has a deadline of its own.
         self.awaiting.set(Awaiting::Nothing);
         match slot {
-            _ if worker.is_draining() => {
+            // One that was handed here came before that.
+            _ if worker.is_draining() && !handed => {
                 self.http.borrow_mut().drain();
                 exchange.answer(503, "Service Unavailable: the server is shutting down\n");
             }
@@ -597,6 +620,7 @@ impl Conn {
             }
         }
         worker.give_head(text);
+        true
     }
 
     /// The request breaks a rule: answers with its status, and closes.

@@ -519,8 +519,7 @@ impl Controller {
             let workers = self.shared.workers.lock().unwrap_or_else(PoisonError::into_inner);
             // Together, so that a worker that is started meanwhile has either the site or the message.
             self.shared.set_site(Arc::clone(&site));
-            let command = || Command::Site(Arc::clone(&site), taken.clone());
-            workers.iter().filter(|worker| worker.send(command()).is_ok()).count()
+            workers.tell_all(|| Command::Site(Arc::clone(&site), taken.clone()))
         };
         drop(taken);
         let until = Instant::now() + TAKE_OVER;

@@ -9,6 +9,7 @@ mod control;
 mod date;
 mod exchange;
 mod head;
+mod heavy;
 mod listen;
 pub mod log;
 mod metrics;

@@ -5,6 +5,7 @@
 use crate::admin;
 use crate::config::{Config, Network};
 use crate::control::{self, Change, Control};
+use crate::heavy::{self, Partner, Seated};
 use crate::listen;
 use crate::log::{Field, Level, LogWriter};
 use crate::metrics::{Metrics, Stage};
@@ -36,6 +37,10 @@ const DEATHS_WITHIN: Duration = Duration::from_secs(60);
 /// In builds for tests, has the first worker panic.
 #[cfg(debug_assertions)]
 const FAULT_SIGNAL: i32 = signal_hook::consts::SIGUSR2;
+
+/// The same for its companion.
+#[cfg(debug_assertions)]
+const COMPANION_FAULT_SIGNAL: i32 = signal_hook::consts::SIGUSR1;
 
 /// What is said on the command line alone.
 #[derive(Clone, Copy, Debug, Default)]
@@ -220,10 +225,10 @@ fn wait_until_ready(
     while waiting > 0 {
         match reports.recv() {
             Ok(Report::Ready) => waiting -= 1,
-            Ok(Report::Signal(SIGHUP)) => {}
+            Ok(Report::Signal(SIGHUP) | Report::Lost(_)) => {}
             Ok(Report::Signal(_)) => leave(),
             Ok(Report::Ended(_, Err(error))) => {
-                shared.tell_all(|| Command::Stop);
+                shared.tell_workers(|| Command::Stop);
                 return Err(error);
             }
             Ok(Report::Ended(_, Ok(()))) | Err(_) => return Err(ServeError::Worker),
@@ -248,8 +253,39 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     /// What a worker that starts begins with; one that runs is sent it.
     site: Mutex<Arc<Site>>,
-    /// The way to each worker. Who changes `site` holds this meanwhile.
-    pub(crate) workers: Mutex<Vec<Sender<Command>>>,
+    /// The way to each worker and its companion. Who changes `site` holds this meanwhile.
+    pub(crate) workers: Mutex<Seats>,
+}
+
+/// The workers that run.
+#[derive(Default)]
+pub(crate) struct Seats {
+    pub(crate) seats: Vec<Seat>,
+    /// Companions that were ever started.
+    pub(crate) companions: usize,
+}
+
+/// A worker and its companion.
+pub(crate) struct Seat {
+    pub(crate) worker: Sender<Command>,
+    /// With the number under which its figures are.
+    pub(crate) companion: Option<(usize, Sender<Command>)>,
+}
+
+impl Seats {
+    /// Tells every worker and every companion; returns how many those are.
+    pub(crate) fn tell_all(&self, command: impl Fn() -> Command) -> usize {
+        let companions =
+            self.seats.iter().filter_map(|seat| seat.companion.as_ref().map(|(_, sender)| sender));
+        let all = self.seats.iter().map(|seat| &seat.worker).chain(companions);
+        all.filter(|thread| thread.send(command()).is_ok()).count()
+    }
+
+    /// The numbers under which the figures of those that run are.
+    pub(crate) fn places(&self) -> Vec<usize> {
+        let companions = self.seats.iter().filter_map(|seat| seat.companion.as_ref());
+        (0..self.seats.len()).chain(companions.map(|(place, _)| *place)).collect()
+    }
 }
 
 impl Shared {
@@ -262,10 +298,10 @@ impl Shared {
         *self.site.lock().unwrap_or_else(PoisonError::into_inner) = site;
     }
 
-    /// Tells every worker that runs; returns how many those are.
-    pub(crate) fn tell_all(&self, command: impl Fn() -> Command) -> usize {
+    /// Tells every worker that runs, and no companion; returns how many those are.
+    fn tell_workers(&self, command: impl Fn() -> Command) -> usize {
         let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
-        workers.iter().filter(|worker| worker.send(command()).is_ok()).count()
+        workers.seats.iter().filter(|seat| seat.worker.send(command()).is_ok()).count()
     }
 }
 
@@ -274,6 +310,8 @@ enum Report {
     Ready,
     /// The worker with this number has ended: as it was told to, or by a fault.
     Ended(usize, Result<(), ServeError>),
+    /// The companion of this worker has ended by a fault. It gets another when it needs one.
+    Lost(usize),
     /// SIGTERM, SIGINT or SIGHUP has come.
     Signal(i32),
 }
@@ -292,7 +330,8 @@ impl Workers {
         let listener =
             socket.try_clone().map_err(|error| ServeError::System("share the listening socket", error))?;
         let mut senders = self.shared.workers.lock().unwrap_or_else(PoisonError::into_inner);
-        senders.push(start(self.threads.len(), listener, Arc::clone(&self.shared), self.reports.clone())?);
+        let worker = start(self.threads.len(), listener, Arc::clone(&self.shared), self.reports.clone())?;
+        senders.seats.push(Seat { worker, companion: None });
         self.threads.push(socket);
         Ok(())
     }
@@ -303,7 +342,8 @@ impl Workers {
             .try_clone()
             .map_err(|error| ServeError::System("share the listening socket", error))?;
         let mut senders = self.shared.workers.lock().unwrap_or_else(PoisonError::into_inner);
-        senders[index] = start(index, listener, Arc::clone(&self.shared), self.reports.clone())?;
+        let worker = start(index, listener, Arc::clone(&self.shared), self.reports.clone())?;
+        senders.seats[index] = Seat { worker, companion: None };
         Ok(())
     }
 
@@ -316,7 +356,7 @@ impl Workers {
     ) -> Result<(), ServeError> {
         // Twice in the time that the service manager gives.
         let look = manager.watchdog().map(|time| time / 2);
-        let mut deaths = VecDeque::new();
+        let mut deaths = Deaths::default();
         loop {
             let received = match look {
                 Some(time) => reports.recv_timeout(time),
@@ -325,9 +365,14 @@ impl Workers {
             match received {
                 Ok(Report::Signal(SIGHUP)) => control.order(Change::Reload, drop),
                 #[cfg(debug_assertions)]
-                Ok(Report::Signal(FAULT_SIGNAL)) => {
+                Ok(Report::Signal(signal @ (FAULT_SIGNAL | COMPANION_FAULT_SIGNAL))) => {
                     let workers = self.shared.workers.lock().unwrap_or_else(PoisonError::into_inner);
-                    let _ = workers.first().map(|worker| worker.send(Command::Fault));
+                    let first = workers.seats.first();
+                    let thread = first.and_then(|seat| match (signal, &seat.companion) {
+                        (FAULT_SIGNAL, _) => Some(&seat.worker),
+                        (_, companion) => companion.as_ref().map(|(_, sender)| sender),
+                    });
+                    let _ = thread.map(|thread| thread.send(Command::Fault));
                 }
                 Ok(Report::Signal(_)) => return Ok(()),
                 Ok(Report::Ready) => {}
@@ -335,31 +380,33 @@ impl Workers {
                     return Err(ServeError::Worker);
                 }
                 Ok(Report::Ended(index, Err(error))) => {
-                    deaths.push_back(Instant::now());
-                    while deaths.front().is_some_and(|at: &Instant| at.elapsed() > DEATHS_WITHIN) {
-                        deaths.pop_front();
-                    }
-                    if deaths.len() > DEATHS_AT_MOST {
+                    if deaths.are_too_many() {
                         return Err(error);
                     }
-                    self.log(index, &error);
+                    self.log(index, "a worker is replaced", &error);
                     self.replace(index)?;
                 }
+                Ok(Report::Lost(index)) => {
+                    if deaths.are_too_many() {
+                        return Err(ServeError::Worker);
+                    }
+                    self.log(index, "a worker's companion has ended", &ServeError::Worker);
+                }
                 Err(mpsc::RecvTimeoutError::Timeout) => {
-                    // Alive is a server all of whose loops turn.
+                    // Alive is a server all of whose workers' loops turn. A companion is there for what may keep it from that.
                     let manager = Arc::clone(manager);
                     let alive = Arc::new(Alive(manager));
-                    self.shared.tell_all(|| Command::ShowLife(Arc::clone(&alive)));
+                    self.shared.tell_workers(|| Command::ShowLife(Arc::clone(&alive)));
                 }
             }
         }
     }
 
-    fn log(&self, index: usize, error: &ServeError) {
+    fn log(&self, index: usize, what: &str, error: &ServeError) {
         let mut log = self.shared.writer.sink();
         let text = error.to_string();
         let fields = [("worker", Field::Number(index as u64)), ("error", Field::Text(&text))];
-        log.message(Level::Error, "a worker is replaced", &fields);
+        log.message(Level::Error, what, &fields);
         log.flush();
     }
 
@@ -367,18 +414,34 @@ impl Workers {
     fn drain(&mut self, timeout: Duration, reports: &mpsc::Receiver<Report>) -> Result<bool, ServeError> {
         // The workers' own are the last: who comes when they are closed is refused, and does not wait in vain.
         self.threads.clear();
-        let mut left = self.shared.tell_all(|| Command::Drain);
+        // Each tells its companion, and ends after it.
+        let mut left = self.shared.tell_workers(|| Command::Drain);
         let deadline = Instant::now() + timeout;
         while left > 0 {
             match reports.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(Report::Ended(_, Ok(()))) => left -= 1,
                 Ok(Report::Ended(_, Err(error))) => return Err(error),
-                Ok(Report::Ready | Report::Signal(SIGHUP)) => {}
+                Ok(Report::Ready | Report::Signal(SIGHUP) | Report::Lost(_)) => {}
                 // A second signal ends at once.
                 Ok(Report::Signal(_)) | Err(_) => break,
             }
         }
         Ok(left == 0)
+    }
+}
+
+/// When threads have ended by faults lately.
+#[derive(Default)]
+struct Deaths(VecDeque<Instant>);
+
+impl Deaths {
+    /// One more has; whether the fault is one that lasts.
+    fn are_too_many(&mut self) -> bool {
+        self.0.push_back(Instant::now());
+        while self.0.front().is_some_and(|at| at.elapsed() > DEATHS_WITHIN) {
+            self.0.pop_front();
+        }
+        self.0.len() > DEATHS_AT_MOST
     }
 }
 
@@ -404,7 +467,7 @@ fn start(
         .stack_size(THREAD_STACK_BYTES)
         .spawn(move || {
             let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                work(index, listener, &shared, &sender, &reports)
+                work(index, listener, &shared, sender, &reports)
             }));
             // The receiver is gone only when the process ends anyway.
             let _ = reports.send(Report::Ended(index, worked.unwrap_or(Err(ServeError::Worker))));
@@ -417,39 +480,20 @@ fn start(
 fn work(
     index: usize,
     listener: Socket,
-    shared: &Shared,
-    commands: &mpsc::Sender<Sender<Command>>,
+    shared: &Arc<Shared>,
+    commands: mpsc::Sender<Sender<Command>>,
     reports: &mpsc::Sender<Report>,
 ) -> Result<(), ServeError> {
     let system = |what| move |error| ServeError::System(what, error);
     nano_loop::run_promptly();
-    let lp = Rc::new(Loop::new(LoopConfig::default()).map_err(system("make an event loop"))?);
-    let (sender, mailbox) = lp.mailbox(KIND_COMMANDS, Capacity::Unbounded);
-    let _ = commands.send(sender);
-    let log = Rc::new(RefCell::new(shared.writer.sink()));
-    let console = Rc::new(LogConsole(Rc::clone(&log)));
     let accepting = listener.try_clone().map_err(system("share the listening socket"))?;
-    let runtime = Runtime::new(
-        Rc::clone(&lp),
-        RuntimeOptions { spares: 0, young_bytes: YOUNG_BYTES, console, network: shared.network.clone() },
-    )
-    .map_err(system("start a runtime"))?;
-    let worker = Worker::new(Parts {
-        index,
-        metrics: Arc::clone(&shared.metrics),
-        lp,
-        runtime,
-        listener: mio::net::TcpListener::from_std(listener.into()),
-        commands: mailbox,
-        site: shared.site(),
-        tls: shared.tls.clone(),
-        log,
-        log_requests: !shared.options.no_request_log,
-        dev: shared.options.dev,
-        drain_timeout: shared.config.drain_timeout,
-        isolate_idle: shared.config.isolate_idle,
-    })
-    .map_err(system("watch the listening socket"))?;
+    let listener = mio::net::TcpListener::from_std(listener.into());
+    let worker = make_worker(shared, Some(listener), |sender| {
+        let _ = commands.send(sender.clone());
+        let (shared, reports, sender) = (Arc::clone(shared), reports.clone(), sender.clone());
+        let start = move || start_companion(index, sender.clone(), Arc::clone(&shared), reports.clone());
+        (index, Partner::companion(Box::new(start)))
+    })?;
     if let Some(error) = worker.preload_single() {
         let name = shared.config.apps[0].name.clone();
         return Err(ServeError::Application(name, error));
@@ -458,12 +502,92 @@ fn work(
     accepting.listen(listen::BACKLOG).map_err(system("listen"))?;
     drop(accepting);
     let _ = reports.send(Report::Ready);
+    run(&worker)
+}
+
+/// Runs a worker to its end.
+fn run(worker: &Worker) -> Result<(), ServeError> {
     let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| worker.run()));
     if ran.is_err() {
         // What the worker has is taken apart in its order, not by the unwinding.
         worker.abandon();
     }
-    ran.unwrap_or_else(|_| Err(io::Error::other("a panic"))).map_err(system("go on"))
+    ran.unwrap_or_else(|_| Err(io::Error::other("a panic")))
+        .map_err(|error| ServeError::System("go on", error))
+}
+
+/// What works on this thread: as a worker, or as a companion. `known` is given the way to it before it begins, and says which number and
+/// which partner it has.
+fn make_worker(
+    shared: &Shared,
+    listener: Option<mio::net::TcpListener>,
+    known: impl FnOnce(&Sender<Command>) -> (usize, Partner),
+) -> Result<Rc<Worker>, ServeError> {
+    let system = |what| move |error| ServeError::System(what, error);
+    let lp = Rc::new(Loop::new(LoopConfig::default()).map_err(system("make an event loop"))?);
+    let (sender, commands) = lp.mailbox(KIND_COMMANDS, Capacity::Unbounded);
+    let (index, partner) = known(&sender);
+    let log = Rc::new(RefCell::new(shared.writer.sink()));
+    let console = Rc::new(LogConsole(Rc::clone(&log)));
+    let runtime = Runtime::new(
+        Rc::clone(&lp),
+        RuntimeOptions { spares: 0, young_bytes: YOUNG_BYTES, console, network: shared.network.clone() },
+    )
+    .map_err(system("start a runtime"))?;
+    Worker::new(Parts {
+        index,
+        metrics: Arc::clone(&shared.metrics),
+        lp,
+        runtime,
+        listener,
+        partner,
+        commands,
+        site: shared.site(),
+        tls: shared.tls.clone(),
+        log,
+        log_requests: !shared.options.no_request_log,
+        dev: shared.options.dev,
+        drain_timeout: shared.config.drain_timeout,
+        isolate_idle: shared.config.isolate_idle,
+    })
+    .map_err(system("watch the listening socket"))
+}
+
+/// Starts the companion of a worker. False: the system has no thread for it.
+fn start_companion(
+    index: usize,
+    worker: Sender<Command>,
+    shared: Arc<Shared>,
+    reports: mpsc::Sender<Report>,
+) -> bool {
+    let thread = std::thread::Builder::new()
+        .name(format!("nano-companion-{index}"))
+        .stack_size(THREAD_STACK_BYTES)
+        .spawn(move || {
+            let mut seated = Seated { shared, worker: index, sender: worker, place: None };
+            let accompanied =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| accompany(&mut seated)));
+            if !matches!(accompanied, Ok(Ok(()))) {
+                let _ = reports.send(Report::Lost(index));
+            }
+        });
+    thread.is_ok()
+}
+
+/// A companion's thread, from its beginning to its end.
+fn accompany(seated: &mut Seated) -> Result<(), ServeError> {
+    nano_loop::give_way(heavy::NICENESS);
+    let (shared, worker) = (Arc::clone(&seated.shared), seated.sender.clone());
+    let companion = make_worker(&shared, None, |sender| {
+        let place = shared.add_companion(seated.worker, sender);
+        seated.place = Some(place);
+        // A worker that has died meanwhile has a successor, with a companion of its own: then this one ends when it begins.
+        if worker.send(Command::Companion(sender.clone())).is_err() {
+            let _ = sender.send(Command::Drain);
+        }
+        (place, Partner::Worker(worker))
+    })?;
+    run(&companion)
 }
 
 /// Reports SIGTERM, SIGINT and SIGHUP from now on.
@@ -475,6 +599,8 @@ fn watch_signals(reports: mpsc::Sender<Report>) -> Result<signal_hook::iterator:
         SIGHUP,
         #[cfg(debug_assertions)]
         FAULT_SIGNAL,
+        #[cfg(debug_assertions)]
+        COMPANION_FAULT_SIGNAL,
     ];
     let mut signals = signal_hook::iterator::Signals::new(watched).map_err(failed)?;
     let handle = signals.handle();

@@ -233,6 +233,21 @@ impl Session {
         self.connection.borrow().is_none() && self.job.borrow().is_none()
     }
 
+    /// An open session is continued on another thread, by [`resume`](Self::resume). `None`: it is not open.
+    pub(crate) fn take(&self) -> Option<Box<ServerConnection>> {
+        self.connection.borrow_mut().take()
+    }
+
+    /// A session that was open on another thread.
+    pub(crate) fn resume(connection: Box<ServerConnection>) -> Self {
+        Self {
+            handshaking: Cell::new(connection.is_handshaking()),
+            connection: RefCell::new(Some(connection)),
+            job: RefCell::new(None),
+            due: Cell::new(false),
+        }
+    }
+
     /// Seals bytes, as many as there is room for.
     pub(crate) fn seal(&self, bytes: &[u8]) -> io::Result<usize> {
         match &mut *self.connection.borrow_mut() {

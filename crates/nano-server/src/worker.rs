@@ -5,9 +5,10 @@
 
 use crate::admission::{Admission, Waiters};
 use crate::config;
-use crate::connection::Conn;
+use crate::connection::{Conn, Handed};
 use crate::date::DateClock;
 use crate::exchange::HttpExchange;
+use crate::heavy::Partner;
 use crate::log::{Field, Level, LogSink, RequestId, RequestIds, RequestRecord};
 use crate::metrics::{Block, Metrics};
 use crate::overdue::Overdue;
@@ -17,9 +18,9 @@ use crate::timeouts;
 use crate::tls::Tls;
 use mio::net::TcpListener;
 use nano_arena::Pool as ArenaPool;
-use nano_http::{BufferPool, Connection as Http, Limits as HttpLimits, Refusal};
+use nano_http::{BufferPool, Connection as Http, Head, Limits as HttpLimits, Refusal};
 use nano_loop::{Event, Loop, Mailbox, Moment, Wait};
-use nano_runtime::{Console, Counters, Exchange, FailureCause, Instance, RUNTIME_KEYS, Runtime};
+use nano_runtime::{Console, Counters, Exchange, FailureCause, Instance, RUNTIME_KEYS, Runtime, Weight};
 use slab::Slab;
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -74,6 +75,12 @@ pub(crate) enum Command {
     Fault,
     /// Say what is there now.
     Measure(mpsc::Sender<Measured>),
+    /// Go on with a connection of the other thread of the pair.
+    Adopt(Box<Handed>),
+    /// The companion is there.
+    Companion(nano_loop::Sender<Command>),
+    /// The companion has ended: everything that it has sent was before this.
+    CompanionEnded,
     /// Stop accepting; finish what is in flight, then end.
     Drain,
     /// End now.
@@ -83,7 +90,9 @@ pub(crate) enum Command {
 /// What is there on a worker's thread at one moment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Measured {
+    /// Its place; companions come after the workers.
     pub(crate) worker: usize,
+    pub(crate) companion: bool,
     pub(crate) connections: usize,
     /// Isolates of all versions.
     pub(crate) isolates: usize,
@@ -114,6 +123,7 @@ pub(crate) struct AppSlot {
     pub(crate) max_body_bytes: u64,
     pub(crate) admission: Admission,
     block: Arc<Block>,
+    counters: Arc<Counters>,
     instance: RefCell<Option<Rc<Instance>>>,
 }
 
@@ -121,11 +131,12 @@ impl AppSlot {
     fn new(deployed: Arc<Deployed>, block: Arc<Block>) -> Rc<Self> {
         let limits = &deployed.config.limits;
         let (max_body_bytes, admission) = (limits.max_body_bytes, Admission::new(limits));
-        Rc::new(Self { deployed, max_body_bytes, admission, block, instance: RefCell::new(None) })
+        let counters = Arc::clone(deployed.app.counters());
+        Rc::new(Self { deployed, max_body_bytes, admission, block, counters, instance: RefCell::new(None) })
     }
 
     /// Its instance, if it has one that lives.
-    fn live(&self) -> Option<Rc<Instance>> {
+    pub(crate) fn live(&self) -> Option<Rc<Instance>> {
         self.instance.borrow().clone().filter(|instance| !instance.is_closed())
     }
 
@@ -142,9 +153,20 @@ impl AppSlot {
         None
     }
 
+    /// The application's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.deployed.config.name
+    }
+
     /// What was counted for the application.
     pub(crate) fn counters(&self) -> &Counters {
-        self.deployed.app.counters()
+        &self.counters
+    }
+
+    /// Whether the application computes for long, on any thread.
+    #[inline]
+    pub(crate) fn weight(&self) -> &Weight {
+        &self.counters.weight
     }
 }
 
@@ -183,7 +205,9 @@ pub(crate) struct Parts {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) lp: Rc<Loop>,
     pub(crate) runtime: Rc<Runtime>,
-    pub(crate) listener: TcpListener,
+    /// None: connections come from another thread.
+    pub(crate) listener: Option<TcpListener>,
+    pub(crate) partner: Partner,
     pub(crate) commands: Mailbox<Command>,
     pub(crate) site: Arc<Site>,
     pub(crate) tls: Option<Arc<Tls>>,
@@ -203,6 +227,10 @@ pub(crate) struct Worker {
     runtime: Rc<Runtime>,
     listener: RefCell<Option<(TcpListener, nano_loop::SourceId)>>,
     commands: Mailbox<Command>,
+    /// The other thread: a companion, or its worker.
+    pub(crate) partner: Partner,
+    /// This is a companion: heavy applications are served here, and light ones there.
+    pub(crate) serves_heavy: bool,
     table: RefCell<Table>,
     tls: Option<Arc<Tls>>,
     conns: RefCell<Slab<Rc<Conn>>>,
@@ -244,7 +272,8 @@ impl Worker {
             metrics,
             lp,
             runtime,
-            mut listener,
+            listener,
+            partner,
             commands,
             site,
             tls,
@@ -254,7 +283,11 @@ impl Worker {
             drain_timeout,
             isolate_idle,
         } = parts;
-        let source = lp.register(&mut listener, nano_loop::Interest::READABLE, KIND_LISTENER)?;
+        let watch = |mut listener: TcpListener| {
+            let source = lp.register(&mut listener, nano_loop::Interest::READABLE, KIND_LISTENER)?;
+            Ok::<_, io::Error>((listener, source))
+        };
+        let listener = listener.map(watch).transpose()?;
         // A head comes before its application is known; that one's own limit is set then.
         let mut limits = HttpLimits::default();
         limits.body_bytes = config::limits::MAX_BODY_MB.max << 20;
@@ -267,8 +300,10 @@ impl Worker {
             me: me.clone(),
             lp,
             runtime,
-            listener: RefCell::new(Some((listener, source))),
+            listener: RefCell::new(listener),
             commands,
+            serves_heavy: partner.serves_heavy(),
+            partner,
             table: RefCell::new(Table { site, slots }),
             tls,
             conns: RefCell::default(),
@@ -384,7 +419,11 @@ impl Worker {
     }
 
     fn is_done(&self) -> bool {
-        self.stopped.get() || self.draining.get() && self.conns.borrow().is_empty() && !self.runtime.is_busy()
+        self.stopped.get()
+            || self.draining.get()
+                && self.conns.borrow().is_empty()
+                && !self.runtime.is_busy()
+                && !self.partner.is_expected()
     }
 
     fn handle(&self, event: Event) {
@@ -408,20 +447,12 @@ impl Worker {
                 }
             }
             Event::Mail { .. } => {
-                while let Some(command) = self.commands.take() {
-                    match command {
-                        Command::Site(site, taken) => {
-                            self.take_over(site);
-                            let _ = taken.send(());
-                        }
-                        Command::ShowLife(alive) => drop(alive),
-                        #[cfg(debug_assertions)]
-                        Command::Fault => panic!("a fault for a test"),
-                        Command::Measure(told) => drop(told.send(self.measure())),
-                        Command::Drain => self.drain(),
-                        Command::Stop => self.stopped.set(true),
-                    }
+                let Some(command) = self.commands.take() else { return };
+                // One at a time: some have JavaScript run, in a slice of which the next is taken.
+                if !self.commands.is_empty() {
+                    self.commands.requeue();
                 }
+                self.obey(command);
             }
             Event::Done { key } if key & KIND_HANDSHAKE != 0 => {
                 let conn = self.conns.borrow().get((key & u64::from(u32::MAX)) as usize).cloned();
@@ -441,6 +472,25 @@ impl Worker {
             let Some(conn) = next else { return };
             conn.unmark();
             conn.drive();
+        }
+    }
+
+    /// Does what another thread wants.
+    fn obey(&self, command: Command) {
+        match command {
+            Command::Site(site, taken) => {
+                self.take_over(site);
+                let _ = taken.send(());
+            }
+            Command::ShowLife(alive) => drop(alive),
+            #[cfg(debug_assertions)]
+            Command::Fault => panic!("a fault for a test"),
+            Command::Measure(told) => drop(told.send(self.measure())),
+            Command::Adopt(handed) => self.adopt(*handed),
+            Command::Companion(sender) => self.note_companion(Some(sender)),
+            Command::CompanionEnded => self.note_companion(None),
+            Command::Drain => self.drain(),
+            Command::Stop => self.stopped.set(true),
         }
     }
 
@@ -482,23 +532,29 @@ impl Worker {
     }
 
     fn add(&self, stream: mio::net::TcpStream, peer: IpAddr) {
-        let Some(worker) = self.me.upgrade() else { return };
         let tls = match self.tls.as_ref().map(|tls| tls.session()).transpose() {
             Ok(tls) => tls,
             Err(_) => return,
         };
-        let conn = {
-            let mut conns = self.conns.borrow_mut();
-            let entry = conns.vacant_entry();
-            let http = Http::new(self.limits.clone());
-            let conn = Conn::new(entry.key() as u32, &worker, stream, peer, http, tls);
-            if conn.register(&worker).is_err() {
-                return;
-            }
-            entry.insert(Rc::clone(&conn));
-            conn
-        };
-        conn.drive();
+        if let Some(conn) = self.insert(stream, peer, Http::new(self.limits.clone()), tls) {
+            conn.drive();
+        }
+    }
+
+    /// One more connection, not driven yet. `None`: the system cannot watch it, and it is closed.
+    pub(crate) fn insert(
+        &self,
+        stream: mio::net::TcpStream,
+        peer: IpAddr,
+        http: Http,
+        tls: Option<Session>,
+    ) -> Option<Rc<Conn>> {
+        let worker = self.me.upgrade()?;
+        let mut conns = self.conns.borrow_mut();
+        let entry = conns.vacant_entry();
+        let conn = Conn::new(entry.key() as u32, &worker, stream, peer, http, tls);
+        conn.register(&worker).ok()?;
+        Some(Rc::clone(entry.insert(conn)))
     }
 
     /// The connection is closed.
@@ -569,6 +625,7 @@ impl Worker {
         for conn in conns() {
             conn.drain();
         }
+        self.partner.drain();
     }
 
     /// Accepts whoever waits.
@@ -681,12 +738,8 @@ impl Worker {
         };
         let table = self.table.borrow();
         let serving: HashSet<_> = table.slots.iter().map(Rc::as_ptr).collect();
-        let gone: Vec<_> = replaced
-            .slots
-            .iter()
-            .filter(|slot| !serving.contains(&Rc::as_ptr(slot)))
-            .filter_map(|slot| slot.live())
-            .collect();
+        let gone = replaced.slots.iter().filter(|slot| !serving.contains(&Rc::as_ptr(slot)));
+        let gone: Vec<_> = gone.map(|old| (Rc::clone(old), table.find(&old.deployed.config.name))).collect();
         drop(table);
         self.suit_number();
         for (old, new) in gone {
@@ -700,9 +753,18 @@ impl Worker {
     /// One application alone is loaded before anybody asks for it, and stays; among many, there are spare isolates for those that were
     /// never visited, and those that nobody visits lose theirs.
     fn suit_number(&self) {
-        let alone = self.table.borrow().slots.len() == 1;
+        if self.serves_heavy {
+            // Making an isolate is little of what its request takes.
+            return self.runtime.set_idle_limit(self.isolate_idle);
+        }
+        let alone = self.is_single();
         self.runtime.set_spares(if alone { 0 } else { SPARE_ISOLATES });
         self.runtime.set_idle_limit(if alone { None } else { self.isolate_idle });
+    }
+
+    /// Whether one application is served alone.
+    pub(crate) fn is_single(&self) -> bool {
+        self.table.borrow().slots.len() == 1
     }
 
     /// The thread ends by a fault: its clients are disconnected.
@@ -713,6 +775,8 @@ impl Worker {
             // The fault may be this connection's.
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| conn.close(self)));
         }
+        // Its successor has a companion of its own.
+        self.partner.drain();
         self.log.borrow_mut().flush();
     }
 
@@ -754,6 +818,7 @@ impl Worker {
         });
         Measured {
             worker: self.index,
+            companion: self.serves_heavy,
             connections: self.conns.borrow().len(),
             isolates: self.runtime.instances(),
             apps: apps.collect(),

@@ -10,6 +10,7 @@ mod event_sources;
 mod faults;
 mod fetching;
 mod hardening;
+mod heavy;
 mod hostile;
 mod hostile_tenants;
 mod hostile_websockets;

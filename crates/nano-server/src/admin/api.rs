@@ -53,6 +53,7 @@ pub(super) fn list(shared: &Shared, measured: &[Measured]) -> Value {
             "timed_out": counters.timed_out.get(),
             "subrequests": counters.subrequests.get(),
             "cpu_us": counters.cpu_us.get(),
+            "heavy": counters.weight.is_heavy(),
             "log_lines_dropped": counters.log_lines_dropped.get(),
             "memory": { "heap_bytes": isolates.heap_bytes, "external_bytes": isolates.external_bytes },
             "isolates": {
@@ -70,7 +71,8 @@ pub(super) fn list(shared: &Shared, measured: &[Measured]) -> Value {
         "time_ms": shared.metrics.started.elapsed().as_millis() as u64,
         "stage": format!("{:?}", shared.metrics.stage()).to_lowercase(),
         "version": env!("CARGO_PKG_VERSION"),
-        "threads": measured.len(),
+        "threads": measured.iter().filter(|worker| !worker.companion).count(),
+        "companions": measured.iter().filter(|worker| worker.companion).count(),
         "connections": measured.iter().map(|worker| worker.connections).sum::<usize>(),
         "isolates": measured.iter().map(|worker| worker.isolates).sum::<usize>(),
         "heap_bytes": nano_runtime::process_used(),

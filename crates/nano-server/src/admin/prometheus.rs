@@ -6,6 +6,7 @@ use crate::server::Shared;
 use crate::worker::Measured;
 use nano_runtime::Counters;
 use std::fmt::{Display, Write as _};
+use std::sync::atomic::Ordering;
 
 /// What is there of one application.
 struct Row<'a> {
@@ -19,7 +20,7 @@ struct Row<'a> {
 /// A family of one number for each application: name, type, help, and the number.
 type Family = (&'static str, &'static str, &'static str, fn(&Row<'_>) -> u64);
 
-const FAMILIES: [Family; 13] = [
+const FAMILIES: [Family; 14] = [
     ("nano_app_version", "gauge", "The version that is served.", |row| row.version),
     ("nano_requests_in_flight", "gauge", "Requests under way, waitUntil included.", |row| {
         row.isolates.in_flight as u64
@@ -52,6 +53,12 @@ const FAMILIES: [Family; 13] = [
     ("nano_external_memory_bytes", "gauge", "Memory outside of the heap: buffers.", |row| {
         row.isolates.external_bytes as u64
     }),
+    (
+        "nano_heavy",
+        "gauge",
+        "1 while the application is taken for one that computes for long, and is served beside the others.",
+        |row| u64::from(row.counters.weight.is_heavy()),
+    ),
     ("nano_log_lines_dropped_total", "counter", "Log lines beyond the application's limits.", |row| {
         row.counters.log_lines_dropped.get()
     }),

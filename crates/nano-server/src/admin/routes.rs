@@ -9,7 +9,7 @@ use crate::server::Shared;
 use crate::worker::{Command, Measured};
 use nano_loop::Sender;
 use serde_json::{Value, json};
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::{Arc, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq as _;
 
@@ -71,7 +71,7 @@ pub(super) struct Routes {
     control: Arc<OnceLock<Control>>,
     shared: Arc<Shared>,
     mail: Sender<Mail>,
-    /// Each worker's latest figures.
+    /// The latest figures of each worker and each companion.
     measured: Vec<Measured>,
     measured_at: Option<Instant>,
 }
@@ -206,19 +206,21 @@ impl Routes {
             return;
         }
         let (told, tellers) = mpsc::channel();
-        let count = self.shared.tell_all(|| Command::Measure(told.clone()));
+        let (count, places) = {
+            let workers = self.shared.workers.lock().unwrap_or_else(PoisonError::into_inner);
+            (workers.tell_all(|| Command::Measure(told.clone())), workers.places())
+        };
         drop(told);
+        self.measured.retain(|measured| places.contains(&measured.worker));
         let until = Instant::now() + MEASURE_WITHIN;
         for _ in 0..count {
             let Ok(measured) = tellers.recv_timeout(until.saturating_duration_since(Instant::now())) else {
                 break;
             };
-            let place = measured.worker;
-            while self.measured.len() <= place {
-                let worker = self.measured.len();
-                self.measured.push(Measured { worker, ..Measured::default() });
+            match self.measured.iter_mut().find(|known| known.worker == measured.worker) {
+                Some(known) => *known = measured,
+                None => self.measured.push(measured),
             }
-            self.measured[place] = measured;
         }
         self.measured_at = Some(Instant::now());
     }
