@@ -32,7 +32,11 @@ const MAY_DEPEND: [(&str, &[&str], &[&str]); 16] = [
         &[],
     ),
     ("nano-subtle", &[], &["v8", "mio"]),
-    ("nano-server", &["nano-arena", "nano-http", "nano-loop", "nano-runtime", "nano-websocket"], &["v8"]),
+    (
+        "nano-server",
+        &["nano-arena", "nano-fetch", "nano-http", "nano-loop", "nano-runtime", "nano-websocket"],
+        &["v8"],
+    ),
     ("nano", &["nano-runtime", "nano-server"], &["v8", "mio"]),
     ("nano-tests", &[], &["v8"]),
     ("xtask", &["nano-http", "nano-loop"], &["v8"]),

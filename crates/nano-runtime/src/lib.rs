@@ -27,8 +27,8 @@ pub use instance::{Console, Instance, MAX_TIMERS};
 pub use log_limit::{LogLimits, MAX_TEXT_BYTES, cut as cut_text};
 pub use memory::{Held, isolate_budget, process_limit, process_used, set_isolate_budget, set_process_limit};
 pub use nano_web::{
-    BodyLength, BodyRead, Exchange, ExchangeId, FailureCause, Level, ResponseHead, WebSocketLimits, Written,
-    blocks, is_wiping,
+    BodyLength, BodyRead, Exchange, ExchangeId, FailureCause, FetchTrace, Level, ResponseHead,
+    WebSocketLimits, Written, blocks, is_wiping,
 };
 pub use network::MAX_FETCHES;
 pub use realm::{NoIsolate, SCRIPT_YOUNG_BYTES, THREAD_STACK_BYTES, YOUNG_BYTES};

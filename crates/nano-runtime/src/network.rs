@@ -6,8 +6,8 @@ use nano_fetch::{
     Request, RequestBody, Url,
 };
 use nano_web::{
-    IncomingResponse, Network, NetworkError, NetworkPassed, NetworkRead, OutgoingBody, OutgoingRequest,
-    Redirect, Written,
+    FetchTrace, IncomingResponse, Network, NetworkError, NetworkPassed, NetworkRead, OutgoingBody,
+    OutgoingRequest, Redirect, Written,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -32,7 +32,14 @@ pub(crate) struct InstanceNetwork {
     limits: Cell<FetchLimits>,
     /// Whose fetches they are counted as.
     app: RefCell<Option<Arc<Application>>>,
-    fetches: RefCell<HashMap<u64, FetchId>>,
+    fetches: RefCell<HashMap<u64, Fetch>>,
+}
+
+/// A fetch that is under way.
+struct Fetch {
+    id: FetchId,
+    /// Dropped when the fetch is forgotten.
+    trace: Option<Box<dyn FetchTrace>>,
 }
 
 impl InstanceNetwork {
@@ -56,17 +63,32 @@ impl InstanceNetwork {
     /// Ends all fetches, and closes the connections that were kept.
     pub(crate) fn clear(&self) {
         for (_, fetch) in self.fetches.take() {
-            self.client.cancel(fetch);
+            self.client.cancel(fetch.id);
         }
         self.client.close_partition(u64::from(self.key.get()));
     }
 
     fn get(&self, id: u64) -> Option<FetchId> {
-        self.fetches.borrow().get(&id).copied()
+        self.fetches.borrow().get(&id).map(|fetch| fetch.id)
     }
 
     fn forget(&self, id: u64) {
         self.fetches.borrow_mut().remove(&id);
+    }
+
+    /// Tells who wants to know of a fetch.
+    fn tell(&self, id: u64, tell: impl FnOnce(&mut dyn FetchTrace)) {
+        if let Some(Fetch { trace: Some(trace), .. }) = self.fetches.borrow_mut().get_mut(&id) {
+            tell(&mut **trace);
+        }
+    }
+
+    /// A fetch has failed: it is forgotten.
+    fn failed(&self, id: u64, failed: &FetchError) -> NetworkError {
+        let error = error(failed);
+        self.tell(id, |trace| trace.failed(error.code));
+        self.forget(id);
+        error
     }
 }
 
@@ -107,25 +129,25 @@ impl Network for InstanceNetwork {
         if let Some(app) = &*self.app.borrow() {
             app.counters().subrequests.add(1);
         }
-        let fetch = self.client.start(outgoing);
+        let fetch = Fetch { id: self.client.start(outgoing), trace: request.trace };
         self.fetches.borrow_mut().insert(id, fetch);
         Ok(())
     }
 
     fn response(&self, id: u64) -> Option<Result<IncomingResponse, NetworkError>> {
         match self.client.response(self.get(id)?)? {
-            Ok(response) => Some(Ok(IncomingResponse {
-                status: response.status,
-                status_text: response.reason,
-                url: response.url.into(),
-                redirected: response.redirects > 0,
-                headers: response.headers.into_block(),
-                is_empty: response.length == Some(0) && response.status != 101,
-            })),
-            Err(failed) => {
-                self.forget(id);
-                Some(Err(error(&failed)))
+            Ok(response) => {
+                self.tell(id, |trace| trace.answered(response.status));
+                Some(Ok(IncomingResponse {
+                    status: response.status,
+                    status_text: response.reason,
+                    url: response.url.into(),
+                    redirected: response.redirects > 0,
+                    headers: response.headers.into_block(),
+                    is_empty: response.length == Some(0) && response.status != 101,
+                }))
             }
+            Err(failed) => Some(Err(self.failed(id, &failed))),
         }
     }
 
@@ -138,10 +160,7 @@ impl Network for InstanceNetwork {
                 self.forget(id);
                 NetworkRead::End
             }
-            BodyRead::Failed(failed) => {
-                self.forget(id);
-                NetworkRead::Failed(error(&failed))
-            }
+            BodyRead::Failed(failed) => NetworkRead::Failed(self.failed(id, &failed)),
         }
     }
 
@@ -159,10 +178,7 @@ impl Network for InstanceNetwork {
                 self.forget(id);
                 NetworkPassed::End
             }
-            BodyPassed::Failed(failed) => {
-                self.forget(id);
-                NetworkPassed::Failed(error(&failed))
-            }
+            BodyPassed::Failed(failed) => NetworkPassed::Failed(self.failed(id, &failed)),
         }
     }
 
@@ -183,7 +199,7 @@ impl Network for InstanceNetwork {
     fn cancel(&self, id: u64) {
         let fetch = self.fetches.borrow_mut().remove(&id);
         if let Some(fetch) = fetch {
-            self.client.cancel(fetch);
+            self.client.cancel(fetch.id);
         }
     }
 

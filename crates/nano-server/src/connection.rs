@@ -593,7 +593,10 @@ impl Conn {
             let minor = u8::from(head.version() == Version::Http11);
             let noted = worker.logs_requests().then(|| note(worker, &head)).flatten();
             let exchange = HttpExchange::new(&me, worker.next_request_id(), noted, minor, length);
-            let slot = worker.route(head.authority().unwrap_or_default());
+            if let Some(telemetry) = worker.telemetry() {
+                *exchange.span.borrow_mut() =
+                    worker.begin_span(telemetry, &head, exchange.request_id, self.tls.is_some());
+            }
             let written = crate::head::write(&mut text, &head, self.tls.is_some());
             (exchange, written)
         };

@@ -360,6 +360,7 @@ impl Controller {
             ("admin", old.admin != new.admin),
             ("log", old.log_format != new.log_format),
             ("network", old.network != new.network),
+            ("telemetry", old.telemetry != new.telemetry),
             ("drain_timeout_ms", old.drain_timeout != new.drain_timeout),
             ("isolate_memory_mb", old.isolate_memory_bytes != new.isolate_memory_bytes),
             ("isolate_idle_ms", old.isolate_idle != new.isolate_idle),

@@ -6,13 +6,15 @@
 
 use crate::connection::Conn;
 use crate::log::{Field, Level, RequestId, RequestRecord};
+use crate::telemetry::ServerSpan;
+use crate::trace;
 use crate::upgraded::{self, Upgraded};
 use crate::worker::{AppSlot, Worker};
 use nano_arena::{Arena, Bytes};
 use nano_http::{BodyLength as HttpLength, Input, Next, Refusal, ResponseHead as HttpHead};
 use nano_loop::Moment;
 use nano_runtime::{
-    BodyLength, BodyRead, Exchange, ExchangeId, FailureCause, Instance, ResponseHead, Written,
+    BodyLength, BodyRead, Exchange, ExchangeId, FailureCause, FetchTrace, Instance, ResponseHead, Written,
 };
 use nano_websocket::NotAnUpgrade;
 use std::cell::{Cell, RefCell};
@@ -34,6 +36,9 @@ const BODY_PIECE_BYTES: usize = 64 << 10;
 /// What a WebSocket's client is told when the application is unloaded, and when it has failed. RFC 6455, section 7.4.1
 const GOING_AWAY: u16 = 1001;
 const INTERNAL_ERROR: u16 = 1011;
+
+/// The service that requests count for in traces which belong to no application.
+const UNROUTED: &str = "nano";
 
 /// What stays of a request's head for the log, in its arena.
 pub(crate) struct Noted {
@@ -73,6 +78,8 @@ pub(crate) struct HttpExchange {
     /// What it was given for that, and has for `waitUntil` after its response. `None`: no application has it.
     pub(crate) wall: Cell<Option<Duration>>,
     noted: Option<Noted>,
+    /// If the request is recorded.
+    pub(crate) span: RefCell<Option<Box<ServerSpan>>>,
     http_minor: u8,
     body_length: BodyLength,
     pub(crate) response: Cell<Response>,
@@ -119,6 +126,7 @@ impl HttpExchange {
             due: Cell::new(Moment::MAX),
             wall: Cell::new(None),
             noted,
+            span: RefCell::new(None),
             http_minor,
             body_length,
             response: Cell::new(Response::Due),
@@ -203,7 +211,13 @@ impl HttpExchange {
     fn over(&self) {
         self.response.set(Response::Over);
         self.pipes.set(false);
-        self.conn.worker().count(self.slot.take(), self.status.get(), self.started);
+        let slot = self.slot.take();
+        if let Some(span) = &mut *self.span.borrow_mut() {
+            let app = slot.as_ref().map_or(UNROUTED, |slot| slot.name());
+            let duration = self.conn.worker().refresh_now() - self.started;
+            span.end(app, &self.conn.peer().to_string(), self.status.get(), duration);
+        }
+        self.conn.worker().count(slot, self.status.get(), self.started);
         self.log();
         self.conn.mark();
     }
@@ -369,13 +383,34 @@ fn wire_head<'a>(head: &ResponseHead<'a>, date: &'a [u8; 29]) -> HttpHead<'a> {
 
 impl Exchange for HttpExchange {
     /// Read from the request's head when it is wanted, so that who asks for nothing elsewhere pays nothing. When the response is complete
-    /// the head is gone: what `waitUntil` asks for then belongs to no trace.
-    fn trace_context(&self, into: &mut Vec<u8>) {
-        if self.response.get() != Response::Over && self.attached.get() {
+    /// the head is gone: what `waitUntil` asks for then belongs to no trace, unless the request itself is recorded.
+    fn trace_fetch(
+        &self,
+        method: &str,
+        url: &str,
+        headers: Option<&mut Vec<u8>>,
+    ) -> Option<Box<dyn FetchTrace>> {
+        let span = self.span.borrow();
+        let fetch = span.as_ref().map(|span| {
+            let worker = self.conn.worker();
+            span.fetch(worker.loop_handle(), &self.app_name(), worker.next_request_id(), (method, url))
+        });
+        if let Some(into) = headers {
             let http = self.conn.http();
-            let fields: Vec<_> = http.head().headers().collect();
-            crate::trace::pass_on(fields.into_iter(), into);
+            let has_head = self.response.get() != Response::Over && self.attached.get();
+            let fields: Vec<_> = if has_head { http.head().headers().collect() } else { Vec::new() };
+            match &fetch {
+                None => trace::pass_on(fields.into_iter(), into),
+                Some(fetch) => {
+                    fetch.ids().pass_on(into);
+                    // It belongs to what the client has sent; a trace that began here has none.
+                    if trace::parent(fields.iter().copied()).is_some() {
+                        trace::pass_state_on(fields.into_iter(), into);
+                    }
+                }
+            }
         }
+        fetch.map(|fetch| Box::new(fetch) as Box<dyn FetchTrace>)
     }
 
     fn body_length(&self) -> BodyLength {

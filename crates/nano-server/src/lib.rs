@@ -19,6 +19,7 @@ mod sandbox;
 mod server;
 mod site;
 mod systemd;
+mod telemetry;
 pub mod timeouts;
 mod tls;
 mod trace;

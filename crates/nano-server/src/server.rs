@@ -12,6 +12,7 @@ use crate::metrics::{Metrics, Stage};
 use crate::sandbox;
 use crate::site::{Deployed, Site, open_application};
 use crate::systemd::ServiceManager;
+use crate::telemetry::Telemetry;
 use crate::tls::Tls;
 use crate::worker::{Command, KIND_COMMANDS, LogConsole, Parts, Worker};
 use nano_loop::{Capacity, Config as LoopConfig, Loop, Sender};
@@ -160,9 +161,14 @@ pub fn serve(
         tell_sandbox(&writer, &sandbox::enter(config));
     }
     nano_runtime::initialize();
+    let network = network(&config.network)?;
+    let telemetry = config.telemetry.as_ref().map(|telemetry| Telemetry::start(telemetry, network.clone()));
+    let telemetry =
+        telemetry.transpose().map_err(|error| ServeError::System("start the telemetry's thread", error))?;
     let shared = Arc::new(Shared {
         config: config.clone(),
-        network: network(&config.network)?,
+        network,
+        telemetry,
         options,
         writer: writer.clone(),
         tls: tls(config)?,
@@ -208,6 +214,9 @@ pub fn serve(
         admin.end();
     }
     signals.close();
+    if let Some(telemetry) = &shared.telemetry {
+        telemetry.close(Duration::from_secs(1));
+    }
     writer.close(Duration::from_secs(1));
     if matches!(ended, Ok(false)) {
         leave();
@@ -249,6 +258,7 @@ pub(crate) struct Shared {
     pub(crate) network: ClientOptions,
     options: ServeOptions,
     pub(crate) tls: Option<Arc<Tls>>,
+    pub(crate) telemetry: Option<Arc<Telemetry>>,
     pub(crate) writer: LogWriter,
     pub(crate) metrics: Arc<Metrics>,
     /// What a worker that starts begins with; one that runs is sent it.
@@ -544,6 +554,7 @@ fn make_worker(
         commands,
         site: shared.site(),
         tls: shared.tls.clone(),
+        telemetry: shared.telemetry.clone(),
         log,
         log_requests: !shared.options.no_request_log,
         dev: shared.options.dev,

@@ -33,6 +33,35 @@ impl<'a> TraceParent<'a> {
     pub(crate) fn trace_id(self) -> &'a [u8] {
         &self.whole[3..35]
     }
+
+    /// Who has sent it, in that trace: 16 hexadecimal digits.
+    pub(crate) fn span_id(self) -> &'a [u8] {
+        &self.whole[36..52]
+    }
+
+    /// Whether whoever has sent it records the trace.
+    pub(crate) fn is_sampled(self) -> bool {
+        // The last bit of two hexadecimal digits.
+        matches!(self.whole[54], b'1' | b'3' | b'5' | b'7' | b'9' | b'b' | b'd' | b'f')
+    }
+}
+
+/// Who somebody is in a trace that is recorded, in hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TraceIds {
+    pub(crate) trace: [u8; 32],
+    pub(crate) span: [u8; 16],
+}
+
+impl TraceIds {
+    /// Appends the field by which others know that what they are asked for belongs to it.
+    pub(crate) fn pass_on(&self, into: &mut Vec<u8>) {
+        into.extend_from_slice(b"traceparent: 00-");
+        into.extend_from_slice(&self.trace);
+        into.push(b'-');
+        into.extend_from_slice(&self.span);
+        into.extend_from_slice(b"-01\r\n");
+    }
 }
 
 /// The one valid `traceparent` among these fields. Two of them are none.
@@ -51,6 +80,14 @@ pub(crate) fn pass_on<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])> + C
     into.extend_from_slice(b"traceparent: ");
     into.extend_from_slice(parent.whole);
     into.extend_from_slice(b"\r\n");
+    pass_state_on(fields, into);
+}
+
+/// Appends the `tracestate` of these fields, which belong to a valid `traceparent`, if it can be passed on.
+pub(crate) fn pass_state_on<'a>(
+    fields: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
+    into: &mut Vec<u8>,
+) {
     let states = || {
         fields.clone().filter(|(name, value)| name.eq_ignore_ascii_case(b"tracestate") && !value.is_empty())
     };
@@ -87,6 +124,24 @@ mod tests {
         let later = GOOD.replacen("00", "cc", 1) + "-what-the-future-will-be-like";
         assert!(TraceParent::parse(later.as_bytes()).is_some());
         assert!(TraceParent::parse(GOOD.replacen("00", "cc", 1).as_bytes()).is_some());
+    }
+
+    #[test]
+    fn whether_it_is_recorded_is_the_last_bit() {
+        for (flags, sampled) in [("00", false), ("01", true), ("02", false), ("ff", true), ("fe", false)] {
+            let value = GOOD.replace("-01", &format!("-{flags}"));
+            assert_eq!(TraceParent::parse(value.as_bytes()).unwrap().is_sampled(), sampled, "{flags}");
+        }
+    }
+
+    #[test]
+    fn what_is_passed_on_can_be_read() {
+        let ids = TraceIds { trace: *b"4bf92f3577b34da6a3ce929d0e0e4736", span: *b"00f067aa0ba902b7" };
+        let mut into = Vec::new();
+        ids.pass_on(&mut into);
+        assert_eq!(into, format!("traceparent: {GOOD}\r\n").into_bytes());
+        let parent = TraceParent::parse(&into[13..into.len() - 2]).unwrap();
+        assert_eq!((parent.trace_id(), parent.span_id()), (&ids.trace[..], &ids.span[..]));
     }
 
     #[test]

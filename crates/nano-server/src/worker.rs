@@ -14,8 +14,10 @@ use crate::metrics::{Block, Metrics};
 use crate::overdue::Overdue;
 use crate::server::Alive;
 use crate::site::{Deployed, Site};
+use crate::telemetry::{ServerSpan, Telemetry};
 use crate::timeouts;
-use crate::tls::Tls;
+use crate::tls::{Session, Tls};
+use crate::trace;
 use mio::net::TcpListener;
 use nano_arena::Pool as ArenaPool;
 use nano_http::{BufferPool, Connection as Http, Head, Limits as HttpLimits, Refusal};
@@ -211,6 +213,7 @@ pub(crate) struct Parts {
     pub(crate) commands: Mailbox<Command>,
     pub(crate) site: Arc<Site>,
     pub(crate) tls: Option<Arc<Tls>>,
+    pub(crate) telemetry: Option<Arc<Telemetry>>,
     pub(crate) log: Rc<RefCell<LogSink>>,
     pub(crate) log_requests: bool,
     pub(crate) dev: bool,
@@ -233,6 +236,7 @@ pub(crate) struct Worker {
     pub(crate) serves_heavy: bool,
     table: RefCell<Table>,
     tls: Option<Arc<Tls>>,
+    telemetry: Option<Arc<Telemetry>>,
     conns: RefCell<Slab<Rc<Conn>>>,
     pub(crate) overdue: Overdue,
     pub(crate) waiters: Waiters,
@@ -277,6 +281,7 @@ impl Worker {
             commands,
             site,
             tls,
+            telemetry,
             log,
             log_requests,
             dev,
@@ -306,6 +311,7 @@ impl Worker {
             partner,
             table: RefCell::new(Table { site, slots }),
             tls,
+            telemetry,
             conns: RefCell::default(),
             overdue: Overdue::default(),
             waiters: Waiters::default(),
@@ -834,6 +840,29 @@ impl Worker {
 
     pub(crate) fn event_loop(&self) -> &Loop {
         &self.lp
+    }
+
+    pub(crate) fn loop_handle(&self) -> Rc<Loop> {
+        Rc::clone(&self.lp)
+    }
+
+    /// Who gathers spans, if they are wanted.
+    #[inline]
+    pub(crate) fn telemetry(&self) -> Option<&Arc<Telemetry>> {
+        self.telemetry.as_ref()
+    }
+
+    /// The span of a request that has just come, if it is recorded.
+    pub(crate) fn begin_span(
+        &self,
+        telemetry: &Arc<Telemetry>,
+        head: &Head<'_>,
+        id: RequestId,
+        tls: bool,
+    ) -> Option<Box<ServerSpan>> {
+        let mut span = telemetry.begin(trace::parent(head.headers()), id, &mut self.ids.borrow_mut())?;
+        span.note(head.method(), head.target(), head.authority().unwrap_or_default(), tls);
+        Some(span)
     }
 
     pub(crate) fn runtime(&self) -> &Runtime {

@@ -142,6 +142,22 @@ pub struct OutgoingRequest<'a> {
     pub redirect: Redirect,
     /// Another protocol that is asked for instead of a response.
     pub upgrade: Option<&'a str>,
+    /// Who is told what becomes of it.
+    pub trace: Option<Box<dyn FetchTrace>>,
+}
+
+/// Is told what becomes of a request that an application makes; dropped when that is over, at its end or before.
+pub trait FetchTrace {
+    /// The response's head has come.
+    fn answered(&mut self, status: u16);
+    /// It has failed, before or after that.
+    fn failed(&mut self, code: &str);
+}
+
+impl std::fmt::Debug for dyn FetchTrace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FetchTrace")
+    }
 }
 
 /// The body of an [`OutgoingRequest`].
@@ -327,10 +343,17 @@ pub enum FailureCause {
 ///
 /// After the client is gone everything still works and has no effect.
 pub trait Exchange {
-    /// Appends the fields, lines of `name: value CRLF`, by which what the request causes elsewhere is known to belong to it (W3C Trace
-    /// Context). Called for each outgoing request that brings none of its own. By default there are none.
-    fn trace_context(&self, into: &mut Vec<u8>) {
-        let _ = into;
+    /// An outgoing request begins in this one's name. Appends the fields, lines of `name: value CRLF`, by which it is known elsewhere to
+    /// belong to it (W3C Trace Context), unless the application has set its own (`headers` is `None`); and says who wants to know what becomes
+    /// of it. By default there are none, and nobody.
+    fn trace_fetch(
+        &self,
+        method: &str,
+        url: &str,
+        headers: Option<&mut Vec<u8>>,
+    ) -> Option<Box<dyn FetchTrace>> {
+        let _ = (method, url, headers);
+        None
     }
     /// What is known of the request body's length.
     fn body_length(&self) -> BodyLength;

@@ -34,9 +34,9 @@ mod worker;
 
 pub use fetch::pipe::Passed;
 pub use host::{
-    Accountant, BodyLength, BodyRead, Exchange, FailureCause, Host, IncomingResponse, Level, Network,
-    NetworkError, NetworkEvent, NetworkPassed, NetworkRead, Offloaded, OutgoingBody, OutgoingRequest,
-    Redirect, ResponseHead, Unaccounted, WebSocketLimits, Work, WorkResult, Written,
+    Accountant, BodyLength, BodyRead, Exchange, FailureCause, FetchTrace, Host, IncomingResponse, Level,
+    Network, NetworkError, NetworkEvent, NetworkPassed, NetworkRead, Offloaded, OutgoingBody,
+    OutgoingRequest, Redirect, ResponseHead, Unaccounted, WebSocketLimits, Work, WorkResult, Written,
 };
 pub use nano_clone::Message;
 pub use nano_subtle::is_wiping;

@@ -154,6 +154,21 @@ fn process(out: &mut String, shared: &Shared, measured: &[Measured]) {
         head(out, name, "gauge", help);
         sample(out, name, &[], value);
     }
+    if let Some(telemetry) = &shared.telemetry {
+        let name = "nano_telemetry_spans_total";
+        head(
+            out,
+            name,
+            "counter",
+            "Spans, by what became of them: dropped are those that found the queue full.",
+        );
+        let counts = telemetry.counts();
+        for (result, count) in
+            [("exported", &counts.exported), ("dropped", &counts.dropped), ("failed", &counts.failed)]
+        {
+            sample(out, name, &[("result", result)], count.load(Ordering::Relaxed));
+        }
+    }
     head(
         out,
         "nano_unrouted_requests_total",

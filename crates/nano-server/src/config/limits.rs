@@ -176,6 +176,15 @@ pub const ISOLATE_IDLE_MS: Limit = Limit {
     reason: "making one anew takes about a millisecond, so that keeping one for long gains little; 0 keeps all",
 };
 
+/// How many of a hundred requests that bring no trace of their own are recorded. A key of `telemetry`.
+pub const SAMPLE_PERCENT: Limit = Limit {
+    key: "sample_percent",
+    default: 100,
+    min: 0,
+    max: 100,
+    reason: "a busy server records fewer; whoever sends a trace has decided for its requests",
+};
+
 /// The steps of `performance.now()`, in microseconds. A key of `hardening`.
 pub const TIMER_RESOLUTION_US: Limit = Limit {
     key: "timer_resolution_us",

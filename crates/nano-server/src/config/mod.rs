@@ -15,6 +15,7 @@ use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use url::Url;
 
 pub use self::env::is_variable_name;
 pub use self::error::{ConfigError, ConfigErrors};
@@ -58,6 +59,8 @@ pub struct Config {
     pub defaults: Defaults,
     /// How applications reach the network.
     pub network: Network,
+    /// Where spans of requests are sent, if they are.
+    pub telemetry: Option<Telemetry>,
     /// Whether the process gives up, after its start, what it needs no more.
     pub sandbox: bool,
     /// What it may read then beside what the configuration names.
@@ -85,6 +88,17 @@ pub struct Network {
     pub no_proxy: Option<String>,
     /// A PEM file of authorities that are trusted beside the system's.
     pub ca_file: Option<PathBuf>,
+}
+
+/// A collector of OpenTelemetry's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Telemetry {
+    /// Where spans are posted to.
+    pub url: Url,
+    /// How many of a hundred requests that belong to no trace begin one.
+    pub sample_percent: u64,
+    /// Fields of each request to it: a key, say.
+    pub headers: Vec<(String, String)>,
 }
 
 /// A certificate of the listener.
@@ -326,6 +340,7 @@ impl Config {
             log_format: None,
             defaults: Defaults::default(),
             network: Network::default(),
+            telemetry: None,
             sandbox: true,
             sandbox_read: Vec::new(),
             certificates: Vec::new(),

@@ -7,18 +7,19 @@ use std::time::Duration;
 
 use jsonc_parser::ast::{Object, ObjectProp, StringLit, Value};
 use jsonc_parser::common::{Range, Ranged};
+use url::Url;
 
 use super::error::Source;
 use super::reader::{Reader, describe};
 use super::{
     Admin, App, AppLimits, Certificate, Config, ConfigErrors, Defaults, EnvValue, FetchPolicy, Hardening,
-    Network,
+    Network, Telemetry,
 };
 use super::{env, limits, parse_listen_host, suggest, syntax};
 use crate::log::Format;
 use crate::routes::HostPattern;
 
-const TOP_KEYS: [&str; 14] = [
+const TOP_KEYS: [&str; 15] = [
     "port",
     "host",
     "threads",
@@ -32,6 +33,7 @@ const TOP_KEYS: [&str; 14] = [
     "defaults",
     "admin",
     "network",
+    "telemetry",
     "apps",
 ];
 /// How many limits an application has.
@@ -142,6 +144,7 @@ impl<'t> Schema<'t, '_> {
             defaults,
             admin,
             network,
+            telemetry,
             apps,
         ] = self.reader.fields(root, TOP_KEYS, |key| {
             let known =
@@ -176,6 +179,7 @@ impl<'t> Schema<'t, '_> {
         config.defaults = self.defaults(defaults);
         config.admin = self.admin(admin);
         self.network(&mut config.network, network);
+        config.telemetry = self.telemetry(telemetry);
         match apps {
             Some(_) => config.apps = self.apps(apps, &config.defaults, admin.is_some()),
             None => self.reader.missing(root, "apps", "the list of applications to serve"),
@@ -295,6 +299,49 @@ impl<'t> Schema<'t, '_> {
         if let Some(literal) = self.reader.string(ca_file) {
             into.ca_file = Some(self.base.join(&*literal.value));
         }
+    }
+
+    fn telemetry(&mut self, property: Option<&ObjectProp<'t>>) -> Option<Telemetry> {
+        let object = self.reader.object(property)?;
+        let [endpoint, sample, headers] =
+            self.reader.fields(object, ["endpoint", limits::SAMPLE_PERCENT.key, "headers"], |key| {
+                matches!(key, "url" | "collector").then(|| "\"endpoint\" is the collector's URL".to_string())
+            });
+        if endpoint.is_none() {
+            self.reader.missing(object, "endpoint", "the collector's URL, such as \"http://127.0.0.1:4318\"");
+        }
+        let sample_percent =
+            self.reader.integer(sample, &limits::SAMPLE_PERCENT).unwrap_or(limits::SAMPLE_PERCENT.default);
+        let headers = self.telemetry_headers(headers);
+        let literal = self.reader.string(endpoint)?;
+        // As OTEL_EXPORTER_OTLP_ENDPOINT has it: the signals' paths are below.
+        let url = Url::parse(&format!("{}/v1/traces", literal.value.trim_end_matches('/')));
+        match url {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.host_str().is_some() => {
+                Some(Telemetry { url, sample_percent, headers })
+            }
+            _ => {
+                let message = "\"endpoint\" must be the URL of a collector, such as \"http://127.0.0.1:4318\"; it speaks OTLP by HTTP";
+                self.reader.error(literal.range, message);
+                None
+            }
+        }
+    }
+
+    fn telemetry_headers(&mut self, property: Option<&ObjectProp<'t>>) -> Vec<(String, String)> {
+        let Some(object) = self.reader.object(property) else { return Vec::new() };
+        let mut headers = Vec::with_capacity(object.properties.len());
+        for property in &object.properties {
+            let name = property.name.as_str();
+            let Some(literal) = self.reader.string(Some(property)) else { continue };
+            let mut line = Vec::new();
+            if nano_http::push_field(&mut line, name.as_bytes(), literal.value.as_bytes()).is_err() {
+                self.reader.error(property.range, "this cannot be a field of a request's head");
+                continue;
+            }
+            headers.push((name.to_string(), literal.value.to_string()));
+        }
+        headers
     }
 
     fn sandbox(&mut self, config: &mut Config, property: Option<&ObjectProp<'t>>) {

@@ -115,6 +115,34 @@ fn applications_inherit_the_defaults_and_may_differ() {
 }
 
 #[test]
+fn telemetry_has_an_endpoint_a_share_and_headers() {
+    let telemetry = |inside: &str| {
+        parse(&format!(r#"{{ "telemetry": {inside}, "apps": [{{ "name": "a", "path": "a" }}] }}"#))
+    };
+    let config = telemetry(
+        r#"{ "endpoint": "https://otel.example:4318/base/", "sample_percent": 5,
+        "headers": { "x-key": "k" } }"#,
+    );
+    let read = config.unwrap().telemetry.unwrap();
+    assert_eq!(read.url.as_str(), "https://otel.example:4318/base/v1/traces");
+    assert_eq!((read.sample_percent, read.headers), (5, vec![("x-key".into(), "k".into())]));
+    let default = telemetry(r#"{ "endpoint": "http://127.0.0.1:4318" }"#).unwrap().telemetry.unwrap();
+    assert_eq!((default.url.as_str(), default.sample_percent), ("http://127.0.0.1:4318/v1/traces", 100));
+    for (wrong, told) in [
+        (r#"{}"#, "missing key \"endpoint\""),
+        (r#"{ "url": "x", "endpoint": "http://c" }"#, "\"endpoint\" is the collector's URL"),
+        (r#"{ "endpoint": "ftp://c" }"#, "must be the URL of a collector"),
+        (r#"{ "endpoint": "c:4317" }"#, "must be the URL of a collector"),
+        (r#"{ "endpoint": "http://c", "sample_percent": 101 }"#, "sample_percent"),
+        (r#"{ "endpoint": "http://c", "headers": { "a": "b\r\nc" } }"#, "cannot be a field"),
+        (r#"{ "endpoint": "http://c", "headers": { "a b": "c" } }"#, "cannot be a field"),
+    ] {
+        let errors = telemetry(wrong).unwrap_err().to_string();
+        assert!(errors.contains(told), "{wrong}: {errors}");
+    }
+}
+
+#[test]
 fn the_network_has_a_proxy_and_authorities() {
     let config = valid(
         r#"{ "network": { "proxy": "http://u:p@10.0.0.1:3128", "no_proxy": "a.example", "ca_file": "ca.pem" },

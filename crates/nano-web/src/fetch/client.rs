@@ -148,12 +148,13 @@ fn fetch_start(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let mut upgrade_stack = buffer::<32>();
     let upgrade = (!args.get(5).is_undefined()).then(|| text(scope, args.get(5), &mut upgrade_stack));
     let owner = owner(scope);
+    let mut trace = None;
     if let Some(owner) = owner
         && let Some(state) = state(scope)
-        && !has_trace_context(&headers)
         && let Some(exchange) = state.exchange(ExchangeId::from_f64(owner))
     {
-        exchange.trace_context(&mut headers);
+        let own = has_trace_context(&headers);
+        trace = exchange.trace_fetch(&method, &url, (!own).then_some(&mut headers));
     }
     let request = OutgoingRequest {
         method: &method,
@@ -162,6 +163,7 @@ fn fetch_start(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
         body,
         redirect,
         upgrade: upgrade.as_deref(),
+        trace,
     };
     let started = match state(scope) {
         Some(state) => start(state, owner, request),
