@@ -442,7 +442,11 @@ impl Runtime {
     }
 
     /// Enters the isolate for `work`, drains microtasks, reports what nobody caught, and does what waited meanwhile.
-    fn enter(&self, instance: &Rc<Instance>, work: impl FnOnce(&mut v8::PinScope<'_, '_>, &Realm)) -> bool {
+    fn enter(
+        &self,
+        instance: &Rc<Instance>,
+        work: impl FnOnce(&mut PinTryCatch<'_, '_, '_, '_>, &Realm),
+    ) -> bool {
         let Some(realm) = instance.realm() else { return false };
         let before = self.pulse.begin(instance.key);
         let was_ready = instance.is_ready();
@@ -515,7 +519,7 @@ impl Runtime {
         scope: &mut v8::PinScope<'_, '_>,
         realm: &Realm,
         instance: &Instance,
-        work: impl FnOnce(&mut v8::PinScope<'_, '_>, &Realm),
+        work: impl FnOnce(&mut PinTryCatch<'_, '_, '_, '_>, &Realm),
     ) {
         v8::tc_scope!(let scope, scope);
         work(scope, realm);
@@ -935,7 +939,7 @@ fn pop_ready(instance: &Instance) -> Option<Task> {
     queue.remove(index)
 }
 
-fn perform(scope: &mut v8::PinScope<'_, '_>, realm: &Realm, instance: &Instance, task: Task) {
+fn perform(scope: &mut PinTryCatch<'_, '_, '_, '_>, realm: &Realm, instance: &Instance, task: Task) {
     instance.cpu.owner.set(cpu::owner_of(&task, realm, instance));
     match task {
         Task::Request(id, head) => handle_request(scope, realm, id, &head),
@@ -981,9 +985,8 @@ fn perform(scope: &mut v8::PinScope<'_, '_>, realm: &Realm, instance: &Instance,
 }
 
 /// Calls the handler; what it throws fails the request.
-fn handle_request(scope: &mut v8::PinScope<'_, '_>, realm: &Realm, id: ExchangeId, head: &[u8]) {
+fn handle_request(scope: &mut PinTryCatch<'_, '_, '_, '_>, realm: &Realm, id: ExchangeId, head: &[u8]) {
     let entries = realm.entries();
-    v8::tc_scope!(let scope, scope);
     let Some(head) = v8::String::new_from_one_byte(scope, head, v8::NewStringType::Normal) else { return };
     if entries.dispatch(scope, head, id).is_none()
         && let Some(exception) = scope.exception().filter(|_| !scope.has_terminated())

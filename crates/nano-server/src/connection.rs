@@ -592,7 +592,8 @@ impl Conn {
             };
             let minor = u8::from(head.version() == Version::Http11);
             let noted = worker.logs_requests().then(|| note(worker, &head)).flatten();
-            let exchange = HttpExchange::new(&me, worker.next_request_id(), noted, minor, length);
+            let exchange =
+                HttpExchange::new(&me, worker.next_request_id(), worker.now(), noted, minor, length);
             if let Some(telemetry) = worker.telemetry() {
                 *exchange.span.borrow_mut() =
                     worker.begin_span(telemetry, &head, exchange.request_id, self.tls.is_some());

@@ -111,6 +111,7 @@ impl HttpExchange {
     pub(crate) fn new(
         conn: &Rc<Conn>,
         request_id: RequestId,
+        started: Moment,
         noted: Option<Noted>,
         http_minor: u8,
         body_length: BodyLength,
@@ -122,7 +123,7 @@ impl HttpExchange {
             slot: RefCell::new(None),
             id: Cell::new(None),
             request_id,
-            started: conn.worker().now(),
+            started,
             due: Cell::new(Moment::MAX),
             wall: Cell::new(None),
             noted,

@@ -23,6 +23,7 @@ mod messaging;
 mod navigator;
 mod parts;
 mod performance;
+mod sequence;
 pub mod snapshot;
 mod state;
 mod timers;

@@ -52,11 +52,20 @@ pub(crate) fn all_ops() -> Vec<Op> {
 
 /// What a snapshot refers to: the native functions, and the texts of the platform's JavaScript. Both who makes a snapshot and who reads it passes these to V8.
 pub fn external_references() -> Cow<'static, [v8::ExternalReference]> {
-    let functions = all_ops().into_iter().map(|op| v8::ExternalReference { function: op.callback });
+    let ops = all_ops();
+    let functions = ops.iter().map(|op| v8::ExternalReference { function: op.callback });
+    let fast = ops.iter().filter_map(|op| op.fast).flat_map(|fast| &fast.0).flat_map(|fast| {
+        [
+            v8::ExternalReference { pointer: std::ptr::from_ref(fast).cast_mut().cast::<c_void>() },
+            v8::ExternalReference { pointer: fast.address().cast_mut() },
+            v8::ExternalReference { type_info: fast.type_info() },
+        ]
+    });
     let texts = FILES.iter().map(|(_, text)| v8::ExternalReference {
         pointer: std::ptr::from_ref(text).cast_mut().cast::<c_void>(),
     });
     functions
+        .chain(fast)
         .chain(texts)
         .chain([parts::external_reference(), table::external_reference()])
         .collect::<Vec<_>>()

@@ -5,6 +5,7 @@
 use crate::fetch::client::Fetches;
 use crate::host::{Accountant, Exchange, Host};
 use crate::parts::Caches;
+use crate::sequence::Sequence;
 use crate::wasm::memory::Memories;
 use crate::websocket::{Attached, Sockets};
 use std::cell::{Cell, OnceCell, RefCell};
@@ -17,7 +18,7 @@ use std::time::Instant;
 /// The isolate's data slot that holds a `*const State`.
 pub const STATE_SLOT: u32 = 0;
 
-/// How many requests one isolate may have under way: the slot's number is the low part of a request's id.
+/// How many requests one isolate may have under way. Each costs a few hundred bytes here, beside what the handler holds for it.
 pub const MAX_EXCHANGES: usize = 1 << 16;
 
 /// What a WebSocket may use of a core in the long run without a message from its client, as one part in so many: enough to tell
@@ -26,7 +27,7 @@ const SOCKET_SHARE: u128 = 10;
 
 /// Names one request for the lifetime of its isolate; never used twice.
 ///
-/// JavaScript holds it as a number: below 2^53, the slot in the low 16 bits.
+/// JavaScript holds it as a number, below 2^53: see [`Sequence`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ExchangeId(pub(crate) u64);
 
@@ -119,10 +120,7 @@ pub struct State {
     host: Rc<dyn Host>,
     accountant: Arc<dyn Accountant>,
     caches: Caches,
-    slots: RefCell<Vec<Option<Rc<Slot>>>>,
-    free: RefCell<Vec<u16>>,
-    sequence: Cell<u64>,
-    live: Cell<usize>,
+    slots: RefCell<Sequence<Rc<Slot>>>,
     websockets: Cell<usize>,
     pub(crate) rejections: RefCell<Vec<Rejection>>,
     pub(crate) wasm: crate::wasm::Streams,
@@ -159,9 +157,6 @@ impl State {
             accountant,
             caches,
             slots: RefCell::default(),
-            free: RefCell::default(),
-            sequence: Cell::new(1),
-            live: Cell::new(0),
             websockets: Cell::new(0),
             rejections: RefCell::default(),
             wasm: crate::wasm::Streams::default(),
@@ -210,46 +205,29 @@ impl State {
     /// Takes a request in. `None` if [`MAX_EXCHANGES`] are under way.
     pub fn add_exchange(&self, exchange: Rc<dyn Exchange>) -> Option<ExchangeId> {
         let mut slots = self.slots.borrow_mut();
-        let index = match self.free.borrow_mut().pop() {
-            Some(index) => usize::from(index),
-            None if slots.len() < MAX_EXCHANGES => {
-                slots.push(None);
-                slots.len() - 1
-            }
-            None => return None,
-        };
-        let sequence = self.sequence.get();
-        self.sequence.set(sequence + 1);
-        let id = (sequence << 16) | index as u64;
-        slots[index] = Some(Rc::new(Slot {
-            id,
-            exchange,
-            reading: RefCell::new(None),
-            writing: RefCell::new(None),
-            fetches: RefCell::default(),
-            receives_from: Cell::new(None),
-            sends_to: Cell::new(None),
-            cpu: Cell::new(0),
-            attached: RefCell::default(),
-            charged_at: Cell::new(None),
-        }));
-        self.live.set(self.live.get() + 1);
+        if slots.len() >= MAX_EXCHANGES {
+            return None;
+        }
+        let id = slots.insert_with(|id| {
+            Rc::new(Slot {
+                id,
+                exchange,
+                reading: RefCell::new(None),
+                writing: RefCell::new(None),
+                fetches: RefCell::default(),
+                receives_from: Cell::new(None),
+                sends_to: Cell::new(None),
+                cpu: Cell::new(0),
+                attached: RefCell::default(),
+                charged_at: Cell::new(None),
+            })
+        });
         Some(ExchangeId(id))
     }
 
     /// Forgets a request: its id names nothing from now on. Unknown ids are ignored.
     pub fn remove_exchange(&self, id: ExchangeId) -> Option<Rc<dyn Exchange>> {
-        let index = (id.0 & 0xffff) as usize;
-        let removed = {
-            let mut slots = self.slots.borrow_mut();
-            let slot = slots.get_mut(index)?;
-            if slot.as_ref()?.id != id.0 {
-                return None;
-            }
-            slot.take()
-        };
-        self.free.borrow_mut().push(index as u16);
-        self.live.set(self.live.get() - 1);
+        let removed = self.slots.borrow_mut().remove(id.0);
         removed.map(|slot| {
             // What a request has begun ends with it, and what its bodies come from or go to.
             for id in slot.fetches.take() {
@@ -305,7 +283,7 @@ impl State {
 
     /// The same for any request that is under way.
     pub fn charge_any(&self, ns: u64) -> Option<u64> {
-        let id = self.slots.borrow().iter().flatten().next()?.id();
+        let id = self.slots.borrow().iter().next()?.id();
         self.charge(id, ns)
     }
 
@@ -331,7 +309,7 @@ impl State {
 
     /// How many requests are under way.
     pub fn exchanges(&self) -> usize {
-        self.live.get()
+        self.slots.borrow().len()
     }
 
     /// How many of them have become WebSockets.
@@ -341,24 +319,22 @@ impl State {
 
     /// How many have not.
     pub fn requests(&self) -> usize {
-        self.live.get() - self.websockets.get()
+        self.exchanges() - self.websockets.get()
     }
 
     /// The requests under way that have become WebSockets.
     pub fn websocket_ids(&self) -> Vec<ExchangeId> {
         let slots = self.slots.borrow();
-        slots.iter().flatten().filter(|slot| slot.charged_at.get().is_some()).map(|slot| slot.id()).collect()
+        slots.iter().filter(|slot| slot.charged_at.get().is_some()).map(|slot| slot.id()).collect()
     }
 
     /// The ids of all requests under way.
     pub fn exchange_ids(&self) -> Vec<ExchangeId> {
-        self.slots.borrow().iter().flatten().map(|slot| slot.id()).collect()
+        self.slots.borrow().iter().map(|slot| slot.id()).collect()
     }
 
     pub(crate) fn slot(&self, id: ExchangeId) -> Option<Rc<Slot>> {
-        let slots = self.slots.borrow();
-        let slot = slots.get((id.0 & 0xffff) as usize)?.as_ref()?;
-        (slot.id == id.0).then(|| Rc::clone(slot))
+        self.slots.borrow().get(id.0).cloned()
     }
 
     /// The request with this id, if it is under way.

@@ -275,6 +275,9 @@ impl<T> Routes<T> {
             let at = self.ipv6.binary_search_by_key(&address, |entry| entry.0).ok()?;
             return Some(self.ipv6[at].1);
         }
+        if self.exact.entries.is_empty() && self.below.entries.is_empty() {
+            return None;
+        }
         let host = &host[..memchr::memchr(b':', host).unwrap_or(host.len())];
         let host = host.strip_suffix(b".").unwrap_or(host);
 

@@ -20,14 +20,25 @@ pub(crate) type Ret<'s> = v8::ReturnValue<'s, v8::Value>;
 pub(crate) struct Op {
     pub(crate) name: &'static str,
     pub(crate) callback: v8::FunctionCallback,
+    /// What optimized code calls instead where the arguments are of its types.
+    pub(crate) fast: Option<&'static Fast>,
 }
 
+/// A form of a native function for V8's fast API calls.
+pub(crate) struct Fast(pub(crate) [v8::fast_api::CFunction; 1]);
+
+// SAFETY: constants that are only read; what they point to are functions, and constants too.
+unsafe impl Sync for Fast {}
+
 /// `ops! { "name" => function, … }`: a standard's native functions. A panic in one of them is thrown as an Error.
+///
+/// `"name" => function | FAST` has a form for optimized code beside it, a static [`Fast`].
 macro_rules! ops {
-    ($($name:literal => $function:path),* $(,)?) => {
+    ($($name:literal => $function:path $(| $fast:path)?),* $(,)?) => {
         pub(crate) fn ops() -> Vec<$crate::infra::Op> {
             vec![$($crate::infra::Op {
                 name: $name,
+                fast: [$(Some(&$fast),)? None][0],
                 callback: {
                     fn guarded<'s>(
                         scope: &mut $crate::infra::Scope<'s, '_>,
@@ -59,6 +70,13 @@ pub(crate) fn guard<'s, 'i>(scope: &mut Scope<'s, 'i>, name: &str, run: impl FnO
 #[cold]
 fn contained(scope: &mut Scope<'_, '_>, name: &str) {
     throw(scope, Error::Fault(&format!("a fault of the runtime, in its native function {name}")));
+}
+
+/// The same for what optimized code calls: it cannot throw, so the caller gets nothing.
+#[inline(always)]
+pub(crate) fn guard_fast(run: impl FnOnce()) {
+    // The panic hook has printed what happened. Unwind safety: as in `guard`.
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
 }
 
 /// The isolate's state, or an exception: while the snapshot is made there is none.

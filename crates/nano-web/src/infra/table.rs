@@ -51,7 +51,7 @@ fn get_op<'s>(
 fn make<'s>(scope: &mut Scope<'s, '_>, op: &Op) -> Option<v8::Local<'s, v8::Function>> {
     let function = v8::FunctionTemplate::builder_raw(op.callback)
         .constructor_behavior(v8::ConstructorBehavior::Throw)
-        .build(scope)
+        .build_fast(scope, op.fast.map_or(&[], |fast| &fast.0))
         .get_function(scope)?;
     function.set_name(v8::String::new(scope, op.name)?);
     Some(function)

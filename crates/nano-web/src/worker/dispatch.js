@@ -106,17 +106,15 @@ const inFlight = new Map();
 // A request: calls the handler, and sends its response if that is there when microtasks are drained. What it throws, the
 // rejection of its promise included, comes out here and goes to `fail`.
 function dispatch(head, id) {
+  const request = createIncomingRequest(id, head);
   // What the handler's turn has queued may still change the response: `settle` drains microtasks first.
-  const value = ops.settle(handle(head, id));
+  const value = ops.settle(handle(request, id));
   // A thenable that is no native promise counts as one, as it does to `await`.
-  if (isResponse(value) || !webidl.isObject(value)) send(id, value);
-  else attach(id, PromiseResolve(value));
+  if (isResponse(value) || !webidl.isObject(value)) send(id, value, request);
+  else attach(id, PromiseResolve(value), request);
 }
 
-function handle(head, id) {
-  const request = createIncomingRequest(id, head);
-  lastRequest = request;
-  lastId = id;
+function handle(request, id) {
   if (application !== undefined) {
     return application.fetch(request, env, new ExecutionContext(contextKey, id));
   }
@@ -128,29 +126,24 @@ function handle(head, id) {
   }
   return response;
 }
-// The request whose handler was called last, until its answer goes on elsewhere. Answers of other requests come in between.
-let lastRequest;
-let lastId;
 
-// The request's answer is not complete: its signal may still be aborted.
-function keepInFlight(id) {
-  if (lastId !== id || lastRequest === undefined) return;
-  MapPrototypeSet(inFlight, id, lastRequest);
-  lastRequest = lastId = undefined;
+// The request's answer is not complete: its signal may still be aborted. `request` is null where it was kept before.
+function keepInFlight(id, request) {
+  if (request !== null) MapPrototypeSet(inFlight, id, request);
 }
 
 // The handler's promise is pending: go on when it is settled.
-function attach(id, promise) {
-  keepInFlight(id);
+function attach(id, promise, request) {
+  keepInFlight(id, request);
   PromisePrototypeThen(
     promise,
-    (value) => send(id, value),
+    (value) => send(id, value, null),
     (reason) => fail(id, reason),
   );
 }
 
-// Sends the handler's response.
-function send(id, response) {
+// Sends the handler's response. `request` is null where it was kept in flight.
+function send(id, response, request) {
   if (!isResponse(response)) {
     fail(id, new TypeError("the handler returned no Response"));
     return;
@@ -173,11 +166,12 @@ function send(id, response) {
   const length = responseContentLength(response);
   if (body === null || typeof body === "string" || isBytes(body)) {
     // The usual case: the handler has answered within its turn, and nothing was kept.
-    if (lastId !== id) MapPrototypeDelete(inFlight, id);
-    ops.respond(id, status, statusText === "" ? undefined : statusText, headers, length, body);
+    if (request === null) MapPrototypeDelete(inFlight, id);
+    if (typeof body === "string" && length === -1 && statusText === "") ops.respondText(id, status, headers, body);
+    else ops.respond(id, status, statusText === "" ? undefined : statusText, headers, length, body);
     return;
   }
-  stream(id, status, statusText, headers, length, body);
+  stream(id, request, status, statusText, headers, length, body);
 }
 
 // The request's connection becomes a WebSocket.
@@ -195,7 +189,7 @@ function isBytes(body) {
 }
 
 // Sends a body that is a stream: natively where it is the request's own body or that of a fetch, else chunk by chunk.
-function stream(id, status, statusText, headers, length, body) {
+function stream(id, request, status, statusText, headers, length, body) {
   const source = loaded.streams?.isReadableStream(body) ? internal.streams.takeNativeSource(body) : body;
   if (source !== undefined) {
     if (source.requestId === id) {
@@ -204,7 +198,7 @@ function stream(id, status, statusText, headers, length, body) {
       return;
     }
     if (source.fetchId !== undefined) {
-      passOn(id, status, statusText, headers, length, source);
+      passOn(id, request, status, statusText, headers, length, source);
       return;
     }
   }
@@ -216,7 +210,7 @@ function stream(id, status, statusText, headers, length, body) {
     ops.responseFinish(id);
     return;
   }
-  keepInFlight(id);
+  keepInFlight(id, request);
   internal.streams.readLoop(
     from,
     (chunk) => {
@@ -243,21 +237,21 @@ function stream(id, status, statusText, headers, length, body) {
 }
 
 // Sends what a fetch receives, without JavaScript: see fetch/pipe.rs. Who could abort one of the two is remembered until the end.
-function passOn(id, status, statusText, headers, length, source) {
+function passOn(id, request, status, statusText, headers, length, source) {
   const { failure } = source;
   if (failure !== null) {
     fail(id, failure.reason);
     return;
   }
-  const request = lastId === id ? lastRequest : MapPrototypeGet(inFlight, id);
-  const watched = source.isWatched() || (request !== undefined && getRequestSignalSource(request) !== null);
+  const from = request === null ? MapPrototypeGet(inFlight, id) : request;
+  const watched = source.isWatched() || (from !== undefined && getRequestSignalSource(from) !== null);
   const ended = ops.respondFetch(id, status, statusText, headers, length, source.fetchId, watched);
   if (ended === undefined) {
-    if (lastId !== id) MapPrototypeDelete(inFlight, id);
+    if (request === null) MapPrototypeDelete(inFlight, id);
     source.finish();
     return;
   }
-  keepInFlight(id);
+  keepInFlight(id, request);
   PromisePrototypeThen(ended, () => {
     MapPrototypeDelete(inFlight, id);
     source.finish();
@@ -324,7 +318,7 @@ internal.exposeEnumerable({ self: globalThis });
 
 // For infra/warm.js.
 internal.forgetApplication = () => {
-  application = env = lastRequest = lastId = undefined;
+  application = env = undefined;
 };
 
 // A task that ops.postTask() asked for.

@@ -2,13 +2,19 @@
 
 use crate::fetch::pipe;
 use crate::host::{FailureCause, ResponseHead, Written};
-use crate::infra::{Args, Ret, Scope, buffer, ops, slot, state, text, with_bytes};
-use crate::state::Slot;
+use crate::infra::{Args, Fast, Ret, Scope, buffer, guard_fast, ops, slot, state, text, with_bytes};
+use crate::state::{ExchangeId, Slot, State, try_state};
+use std::borrow::Cow;
+use std::ffi::c_void;
 use std::mem::MaybeUninit;
+use v8::fast_api::{
+    CFunction, CFunctionInfo, FastApiCallbackOptions, FastApiOneByteString, Int64Representation, Type,
+};
 
 ops! {
     "settle" => settle_value,
     "respond" => respond,
+    "respondText" => respond_text | RESPOND_TEXT,
     "respondStream" => respond_stream,
     "respondPipe" => respond_pipe,
     "respondFetch" => respond_fetch,
@@ -21,11 +27,18 @@ ops! {
 /// A text of more characters is counted for the isolate while its bytes are made.
 const LARGE_TEXT: usize = 64 << 10;
 
+/// Why a response of text is not sent.
+const NO_ROOM: &str = "the response is larger than the memory that the application has left";
+
 /// Forgets the request if nothing of it is left to do.
 fn settle(scope: &mut Scope<'_, '_>, slot: &Slot) {
-    if slot.exchange.is_over()
-        && let Some(state) = state(scope)
-    {
+    if let Some(state) = state(scope) {
+        forget_if_over(state, slot);
+    }
+}
+
+fn forget_if_over(state: &State, slot: &Slot) {
+    if slot.exchange.is_over() {
         state.remove_exchange(slot.id());
     }
 }
@@ -59,30 +72,19 @@ fn with_head(
     let status = args.get(1).uint32_value(scope).unwrap_or(500) as u16;
     let mut reason_stack = buffer::<64>();
     let status_text = if args.get(2).is_undefined() {
-        std::borrow::Cow::Borrowed("")
+        Cow::Borrowed("")
     } else {
         text(scope, args.get(2), &mut reason_stack)
     };
     let length = args.get(4).number_value(scope).filter(|length| *length >= 0.0);
-    let mut inline = [MaybeUninit::<u8>::uninit(); 1024];
-    let headers_heap;
-    let headers: &[u8] = match v8::Local::<v8::String>::try_from(args.get(3)) {
-        Err(_) => &[],
-        Ok(block) if block.length() <= inline.len() => {
-            let length = block.length();
-            block.write_one_byte_uninit_v2(scope, 0, &mut inline[..length], v8::WriteFlags::empty());
-            // SAFETY: V8 has just written the first `length` bytes.
-            unsafe { std::slice::from_raw_parts(inline.as_ptr().cast::<u8>(), length) }
-        }
-        Ok(block) => {
-            let mut bytes = vec![0u8; block.length()];
-            block.write_one_byte_v2(scope, 0, &mut bytes, v8::WriteFlags::empty());
-            headers_heap = bytes;
-            &headers_heap
-        }
+    let mut stack = buffer::<1024>();
+    let headers = latin1_bytes(scope, args.get(3), &mut stack);
+    let head = ResponseHead {
+        status,
+        status_text: &status_text,
+        headers: &headers,
+        content_length: length.map(|l| l as u64),
     };
-    let head =
-        ResponseHead { status, status_text: &status_text, headers, content_length: length.map(|l| l as u64) };
     with(scope, &head);
 }
 
@@ -92,20 +94,7 @@ fn respond(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     with_head(scope, &args, |scope, head| {
         let body = args.get(5);
         if let Ok(string) = v8::Local::<v8::String>::try_from(body) {
-            let bytes = if string.length() > LARGE_TEXT { string.utf8_length(scope) } else { 0 };
-            if bytes > 0 && !state(scope).is_some_and(|state| state.accountant().take(bytes)) {
-                let reason = "the response is larger than the memory that the application has left";
-                return slot.exchange.fail(FailureCause::Memory, reason);
-            }
-            let mut stack = buffer::<4096>();
-            let text = string.to_rust_cow_lossy(scope, &mut stack);
-            if bytes > 0
-                && let Some(state) = state(scope)
-            {
-                // It counts as output from here on, until the client has it.
-                state.accountant().give_back(bytes);
-            }
-            slot.exchange.respond(head, Some(text.as_bytes()));
+            send_text(scope, &slot, head, string);
         } else if body.is_null_or_undefined() {
             slot.exchange.respond(head, None);
         } else {
@@ -113,6 +102,117 @@ fn respond(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
         }
     });
     settle(scope, &slot);
+}
+
+fn send_text(
+    scope: &mut Scope<'_, '_>,
+    slot: &Slot,
+    head: &ResponseHead<'_>,
+    text: v8::Local<'_, v8::String>,
+) {
+    let bytes = if text.length() > LARGE_TEXT { text.utf8_length(scope) } else { 0 };
+    if bytes > 0 && !state(scope).is_some_and(|state| state.accountant().take(bytes)) {
+        return slot.exchange.fail(FailureCause::Memory, NO_ROOM);
+    }
+    let mut stack = buffer::<4096>();
+    let text = text.to_rust_cow_lossy(scope, &mut stack);
+    if bytes > 0
+        && let Some(state) = state(scope)
+    {
+        // It counts as output from here on, until the client has it.
+        state.accountant().give_back(bytes);
+    }
+    slot.exchange.respond(head, Some(text.as_bytes()));
+}
+
+/// `respondText(id, status, headerBlock, text)`: [`respond`] without status text and Content-Length, as nearly all responses are.
+fn respond_text(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
+    let Some(slot) = slot(scope, &args) else { return };
+    let status = args.get(1).uint32_value(scope).unwrap_or(500) as u16;
+    let mut stack = buffer::<1024>();
+    let headers = latin1_bytes(scope, args.get(2), &mut stack);
+    let head = ResponseHead { status, status_text: "", headers: &headers, content_length: None };
+    if let Ok(text) = v8::Local::<v8::String>::try_from(args.get(3)) {
+        send_text(scope, &slot, &head, text);
+    }
+    settle(scope, &slot);
+}
+
+/// What optimized code calls for `respondText` where both strings are flat ones of Latin-1: they are read where they are.
+static RESPOND_TEXT: Fast = Fast([CFunction::new(
+    respond_text_fast as *const c_void,
+    &CFunctionInfo::new(
+        Type::Void.as_info(),
+        &[
+            Type::V8Value.as_info(),
+            Type::Float64.as_info(),
+            Type::Uint32.as_info(),
+            Type::SeqOneByteString.as_info(),
+            Type::SeqOneByteString.as_info(),
+            Type::CallbackOptions.as_info(),
+        ],
+        Int64Representation::Number,
+    ),
+)]);
+
+/// V8 calls this with the isolate entered, and keeps the strings where they are: nothing here allocates in its heap.
+extern "C" fn respond_text_fast(
+    _: v8::Local<'_, v8::Value>,
+    id: f64,
+    status: u32,
+    headers: *const FastApiOneByteString,
+    text: *const FastApiOneByteString,
+    options: *mut FastApiCallbackOptions<'_>,
+) {
+    guard_fast(|| {
+        // SAFETY: V8 hands over pointers that are valid for this call, to strings that do not move meanwhile.
+        let (headers, text, options) = unsafe { (&*headers, &*text, &*options) };
+        // SAFETY: the isolate is the one whose JavaScript calls, alive and entered.
+        let Some(state) = try_state(unsafe { options.isolate_unchecked() }) else { return };
+        let Some(slot) = state.slot(ExchangeId::from_f64(id)) else { return };
+        let head = ResponseHead {
+            status: status as u16,
+            status_text: "",
+            headers: headers.as_bytes(),
+            content_length: None,
+        };
+        send_latin1(state, &slot, &head, text.as_bytes());
+        forget_if_over(state, &slot);
+    });
+}
+
+fn send_latin1(state: &State, slot: &Slot, head: &ResponseHead<'_>, text: &[u8]) {
+    let others = if text.is_ascii() { 0 } else { text.iter().filter(|byte| !byte.is_ascii()).count() };
+    if others == 0 {
+        return slot.exchange.respond(head, Some(text));
+    }
+    let bytes = text.len() + others;
+    if bytes > LARGE_TEXT && !state.accountant().take(bytes) {
+        return slot.exchange.fail(FailureCause::Memory, NO_ROOM);
+    }
+    let utf8: String = text.iter().map(|byte| char::from(*byte)).collect();
+    if bytes > LARGE_TEXT {
+        state.accountant().give_back(bytes);
+    }
+    slot.exchange.respond(head, Some(utf8.as_bytes()));
+}
+
+/// The characters of a string of Latin-1; none for anything else.
+fn latin1_bytes<'a, const N: usize>(
+    scope: &mut Scope<'_, '_>,
+    value: v8::Local<'_, v8::Value>,
+    stack: &'a mut [MaybeUninit<u8>; N],
+) -> Cow<'a, [u8]> {
+    let Ok(text) = v8::Local::<v8::String>::try_from(value) else { return Cow::Borrowed(&[]) };
+    let length = text.length();
+    if length > N {
+        let mut bytes = vec![0; length];
+        text.write_one_byte_v2(scope, 0, &mut bytes, v8::WriteFlags::empty());
+        return Cow::Owned(bytes);
+    }
+    text.write_one_byte_uninit_v2(scope, 0, &mut stack[..length], v8::WriteFlags::empty());
+    // SAFETY: V8 has just written the first `length` bytes.
+    Cow::Borrowed(unsafe { std::slice::from_raw_parts(stack.as_ptr().cast::<u8>(), length) })
 }
 
 /// `respondStream(id, status, statusText, headerBlock, contentLength)`: whether a body is wanted.
