@@ -92,7 +92,7 @@ fn top_level_keys() {
     check_top(
         "\"colour\": 1",
         &[
-            "2:1: unknown key \"colour\" (known here: port, host, threads, drain_timeout_ms, isolate_memory_mb, isolate_idle_ms, watch, tls, sandbox, log, defaults, admin, network, apps)",
+            "2:1: unknown key \"colour\" (known here: port, host, threads, drain_timeout_ms, isolate_memory_mb, isolate_idle_ms, watch, tls, sandbox, log, defaults, admin, network, telemetry, apps)",
         ],
     );
     check_top(
