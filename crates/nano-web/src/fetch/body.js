@@ -154,16 +154,25 @@ function makeBytesSource(getBytes) {
 
 // The source of an incoming request's body. `requestId` tells the native side which body it is, so that one that is passed
 // on untouched need not come through JavaScript.
-function makeIncomingSource(id) {
-  return {
-    __proto__: null,
-    requestId: id,
-    pull: () => ops.bodyRead(id),
-    cancel: () => ops.bodyCancel(id),
-    // What is left as one Uint8Array, or a promise of it.
-    readAll: () => ops.bodyReadAll(id),
-  };
-}
+const IncomingSource = hideObjectPrototype(class IncomingSource {
+  constructor(id) {
+    this.requestId = id;
+    this.fetchId = undefined;
+  }
+
+  pull() {
+    return ops.bodyRead(this.requestId);
+  }
+
+  cancel() {
+    ops.bodyCancel(this.requestId);
+  }
+
+  // What is left as one Uint8Array, or a promise of it.
+  readAll() {
+    return ops.bodyReadAll(this.requestId);
+  }
+});
 
 // The body's stream, made when first asked for.
 function bodyStream(body) {
@@ -186,7 +195,7 @@ function bodyStream(body) {
     case NETWORK:
       return body.stream = createNativeReadableStream(source);
     default:
-      return body.stream = createNativeReadableStream(makeIncomingSource(source));
+      return body.stream = createNativeReadableStream(new IncomingSource(source));
   }
 }
 
@@ -258,7 +267,7 @@ function takeBody(body, native = false) {
     default:
       if (!native) return bodyStream(body);
       body.used = true;
-      return body.kind === NETWORK ? body.source : makeIncomingSource(body.source);
+      return body.kind === NETWORK ? body.source : new IncomingSource(body.source);
   }
 }
 

@@ -17,6 +17,7 @@ const {
   GUARD_IMMUTABLE, GUARD_RESPONSE, convertHeadersInit, copyList, getHeaderList, listContains, listGet, makeHeaders,
   normalizeList,
 } = internal.fetch;
+const { headList } = internal.incoming;
 const {
   bodyLength, cloneBody, convertBodyInit, extractBody, isUnusable, makeStringBody, mixinBody, takeBody, takeExtractedType,
 } = internal.body;
@@ -90,13 +91,13 @@ function parseContentLength(value) {
 
 const constructorKey = webidl.constructorKey;
 
-let isResponse, getBody, getContentType, initialize, makeResponse;
-let responseStatus, responseStatusText, responseWebSocket, responseUrl, responseHeaderBlock, responseContentLength;
+let isResponse, getBody, getContentType, initialize, makeResponse, readList;
+let responseStatus, responseStatusText, responseWebSocket, responseUrl, responseHead, responseHeaderBlock, responseContentLength;
 
 class Response {
   #status = 200;
   #statusText = "";
-  // The flat list, until a Headers object is made over it. Null: empty
+  // The flat list, or the head of the network that it is still in (a string), until a Headers object is made over it. Null: empty
   #list = null;
   #headers = null;
   // The Content-Type that the body brought along, if the list had none; moved there when Headers are made. Or null.
@@ -113,7 +114,14 @@ class Response {
     responseWebSocket = (response) => response.#meta.webSocket;
 
     // The header list without a Content-Type that is not in it, or null.
-    const getList = (response) => response.#headers === null ? response.#list : getHeaderList(response.#headers);
+    const getList = (response) => {
+      if (response.#headers !== null) return getHeaderList(response.#headers);
+      const list = response.#list;
+      return typeof list === "string" ? response.#list = headList(list) : list;
+    };
+
+    responseHead = (response) => typeof response.#list === "string" ? response.#list : null;
+    readList = getList;
 
     getContentType = (response) => {
       // Before anything else, so that the brand is checked.
@@ -154,7 +162,8 @@ class Response {
       }
     };
 
-    // A response of the network or of a static method: nothing is checked. `list` and `body` (of body.js) become its own.
+    // A response of the network or of a static method: nothing is checked. `list` (or the head with it) and `body` (of body.js) become its
+    // own.
     makeResponse = (status, statusText, list, body, meta) => {
       const response = new Response(constructorKey);
       response.#status = status;
@@ -259,7 +268,7 @@ class Response {
 
   get headers() {
     if (this.#headers !== null) return this.#headers;
-    const list = this.#list ?? [];
+    const list = readList(this) ?? [];
     if (this.#contentType !== null) {
       list[list.length] = "content-type";
       list[list.length] = this.#contentType;
@@ -284,7 +293,7 @@ class Response {
         "Failed to execute 'clone' on 'Response': the body has already been used, or its stream is locked.",
       );
     }
-    const list = this.#headers === null ? this.#list : getHeaderList(this.#headers);
+    const list = readList(this);
     const clone = makeResponse(
       this.#status,
       this.#statusText,
@@ -310,6 +319,8 @@ internal.fetch.responseContentType = getContentType;
 internal.fetch.responseUrl = responseUrl;
 // The WebSocket that the connection becomes, or null.
 internal.fetch.responseWebSocket = responseWebSocket;
+// The head of the network, as fetchHead in client.rs has it, of a response whose headers nobody has looked at; or null.
+internal.fetch.responseHead = responseHead;
 // "name: value\r\n" for each header, checked, without those that belong to the connection or to the framing.
 internal.fetch.responseHeaderBlock = responseHeaderBlock;
 // The Content-Length that the application gave, or else the length of a Blob that is sent as a stream; -1 if there is none.

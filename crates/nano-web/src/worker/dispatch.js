@@ -10,7 +10,7 @@ const {
 } = internal.primordials;
 const { webidl } = internal;
 const {
-  abortRequest, createIncomingRequest, getRequestSignalSource, isResponse, responseContentLength, responseHeaderBlock, responseStatus,
+  abortRequest, createIncomingRequest, getRequestSignalSource, isResponse, responseContentLength, responseHead, responseHeaderBlock, responseStatus,
   responseStatusText, responseTakeBody, responseWebSocket,
 } = internal.fetch;
 const { loaded } = internal;
@@ -160,18 +160,18 @@ function send(id, response, request) {
     fail(id, error);
     return;
   }
-  const status = responseStatus(response);
-  const statusText = responseStatusText(response);
-  const headers = responseHeaderBlock(response);
-  const length = responseContentLength(response);
   if (body === null || typeof body === "string" || isBytes(body)) {
     // The usual case: the handler has answered within its turn, and nothing was kept.
     if (request === null) MapPrototypeDelete(inFlight, id);
+    const status = responseStatus(response);
+    const statusText = responseStatusText(response);
+    const headers = responseHeaderBlock(response);
+    const length = responseContentLength(response);
     if (typeof body === "string" && length === -1 && statusText === "") ops.respondText(id, status, headers, body);
     else ops.respond(id, status, statusText === "" ? undefined : statusText, headers, length, body);
     return;
   }
-  stream(id, request, status, statusText, headers, length, body);
+  stream(id, request, response, body);
 }
 
 // The request's connection becomes a WebSocket.
@@ -189,18 +189,20 @@ function isBytes(body) {
 }
 
 // Sends a body that is a stream: natively where it is the request's own body or that of a fetch, else chunk by chunk.
-function stream(id, request, status, statusText, headers, length, body) {
+function stream(id, request, response, body) {
   const source = loaded.streams?.isReadableStream(body) ? internal.streams.takeNativeSource(body) : body;
-  if (source !== undefined) {
-    if (source.requestId === id) {
-      MapPrototypeDelete(inFlight, id);
-      ops.respondPipe(id, status, statusText, headers, length);
-      return;
-    }
-    if (source.fetchId !== undefined) {
-      passOn(id, request, status, statusText, headers, length, source);
-      return;
-    }
+  if (source !== undefined && source.fetchId !== undefined) {
+    passOn(id, request, response, source);
+    return;
+  }
+  const status = responseStatus(response);
+  const statusText = responseStatusText(response);
+  const headers = responseHeaderBlock(response);
+  const length = responseContentLength(response);
+  if (source !== undefined && source.requestId === id) {
+    MapPrototypeDelete(inFlight, id);
+    ops.respondPipe(id, status, statusText, headers, length);
+    return;
   }
   const from = source === undefined ? body : internal.streams.createNativeReadableStream(source);
   if (!ops.respondStream(id, status, statusText, headers, length)) {
@@ -237,7 +239,7 @@ function stream(id, request, status, statusText, headers, length, body) {
 }
 
 // Sends what a fetch receives, without JavaScript: see fetch/pipe.rs. Who could abort one of the two is remembered until the end.
-function passOn(id, request, status, statusText, headers, length, source) {
+function passOn(id, request, response, source) {
   const { failure } = source;
   if (failure !== null) {
     fail(id, failure.reason);
@@ -245,7 +247,13 @@ function passOn(id, request, status, statusText, headers, length, source) {
   }
   const from = request === null ? MapPrototypeGet(inFlight, id) : request;
   const watched = source.isWatched() || (from !== undefined && getRequestSignalSource(from) !== null);
-  const ended = ops.respondFetch(id, status, statusText, headers, length, source.fetchId, watched);
+  const head = responseHead(response);
+  const ended = head !== null
+    ? ops.passFetch(id, head, source.fetchId, watched)
+    : ops.respondFetch(
+      id, responseStatus(response), responseStatusText(response), responseHeaderBlock(response), responseContentLength(response),
+      source.fetchId, watched,
+    );
   if (ended === undefined) {
     if (request === null) MapPrototypeDelete(inFlight, id);
     source.finish();

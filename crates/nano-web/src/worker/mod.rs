@@ -1,9 +1,12 @@
 //! Native functions of the request path: what the dispatcher (`dispatch.js`) does with a handler's response.
 
+mod head;
+
 use crate::fetch::pipe;
 use crate::host::{FailureCause, ResponseHead, Written};
 use crate::infra::{Args, Fast, Ret, Scope, buffer, guard_fast, ops, slot, state, text, with_bytes};
 use crate::state::{ExchangeId, Slot, State, try_state};
+use crate::worker::head::PassedHead;
 use std::borrow::Cow;
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
@@ -18,6 +21,7 @@ ops! {
     "respondStream" => respond_stream,
     "respondPipe" => respond_pipe,
     "respondFetch" => respond_fetch,
+    "passFetch" => pass_fetch,
     "responseWrite" => response_write,
     "responseFinish" => response_finish,
     "responseFail" => response_fail,
@@ -237,13 +241,27 @@ fn respond_fetch(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let watched = args.get(6).is_true();
     let mut goes_on = false;
     with_head(scope, &args, |scope, head| goes_on = pipe::respond(scope, &slot, head, fetch));
-    if goes_on
-        && watched
-        && let Some(promise) = pipe::watch(scope, fetch)
-    {
+    watch_fetch(scope, &mut ret, fetch, goes_on && watched);
+    settle(scope, &slot);
+}
+
+/// `passFetch(id, head, fetchId, watched)`: the same with the head that the fetch has received, as `fetchHead` gave it.
+fn pass_fetch(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let fetch = args.get(2).number_value(scope).unwrap_or(0.0) as u64;
+    let Some(slot) = slot(scope, &args) else { return pipe::drop_fetch(scope, fetch) };
+    let watched = args.get(3).is_true();
+    let mut stack = buffer::<2048>();
+    let received = latin1_bytes(scope, args.get(1), &mut stack);
+    let passed = PassedHead::of(&received);
+    let goes_on = pipe::respond(scope, &slot, &passed.head(), fetch);
+    watch_fetch(scope, &mut ret, fetch, goes_on && watched);
+    settle(scope, &slot);
+}
+
+fn watch_fetch(scope: &mut Scope<'_, '_>, ret: &mut Ret<'_>, fetch: u64, watched: bool) {
+    if watched && let Some(promise) = pipe::watch(scope, fetch) {
         ret.set(promise.into());
     }
-    settle(scope, &slot);
 }
 
 /// `responseWrite(id, Uint8Array)`: undefined where there is room for more, false where the client is gone, else a promise
