@@ -15,10 +15,15 @@ use crate::worker::{AppSlot, Command, Worker};
 use nano_loop::Sender;
 use std::cell::RefCell;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 /// How much a companion gives way to the other threads of the machine. It has a third of the processor that a worker has beside it, where both
 /// have enough to do, and all of what the workers leave.
 pub(crate) const NICENESS: i32 = 5;
+
+/// Isolates of a companion that nothing was asked of for so long are closed: theirs are the large ones, and the application may have another on the
+/// worker's thread.
+pub(crate) const IDLE: Duration = Duration::from_secs(10);
 
 /// Starts a worker's companion, which says when it is there ([`Command::Companion`]) and, whatever happens to it, when it has ended
 /// ([`Command::CompanionEnded`]). False: it could not be started.

@@ -8,7 +8,7 @@ use crate::config;
 use crate::connection::{Conn, Handed};
 use crate::date::DateClock;
 use crate::exchange::HttpExchange;
-use crate::heavy::Partner;
+use crate::heavy::{self, Partner};
 use crate::log::{Field, Level, LogSink, RequestId, RequestIds, RequestRecord};
 use crate::metrics::{Block, Metrics};
 use crate::overdue::Overdue;
@@ -761,7 +761,8 @@ impl Worker {
     fn suit_number(&self) {
         if self.serves_heavy {
             // Making an isolate is little of what its request takes.
-            return self.runtime.set_idle_limit(self.isolate_idle);
+            let idle = self.isolate_idle.map(|time| time.min(heavy::IDLE));
+            return self.runtime.set_idle_limit(idle);
         }
         let alone = self.is_single();
         self.runtime.set_spares(if alone { 0 } else { SPARE_ISOLATES });
