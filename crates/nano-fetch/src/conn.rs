@@ -241,19 +241,22 @@ impl Conn {
         self.sent = 0;
     }
 
-    /// Reads once from the socket.
+    /// Reads once from the socket, at most so many bytes.
     pub(crate) fn fill(
         &mut self,
         scratch: &mut Vec<u8>,
+        most: usize,
         read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
     ) -> io::Result<Result<Filled, FetchError>> {
         let Some(tls) = &mut self.tls else {
-            let count = read(&mut self.input.spare(READ_BYTES)[..])?;
+            let room = self.input.spare(most);
+            let room_len = room.len().min(most);
+            let count = read(&mut room[..room_len])?;
             self.input.filled(count);
             return Ok(Ok(if count == 0 { Filled::End } else { Filled::Bytes }));
         };
         scratch.resize(READ_BYTES, 0);
-        let count = read(scratch)?;
+        let count = read(&mut scratch[..most.min(READ_BYTES)])?;
         if count == 0 {
             return Ok(Ok(Filled::End));
         }

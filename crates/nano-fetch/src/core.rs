@@ -17,6 +17,7 @@ use crate::response::{Head, Reader, Step};
 use crate::slots::Slots;
 use nano_loop::Moment;
 use rustls::ClientConfig;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -201,6 +202,8 @@ pub enum Phase {
 struct Upload {
     /// Bytes still due, where the length was said; else it is chunked.
     left: Option<u64>,
+    /// Bytes so far.
+    sent: u64,
     raw: bool,
     wants_room: bool,
     touched: bool,
@@ -285,6 +288,8 @@ pub struct Core {
     timeouts: Timeouts,
     proxies: Proxies,
     fetches: Slots<Fetch>,
+    /// How many fetches each partition has.
+    partitions: HashMap<u64, usize>,
     conns: Slots<Conn>,
     origins: HashMap<Rc<Key>, Origin>,
     idle: usize,
@@ -316,6 +321,7 @@ impl Core {
             timeouts,
             proxies,
             fetches: Slots::new(),
+            partitions: HashMap::new(),
             conns: Slots::new(),
             origins: HashMap::new(),
             idle: 0,
@@ -492,8 +498,24 @@ impl Core {
     fn is_full(&self, fetch: &Fetch, connection: &Conn) -> bool {
         // Little, until somebody asks for it: it may be passed on.
         let ahead = if fetch.begun { self.limits.body_ahead } else { crate::conn::READ_BYTES };
-        fetch.body.len() >= ahead.min(self.limits.body_ahead)
-            || fetch.passing && connection.input.bytes().len() >= PASS_BYTES
+        let share = self.share(fetch.request.partition);
+        fetch.body.len() >= ahead.min(self.limits.body_ahead).min(share)
+            || fetch.passing && connection.input.bytes().len() >= PASS_BYTES.min(share)
+    }
+
+    /// What each fetch of a partition may hold, where its fetches are many.
+    fn share(&self, partition: u64) -> usize {
+        // Nearly always.
+        if self.fetches.len().saturating_mul(self.limits.body_ahead) <= self.limits.partition_ahead {
+            return usize::MAX;
+        }
+        let count = self.partitions.get(&partition).copied().unwrap_or_default().max(1);
+        (self.limits.partition_ahead / count).max(Limits::LEAST_AHEAD)
+    }
+
+    /// The same, of the partition that a fetch belongs to.
+    fn share_of(&self, id: u64) -> usize {
+        self.fetches.get(id).map_or(usize::MAX, |fetch| self.share(fetch.request.partition))
     }
 
     /// Reads once from a socket with `read`, which gets the room, and acts on what came.
@@ -503,6 +525,8 @@ impl Core {
         now: Moment,
         read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
     ) -> Fill {
+        let Some(connection) = self.conns.get(conn.0) else { return Fill::Over };
+        let share = connection.fetch.map_or(usize::MAX, |id| self.share_of(id));
         let Some(connection) = self.conns.get_mut(conn.0) else { return Fill::Over };
         if !connection.input.has_memory()
             && let Some(memory) = self.spare.pop()
@@ -514,7 +538,7 @@ impl Core {
             count = read(room)?;
             Ok(count)
         };
-        let filled = connection.fill(&mut self.scratch, read);
+        let filled = connection.fill(&mut self.scratch, crate::conn::READ_BYTES.min(share), read);
         match filled {
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock) => {
                 self.give_back(conn.0);
@@ -566,7 +590,7 @@ impl Core {
         let pending = connection.output().len();
         let Some(id) = connection.fetch else { return };
         self.touch(id, now);
-        if pending <= self.limits.output_low {
+        if pending <= self.limits.output_low.min(self.share_of(id) / 2) {
             self.tell_room(id);
         }
     }
@@ -595,12 +619,22 @@ impl Core {
         Counts { fetches: self.fetches.len(), connections: self.conns.len(), idle: self.idle }
     }
 
+    /// Bytes that were received and not taken, and bytes that wait for their sockets. Walks through everything: for tests.
+    pub fn held_bytes(&self) -> (usize, usize) {
+        let taken = self.fetches.iter().map(|(_, fetch)| fetch.body.len()).sum::<usize>();
+        let (input, output) = self.conns.iter().fold((0, 0), |(input, output), (_, connection)| {
+            (input + connection.input.bytes().len(), output + connection.output().len())
+        });
+        (taken + input, output)
+    }
+
     // ---- For the owner ----
 
     /// Begins a fetch. Its outcome, failures included, is told by [`EventKind::Head`].
     pub fn start(&mut self, request: Request, now: Moment) -> FetchId {
         let key = self.key(&request);
         let total = self.timeouts.total.map_or(Moment::MAX, |total| now + total);
+        *self.partitions.entry(request.partition).or_default() += 1;
         let id = self.fetches.insert(Fetch {
             request,
             state: State::Queued,
@@ -775,9 +809,7 @@ impl Core {
                 Step::Data(skip, count) => {
                     input.consume(skip);
                     fetch.received += count as u64;
-                    if fetch.received > self.limits.body_bytes {
-                        return Err(too_large(&self.limits));
-                    }
+                    check_received(fetch, &self.limits)?;
                     goes_on = take(&input.bytes()[..count]);
                     passed = true;
                     reader.took(count);
@@ -790,6 +822,7 @@ impl Core {
     /// Writes a piece of a [`RequestBody::Stream`], or, after an upgrade, of the other protocol. To be called when
     /// [`EventKind::Room`] has come.
     pub fn write_body(&mut self, id: FetchId, bytes: &[u8], now: Moment) -> Written {
+        let share = self.share_of(id.0);
         let Some(fetch) = self.fetches.get_mut(id.0) else { return Written::Gone };
         let (State::Sending(conn) | State::Receiving(conn)) = fetch.state else { return Written::Gone };
         let Some(upload) = &mut fetch.upload else { return Written::Gone };
@@ -800,6 +833,12 @@ impl Core {
         upload.touched = true;
         if bytes.is_empty() {
             return Written::Ready;
+        }
+        upload.sent += bytes.len() as u64;
+        if !upload.raw && upload.sent > fetch.request.max_sent {
+            let error = fetch.request.too_large();
+            self.fail(id.0, error, now);
+            return Written::Gone;
         }
         match &mut upload.left {
             _ if upload.raw => connection.send(&[bytes]),
@@ -817,7 +856,7 @@ impl Core {
             }
             None => connection.send(&[format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"]),
         }
-        let full = connection.output().len() >= self.limits.output_ahead;
+        let full = connection.output().len() >= self.limits.output_ahead.min(share);
         upload.wants_room = full;
         self.actions.push_back(Action::Drive { conn: ConnId(conn) });
         self.touch(id.0, now);
@@ -1089,7 +1128,8 @@ impl Core {
             RequestBody::Bytes(bytes) => connection.send(&[&head, bytes]),
             RequestBody::Stream(left) => {
                 connection.send(&[&head]);
-                fetch.upload = Some(Upload { left: *left, raw: false, wants_room: false, touched: false });
+                fetch.upload =
+                    Some(Upload { left: *left, sent: 0, raw: false, wants_room: false, touched: false });
                 self.events.push_back(event(id, fetch, EventKind::Room));
             }
         }
@@ -1156,8 +1196,13 @@ impl Core {
                     };
                 }
                 Stage::Raw => {
-                    let Some(fetch) = self.fetches.get_mut(id) else { return };
-                    let room = self.limits.body_ahead.saturating_sub(fetch.body.len());
+                    let ahead = self.limits.body_ahead.min(self.share_of(id));
+                    let (Some(connection), Some(fetch)) =
+                        (self.conns.get_mut(conn), self.fetches.get_mut(id))
+                    else {
+                        return;
+                    };
+                    let room = ahead.saturating_sub(fetch.body.len());
                     let count = connection.input.bytes().len().min(room);
                     fetch.body.extend_from_slice(&connection.input.bytes()[..count]);
                     connection.input.consume(count);
@@ -1217,7 +1262,7 @@ impl Core {
         fetch.state = State::Receiving(conn);
         if status == 101 {
             connection.stage = Stage::Raw;
-            fetch.upload = Some(Upload { left: None, raw: true, wants_room: false, touched: false });
+            fetch.upload = Some(Upload { left: None, sent: 0, raw: true, wants_room: false, touched: false });
         }
         let url = fetch.request.url.clone();
         let response = Response { status, reason, headers, url, redirects: fetch.redirects, length, decoded };
@@ -1269,6 +1314,7 @@ impl Core {
 
     /// Moves the body from the connection to its reader, as far as there is room. Whether it is complete.
     fn body(&mut self, conn: u64, id: u64) -> Result<bool, FetchError> {
+        let ahead = self.limits.body_ahead.min(self.share_of(id));
         let (Some(connection), Some(fetch)) = (self.conns.get_mut(conn), self.fetches.get_mut(id)) else {
             return Ok(false);
         };
@@ -1283,7 +1329,7 @@ impl Core {
         }
         let before = fetch.body.len();
         let complete = loop {
-            let room = self.limits.body_ahead.saturating_sub(fetch.body.len());
+            let room = ahead.saturating_sub(fetch.body.len());
             match reader.body(input.bytes(), &self.limits)? {
                 Step::End(used) => {
                     input.consume(used);
@@ -1346,9 +1392,7 @@ impl Core {
             }
         };
         fetch.received += (fetch.body.len() - before) as u64;
-        if fetch.received > self.limits.body_bytes {
-            return Err(too_large(&self.limits));
-        }
+        check_received(fetch, &self.limits)?;
         Ok(complete)
     }
 
@@ -1538,7 +1582,13 @@ impl Core {
 
     fn remove(&mut self, id: u64) {
         self.disarm(id);
-        self.fetches.remove(id);
+        let Some(fetch) = self.fetches.remove(id) else { return };
+        if let Entry::Occupied(mut count) = self.partitions.entry(fetch.request.partition) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
     }
 
     fn close(&mut self, conn: u64, now: Moment) {
@@ -1684,9 +1734,13 @@ impl Core {
     }
 }
 
-fn too_large(limits: &Limits) -> FetchError {
-    let message = format!("the response's body is larger than {} bytes", limits.body_bytes);
-    FetchError::new(ErrorKind::TooLarge, message)
+/// Whether the response's body is not larger than it may be.
+fn check_received(fetch: &Fetch, limits: &Limits) -> Result<(), FetchError> {
+    let most = limits.body_bytes.min(fetch.request.max_received);
+    if fetch.received <= most {
+        return Ok(());
+    }
+    Err(FetchError::new(ErrorKind::TooLarge, format!("the response's body is larger than {most} bytes")))
 }
 
 fn event(id: u64, fetch: &Fetch, kind: EventKind) -> Event {

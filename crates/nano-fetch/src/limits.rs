@@ -22,6 +22,12 @@ pub struct Limits {
     ///
     /// 256 KiB: a few reads, so that producer and consumer overlap.
     pub body_ahead: usize,
+    /// Bytes that the fetches of one partition share for what was received and not taken, and as much again for what waits for their
+    /// sockets: where they are so many that `body_ahead` for each would be more, each has an equal part of this, [`Limits::LEAST_AHEAD`]
+    /// at least.
+    ///
+    /// 16 MiB: sixty-four fetches have what they want; two thousand of one tenant, which it does not read, take no more from its neighbours.
+    pub partition_ahead: usize,
     /// Bytes of a request that wait for the socket before a writer is told to wait.
     ///
     /// 256 KiB, likewise.
@@ -67,6 +73,8 @@ pub struct Limits {
 impl Limits {
     /// The most fields that [`Limits::fields`] can allow (their parse state lives on the stack).
     pub const MOST_FIELDS: usize = 512;
+    /// The least that a fetch may hold, however many there are, in bytes: a page.
+    pub const LEAST_AHEAD: usize = 4096;
 }
 
 impl Default for Limits {
@@ -76,6 +84,7 @@ impl Default for Limits {
             fields: 256,
             body_bytes: u64::MAX,
             body_ahead: 256 << 10,
+            partition_ahead: 16 << 20,
             output_ahead: 256 << 10,
             output_low: 64 << 10,
             connections_per_origin: 2048,

@@ -15,10 +15,17 @@ fn failed(reason: impl Into<String>) -> FetchError {
 
 /// "location URL": where a response points to, relative to the request's URL.
 fn location_url(location: &[u8], base: &Url) -> Result<Url, FetchError> {
-    // Bytes beyond ASCII are UTF-8 nearly always, and Latin-1 else.
+    // Bytes beyond ASCII are UTF-8 nearly always; else they are sent back as they came.
     let text = match std::str::from_utf8(location) {
         Ok(text) => text.to_owned(),
-        Err(_) => location.iter().map(|&byte| byte as char).collect(),
+        Err(_) => location.iter().fold(String::new(), |mut text, &byte| {
+            if byte.is_ascii() {
+                text.push(byte as char);
+            } else {
+                text.push_str(&format!("%{byte:02X}"));
+            }
+            text
+        }),
     };
     let mut url = base
         .join(&text)
@@ -138,5 +145,7 @@ mod tests {
         let mut fragment = request("GET");
         follow(&mut fragment, 302, "/\u{e9}#new".as_bytes()).unwrap();
         assert_eq!(fragment.url.as_str(), "http://a.example/%C3%A9#new");
+        follow(&mut fragment, 302, b"/?\xff\xc3\xa9").unwrap();
+        assert_eq!(fragment.url.as_str(), "http://a.example/?%FF%C3%A9#new");
     }
 }

@@ -55,6 +55,11 @@ pub struct Request {
     pub unix: Option<PathBuf>,
     /// Ask for another protocol with `Upgrade`: a response with the status 101 hands over the connection.
     pub upgrade: Option<String>,
+    /// Bytes that the body may have; beyond, the fetch fails. What another protocol sends does not count.
+    pub max_sent: u64,
+    /// Bytes that the response's body may have after it is decoded; beyond, the fetch fails. What another protocol receives does not
+    /// count.
+    pub max_received: u64,
     /// For the caller: comes back with each event.
     pub owner: u64,
 }
@@ -73,6 +78,8 @@ impl Request {
             partition: 0,
             unix: None,
             upgrade: None,
+            max_sent: u64::MAX,
+            max_received: u64::MAX,
             owner: 0,
         }
     }
@@ -110,7 +117,18 @@ impl Request {
         if self.unix.is_none() && crate::address::is_blocked_port(self.port()) {
             return fail(format!("port {} is blocked: other protocols than HTTP live there", self.port()));
         }
-        Ok(())
+        let length = match &self.body {
+            RequestBody::None | RequestBody::Stream(None) => 0,
+            RequestBody::Bytes(bytes) => bytes.len() as u64,
+            RequestBody::Stream(Some(length)) => *length,
+        };
+        if length > self.max_sent { Err(self.too_large()) } else { Ok(()) }
+    }
+
+    /// The body is larger than it may be.
+    pub(crate) fn too_large(&self) -> FetchError {
+        let message = format!("the request's body is larger than {} bytes", self.max_sent);
+        FetchError::new(ErrorKind::TooLarge, message)
     }
 
     /// Writes the head. `absolute`: for a proxy, the target is the whole URL.
@@ -300,5 +318,17 @@ mod tests {
             assert_eq!(error.kind, ErrorKind::Request, "{method} {url}");
         }
         assert!(request("QUERY", "http://example.com:8080/").check().is_ok());
+    }
+
+    #[test]
+    fn bodies_of_a_known_length_are_judged_before_anything_is_sent() {
+        for (length, allowed) in [(9, true), (10, true), (11, false)] {
+            for body in [RequestBody::Bytes(vec![0; length]), RequestBody::Stream(Some(length as u64))] {
+                let mut post = request("POST", "http://example.com/");
+                (post.body, post.max_sent) = (body, 10);
+                let kind = post.check().map_err(|error| error.kind);
+                assert_eq!(kind, if allowed { Ok(()) } else { Err(ErrorKind::TooLarge) }, "{length}");
+            }
+        }
     }
 }

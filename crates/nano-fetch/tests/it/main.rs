@@ -1,4 +1,5 @@
 //! Tests of the whole client: the core in a simulated network, the driver with real sockets.
 
+mod ahead;
 mod simulation;
 mod sockets;
