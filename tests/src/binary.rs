@@ -58,11 +58,37 @@ pub struct Output {
 ///
 /// If it cannot be started.
 pub fn run(folder: &Path, args: &[&str]) -> Output {
-    let output = Command::new(nano())
+    run_with(folder, args, &[])
+}
+
+/// The variables that a test of proxies sets, and that a developer's own environment may have.
+const PROXIES: [&str; 8] = [
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+];
+
+/// The same, with variables in the process's environment.
+///
+/// # Panics
+///
+/// If it cannot be started.
+pub fn run_with(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(nano());
+    for name in PROXIES {
+        command.env_remove(name);
+    }
+    let output = command
         .args(args)
         .current_dir(folder)
         .env_remove("NANO_PORT")
         .env_remove("NANO_LOG_FORMAT")
+        .envs(env.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -2,8 +2,8 @@
 
 use nano_loop::{Config, Loop};
 use nano_runtime::{
-    Application, BodyLength, BodyRead, Console, Exchange, FailureCause, Level, Limits, ResponseHead, Runtime,
-    RuntimeOptions, THREAD_STACK_BYTES, Written, YOUNG_BYTES,
+    Application, Bindings, BodyLength, BodyRead, Console, Exchange, FailureCause, Level, Limits,
+    ResponseHead, Runtime, RuntimeOptions, THREAD_STACK_BYTES, Written, YOUNG_BYTES,
 };
 use std::rc::Rc;
 use std::time::Instant;
@@ -78,7 +78,7 @@ fn measure(count: usize) -> Result<(), Box<dyn std::error::Error>> {
     let mut loaded = Vec::new();
     let mut instances = Vec::new();
     for _ in 0..count {
-        let app = Application::open("density", &path, None, Limits::default(), false)?;
+        let app = Application::open("density", &path, Bindings::default(), Limits::default(), false)?;
         let start = Instant::now();
         instances.push(runtime.instance(&app)?);
         loaded.push(start.elapsed());

@@ -8,7 +8,7 @@ use crate::log_limit::LogLimits;
 use crate::resolve::{self, Entry, ModuleKind, ResolveError, Resolved};
 use crate::source_map::{self, Original, SourceMap};
 use nano_web::WebSocketLimits;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
@@ -40,18 +40,44 @@ pub struct FetchLimits {
     pub allow_private: bool,
     /// How many of them one incoming request may make.
     pub max_subrequests: u32,
+    /// How many of them an isolate may have at the same time, up to [`MAX_FETCHES`](crate::MAX_FETCHES).
+    pub max_concurrent: u32,
+    /// Bytes that the body of each may have, and the body of its response after it is decoded.
+    pub body_bytes: u64,
 }
 
 impl Default for FetchLimits {
     /// As for one tenant among others.
     fn default() -> Self {
-        Self { allow_private: false, max_subrequests: 50 }
+        let max_concurrent = crate::MAX_FETCHES;
+        Self { allow_private: false, max_subrequests: 50, max_concurrent, body_bytes: 10 << 30 }
     }
 }
 
 impl FetchLimits {
     /// For programs that are their owner's own.
-    pub const UNLIMITED: Self = Self { allow_private: true, max_subrequests: u32::MAX };
+    pub const UNLIMITED: Self = Self {
+        allow_private: true,
+        max_subrequests: u32::MAX,
+        max_concurrent: crate::MAX_FETCHES,
+        body_bytes: u64::MAX,
+    };
+}
+
+/// What an application finds in its handler's `env`.
+#[derive(Clone, Debug, Default)]
+pub struct Bindings {
+    /// Variables: a JSON object. `None`: there are none.
+    pub variables: Option<String>,
+    /// Services by name: objects with a `fetch()` of their own.
+    pub services: BTreeMap<String, Service>,
+}
+
+/// Where the requests for a service of [`Bindings`] go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// To an HTTP server that listens on this socket of the file system.
+    Unix(PathBuf),
 }
 
 impl Default for Limits {
@@ -73,7 +99,7 @@ impl Default for Limits {
 pub struct Application {
     name: String,
     entry: Entry,
-    env: Option<String>,
+    bindings: Bindings,
     limits: Limits,
     confine: bool,
     /// Some: a script, which needs no handler; its arguments.
@@ -199,7 +225,7 @@ pub(crate) struct Source {
 impl Application {
     /// An application in a directory or a file. Finds its entry; compiles nothing.
     ///
-    /// `env` is a JSON object. `confine` keeps every module within the directory, also through symbolic links.
+    /// `confine` keeps every module within the directory, also through symbolic links.
     ///
     /// # Errors
     ///
@@ -207,7 +233,7 @@ impl Application {
     pub fn open(
         name: &str,
         path: &Path,
-        env: Option<String>,
+        bindings: Bindings,
         limits: Limits,
         confine: bool,
     ) -> Result<Arc<Self>, LoadError> {
@@ -217,7 +243,7 @@ impl Application {
         Ok(Arc::new(Self {
             name,
             entry,
-            env,
+            bindings,
             limits,
             confine,
             script: None,
@@ -249,7 +275,7 @@ impl Application {
         Ok(Arc::new(Self {
             name,
             entry,
-            env: None,
+            bindings: Bindings::default(),
             limits,
             confine: false,
             script,
@@ -284,7 +310,7 @@ impl Application {
         Arc::new(Self {
             name,
             entry,
-            env: None,
+            bindings: Bindings::default(),
             limits,
             confine: false,
             script,
@@ -342,8 +368,19 @@ impl Application {
     }
 
     /// Its variables, a JSON object.
-    pub(crate) fn env(&self) -> Option<&str> {
-        self.env.as_deref()
+    pub(crate) fn variables(&self) -> Option<&str> {
+        self.bindings.variables.as_deref()
+    }
+
+    /// Where the requests for a service go; `None`: there is none of that name.
+    pub(crate) fn service(&self, name: &str) -> Option<&Service> {
+        self.bindings.services.get(name)
+    }
+
+    /// The names of its services, a JSON array; `None`: it has none.
+    pub(crate) fn service_names(&self) -> Option<String> {
+        let services = &self.bindings.services;
+        (!services.is_empty()).then(|| serde_json::json!(services.keys().collect::<Vec<_>>()).to_string())
     }
 
     /// The directory that holds it.

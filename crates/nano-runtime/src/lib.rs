@@ -20,7 +20,7 @@ mod source_map;
 mod traces;
 mod weight;
 
-pub use app::{Application, FetchLimits, Limits, LoadError};
+pub use app::{Application, Bindings, FetchLimits, Limits, LoadError, Service};
 pub use counters::{Counter, Counters, Gauge};
 pub use engine::{initialize, v8_version};
 pub use instance::{Console, Instance, MAX_TIMERS};

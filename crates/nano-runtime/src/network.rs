@@ -1,6 +1,6 @@
 //! The platform's network for one isolate, on the thread's client: which fetches are whose, and what they may reach.
 
-use crate::app::{Application, FetchLimits};
+use crate::app::{Application, FetchLimits, Service};
 use nano_fetch::{
     AllowAll, BodyPassed, BodyRead, Client, FetchError, FetchId, Headers, Policy, PublicOnly, RedirectMode,
     Request, RequestBody, Url,
@@ -11,6 +11,7 @@ use nano_web::{
 };
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -18,7 +19,21 @@ use std::sync::Arc;
 const ID_BITS: u32 = 36;
 
 /// Fetches that one isolate may have at the same time: each may hold a socket and some hundred KiB of what was not read yet.
-pub const MAX_FETCHES: usize = 2048;
+pub const MAX_FETCHES: u32 = 2048;
+
+/// What an isolate may reach beside what a policy allows: the socket of a service that it was given. Redirects that lead away from it are
+/// judged as all else.
+struct WithSocket(Rc<dyn Policy>);
+
+impl Policy for WithSocket {
+    fn check(&self, host: &str, address: IpAddr, port: u16) -> Result<(), String> {
+        self.0.check(host, address, port)
+    }
+
+    fn allows_unix(&self) -> bool {
+        true
+    }
+}
 
 /// The instance and the platform's id that are in a fetch's owner.
 pub(crate) fn owner_parts(owner: u64) -> (u32, u64) {
@@ -102,14 +117,16 @@ fn refused(message: impl Into<String>) -> NetworkError {
 
 impl Network for InstanceNetwork {
     fn start(&self, id: u64, request: OutgoingRequest<'_>) -> Result<(), NetworkError> {
-        if self.fetches.borrow().len() >= MAX_FETCHES {
-            let message = format!("the application has {MAX_FETCHES} fetches under way already");
+        let limits = self.limits.get();
+        let most = limits.max_concurrent.min(MAX_FETCHES);
+        if self.fetches.borrow().len() >= most as usize {
+            let message = format!("the application has {most} requests under way already");
             return Err(NetworkError { code: "EBUSY", message });
         }
         let url =
             Url::parse(request.url).map_err(|error| refused(format!("the URL is not valid: {error}")))?;
         let policy: Rc<dyn Policy> =
-            if self.limits.get().allow_private { Rc::new(AllowAll) } else { Rc::new(PublicOnly) };
+            if limits.allow_private { Rc::new(AllowAll) } else { Rc::new(PublicOnly) };
         let mut outgoing = Request::new(request.method, url, policy);
         outgoing.headers = Headers::from_block(request.headers)
             .map_err(|_| refused("a header cannot be sent: it is not valid"))?;
@@ -124,6 +141,15 @@ impl Network for InstanceNetwork {
             Redirect::Manual => RedirectMode::Manual,
         };
         outgoing.upgrade = request.upgrade.map(str::to_owned);
+        (outgoing.max_sent, outgoing.max_received) = (limits.body_bytes, limits.body_bytes);
+        if let Some(name) = request.service {
+            let app = self.app.borrow();
+            let Some(Service::Unix(path)) = app.as_ref().and_then(|app| app.service(name)) else {
+                return Err(refused(format!("there is no service {name}")));
+            };
+            outgoing.unix = Some(path.clone());
+            outgoing.policy = Rc::new(WithSocket(outgoing.policy));
+        }
         outgoing.partition = u64::from(self.key.get());
         outgoing.owner = u64::from(self.key.get()) << ID_BITS | id;
         if let Some(app) = &*self.app.borrow() {

@@ -1020,8 +1020,9 @@ fn start(
         _ => None,
     };
     let export = export.unwrap_or_else(|| v8::undefined(scope).into());
-    let env = instance.app.env().and_then(|env| v8::String::new(scope, env));
-    match realm.entries().start(scope, export, env) {
+    let variables = instance.app.variables().and_then(|variables| v8::String::new(scope, variables));
+    let services = instance.app.service_names().and_then(|names| v8::String::new(scope, &names));
+    match realm.entries().start(scope, export, variables, services) {
         Some(()) => Ok(()),
         None => Err(pending_error(scope, realm)),
     }

@@ -3,9 +3,9 @@
 //! A site never changes. Each worker thread holds one and is sent the next ([`Command::Site`](crate::worker::Command)); so nothing
 //! is shared on the path of a request but what nobody writes.
 
-use crate::config::{App, EnvValue};
+use crate::config::{App, EnvValue, Service};
 use crate::routes::Routes;
-use nano_runtime::{Application, FetchLimits, Limits, LoadError, LogLimits, WebSocketLimits};
+use nano_runtime::{Application, Bindings, FetchLimits, Limits, LoadError, LogLimits, WebSocketLimits};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -55,6 +55,8 @@ pub fn open_application(app: &App, confine: bool) -> Result<Arc<Application>, Lo
         fetch: FetchLimits {
             allow_private: app.fetch.allow_private,
             max_subrequests: app.limits.max_subrequests,
+            max_concurrent: app.limits.max_concurrent_subrequests,
+            body_bytes: app.limits.max_subrequest_bytes,
         },
         websocket: WebSocketLimits {
             message_bytes: usize::try_from(app.limits.max_websocket_message_bytes).unwrap_or(usize::MAX),
@@ -63,7 +65,14 @@ pub fn open_application(app: &App, confine: bool) -> Result<Arc<Application>, Lo
         allow_eval: app.hardening.allow_eval,
         timer_resolution: app.hardening.timer_resolution,
     };
-    Application::open(&app.name, &app.path, Some(env_json(&app.env)), limits, confine)
+    let service = |(name, Service::Unix(path)): &(String, Service)| {
+        (name.clone(), nano_runtime::Service::Unix(path.clone()))
+    };
+    let bindings = Bindings {
+        variables: Some(env_json(&app.env)),
+        services: app.services.iter().map(service).collect(),
+    };
+    Application::open(&app.name, &app.path, bindings, limits, confine)
 }
 
 /// The variables as a JSON object.
@@ -99,4 +108,14 @@ fn json_string(out: &mut String, text: &str) {
         }
     }
     out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::limits;
+
+    #[test]
+    fn what_a_file_may_allow_is_what_an_isolate_can_have() {
+        assert_eq!(limits::MAX_CONCURRENT_SUBREQUESTS.max, u64::from(nano_runtime::MAX_FETCHES));
+    }
 }

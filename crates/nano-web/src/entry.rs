@@ -60,19 +60,20 @@ impl Entries {
         function.call(scope, receiver.into(), args)
     }
 
-    /// Hands the application over: its default export (undefined if its modules have none), and `env` as JSON text. `None`:
-    /// it has no handler; the exception says so.
+    /// Hands the application over: its default export (undefined if its modules have none), `env` as JSON text, and the names of the
+    /// services that are in it too, a JSON array. `None`: it has no handler; the exception says so.
     pub fn start(
         &self,
         scope: &mut Scope<'_, '_>,
         default_export: v8::Local<'_, v8::Value>,
         env: Option<v8::Local<'_, v8::String>>,
+        services: Option<v8::Local<'_, v8::String>>,
     ) -> Option<()> {
-        let env = match env {
+        let [env, services] = [env, services].map(|text| match text {
             Some(text) => text.into(),
             None => v8::undefined(scope).into(),
-        };
-        self.call(scope, Entry::Start, &[default_export, env]).map(drop)
+        });
+        self.call(scope, Entry::Start, &[default_export, env, services]).map(drop)
     }
 
     /// Calls the handler with a request, drains microtasks, and sends the response if it is there by then; else it is sent when it is.

@@ -142,6 +142,9 @@ pub struct OutgoingRequest<'a> {
     pub redirect: Redirect,
     /// Another protocol that is asked for instead of a response.
     pub upgrade: Option<&'a str>,
+    /// The service that it is for, of those whose names [`Entries::start`](crate::entry::Entries::start) was given; `None`: for the
+    /// network.
+    pub service: Option<&'a str>,
     /// Who is told what becomes of it.
     pub trace: Option<Box<dyn FetchTrace>>,
 }

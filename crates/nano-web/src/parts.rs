@@ -151,6 +151,14 @@ parts! {
         exercise: r#"fetch("data:,a").then((response) => response.text()); fetch("http://localhost/").catch(() => {});"#
     }
     {
+        files: ["fetch/service.js"],
+        exports: ["services"],
+        globals: [],
+        enumerable: [],
+        // Nothing has one while the snapshot is made.
+        exercise: ""
+    }
+    {
         files: ["fetch/dataurl.js"],
         exports: ["dataUrl"],
         globals: [],

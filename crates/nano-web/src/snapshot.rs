@@ -35,6 +35,7 @@ pub(crate) fn all_ops() -> Vec<Op> {
         performance::ops,
         fetch::ops,
         fetch::client::ops,
+        fetch::integrity::ops,
         worker::ops,
         crate::compression::ops,
         crate::caches::ops,

@@ -115,6 +115,26 @@ fn it_comes_back_until_it_is_told_not_to() {
 }
 
 #[test]
+fn an_id_may_have_any_characters_but_zero() {
+    // What a header takes goes to the server as it is; the line's own ends and zeros are none of it.
+    for id in ["\u{1}", "a\u{b}b", "\u{7f}", "a\tb", "\u{1f}\u{80}é", "a:b", "a  b"] {
+        let (port, heads) = upstream(vec![answer(&format!("retry: 1\nid: {id}\ndata: 1\n\n"))]);
+        let json = serde_json::to_string(id).unwrap();
+        let script = format!(
+            r#"
+            const source = new EventSource("http://127.0.0.1:{port}/");
+            source.onmessage = ({{ lastEventId }}) => console.log(lastEventId === {json});
+            "#
+        );
+        let dir = Dir::new(&[("script.js", &script)]);
+        let output = run(dir.path(), &["run", "script.js"]);
+        assert_eq!((output.stdout.as_str(), output.code), ("true\n", Some(0)), "{id:?} {}", output.stderr);
+        let heads = heads.lock().unwrap();
+        assert!(heads[1].contains(&format!("last-event-id: {id}\r\n")), "{id:?}: {}", heads[1]);
+    }
+}
+
+#[test]
 fn a_time_longer_than_a_timer_can_wait_is_not_none() {
     for digits in ["2147483648", "99999999999999999999", &"9".repeat(400)] {
         let (port, heads) = upstream(vec![answer(&format!("retry: {digits}\n\n"))]);

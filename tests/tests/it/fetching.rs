@@ -1,6 +1,6 @@
 //! fetch() in applications: passing requests on, limits, policy, what ends when a request is over.
 
-use nano_tests::{Dir, Nano, Options, PATIENCE, Pattern, get, request, run};
+use nano_tests::{Dir, Nano, Options, PATIENCE, Pattern, get, request, run, run_with};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -86,6 +86,9 @@ fn a_script_fetches() {
                     wait_for_end(&mut stream);
                     return;
                 }
+                "GET /null HTTP/1.1" => {
+                    stream.get_mut().write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+                }
                 line => answer(&mut stream, &format!("{line} {}", String::from_utf8_lossy(&body))),
             }
         }
@@ -122,6 +125,19 @@ fn a_script_fetches() {
         controller.abort();
         lines.push(await cause(reading));
         lines.push(await cause(fetch(`${base}/stall`, { signal: AbortSignal.abort() })));
+        const sha256 = async (text) => {
+          const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+          return `sha256-${btoa(String.fromCharCode(...new Uint8Array(digest)))}`;
+        };
+        const integrity = await sha256("GET /i HTTP/1.1 ");
+        lines.push(await text(`${base}/i`, { integrity }));
+        for (const path of ["/other", "/null", "/cut"]) {
+          await fetch(base + path, { integrity }).catch((error) => lines.push(error.cause?.code ?? error.message));
+        }
+        const aborting = new AbortController();
+        const unfinished = fetch(`${base}/stall`, { integrity, signal: aborting.signal });
+        setTimeout(() => aborting.abort(), 20);
+        lines.push(await cause(unfinished));
         lines.push(await text("data:text/html;base64,PGI%2B"));
         const url = URL.createObjectURL(new Blob(["of a blob"]));
         lines.push(await text(url));
@@ -135,8 +151,100 @@ fn a_script_fetches() {
     let expected = "GET /a HTTP/1.1 \nPOST /p HTTP/1.1 h\u{e9}llo\nPUT /p HTTP/1.1 blob\ntrue,/seen?a=%20,yes\n\
         303,See Other,/seen?a=%20#b\nTypeError ERR_REDIRECT\nTypeError ERR_TRUNCATED\nTypeError ERR_REQUEST\n\
         TypeError ENOTFOUND\nTypeError ECONNREFUSED\nhalf\nAbortError The operation was aborted.\n\
-        AbortError The operation was aborted.\n<b>\nof a blob\n";
+        AbortError The operation was aborted.\nGET /i HTTP/1.1 \nfetch failed: the response's body is not what the request's integrity says\n\
+        fetch failed: the response has no body, whose integrity the request asks for\nERR_TRUNCATED\nAbortError The operation was aborted.\n<b>\nof a blob\n";
     assert_eq!(output.stdout, expected);
+}
+
+/// A proxy's port: it answers plain requests itself, and refuses tunnels.
+fn proxy() -> u16 {
+    let (port, _) = upstream(|mut stream| {
+        while let Some(lines) = head(&mut stream) {
+            if lines[0].starts_with("CONNECT") {
+                let text = "HTTP/1.1 403 No tunnels\r\ncontent-length: 0\r\n\r\n";
+                stream.get_mut().write_all(text.as_bytes()).unwrap();
+            } else {
+                let credentials = lines.iter().find(|line| line.starts_with("proxy-authorization: "));
+                answer(&mut stream, &format!("{} {}", lines[0], credentials.map_or("", |line| line)));
+            }
+        }
+    });
+    port
+}
+
+#[test]
+fn a_server_goes_through_the_proxy_of_its_configuration() {
+    let (direct, _) = upstream(|mut stream| {
+        while head(&mut stream).is_some() {
+            answer(&mut stream, "direct");
+        }
+    });
+    let code = r#"
+export default {
+  fetch: (request) => fetch(new URL(request.url).searchParams.get("url")).catch(({ cause }) => new Response(cause.code)),
+};
+"#;
+    let config = format!(
+        r#"{{ "network": {{ "proxy": "http://u:p@127.0.0.1:{}", "no_proxy": "127.0.0.1" }}, "apps": [
+            {{ "name": "inside", "path": "./app.js", "fetch": {{ "allow_private": true }} }},
+            {{ "name": "outside", "path": "./app.js" }} ] }}"#,
+        proxy()
+    );
+    let dir = Dir::new(&[("app.js", code), ("nano.jsonc", &config)]);
+    // What the environment says is for scripts only.
+    let options = Options::one_thread().env("HTTP_PROXY", "http://127.0.0.1:1");
+    let server = Nano::config(dir, options);
+    let ask = |host: &str, url: &str| get(server.port(), host, &format!("/?url={url}")).text();
+    for host in ["inside", "outside"] {
+        let through = "GET http://nowhere.invalid/x HTTP/1.1 proxy-authorization: Basic dTpw";
+        assert_eq!(ask(host, "http://nowhere.invalid/x"), through);
+        assert_eq!(ask(host, "https://nowhere.invalid/"), "ERR_PROXY");
+    }
+    let url = format!("http://127.0.0.1:{direct}/");
+    assert_eq!(ask("inside", &url), "direct");
+    for private in [&url, "http://10.0.0.1/", "http://169.254.169.254/"] {
+        assert_eq!(ask("outside", private), "ERR_ADDRESS_REFUSED", "{private}");
+    }
+}
+
+#[test]
+fn a_script_goes_through_the_proxies_of_its_environment() {
+    let (direct, _) = upstream(|mut stream| {
+        while head(&mut stream).is_some() {
+            answer(&mut stream, "direct");
+        }
+    });
+    let proxy = proxy();
+    let script = r#"
+        for (const url of scriptArgs) {
+          console.log(await fetch(url).then((response) => response.text(), ({ cause }) => `${cause.code} ${cause.message}`));
+        }
+    "#;
+    let dir = Dir::new(&[("script.mjs", script)]);
+    let urls = [
+        "http://nowhere.invalid/x".to_owned(),
+        "https://nowhere.invalid/".to_owned(),
+        format!("http://127.0.0.1:{direct}/"),
+    ];
+    let script = |env: &[(&str, &str)]| {
+        let args: Vec<&str> =
+            ["run", "script.mjs"].into_iter().chain(urls.iter().map(String::as_str)).collect();
+        let output = run_with(dir.path(), &args, env);
+        assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);
+        output.stdout.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let address = format!("http://u:p@127.0.0.1:{proxy}");
+    let through = "GET http://nowhere.invalid/x HTTP/1.1 proxy-authorization: Basic dTpw";
+    let refused = "ERR_PROXY the proxy refuses a tunnel to nowhere.invalid: 403 No tunnels";
+    let lines =
+        script(&[("HTTP_PROXY", &address), ("HTTPS_PROXY", &address), ("NO_PROXY", "127.0.0.1,localhost")]);
+    assert_eq!(lines, [through, refused, "direct"]);
+    let lines = script(&[("http_proxy", &address)]);
+    assert_eq!(lines[0], through);
+    assert!(lines[1].starts_with("ENOTFOUND "), "{}", lines[1]);
+    assert_eq!(lines[2], "direct", "what is on this machine is asked itself");
+    let lines = script(&[("HTTP_PROXY", &address), ("NO_PROXY", "*")]);
+    assert!(lines[0].starts_with("ENOTFOUND ") && lines[2] == "direct", "{lines:?}");
 }
 
 pub(crate) const PASS_ON: &str = r#"
@@ -303,6 +411,141 @@ export default {
         "http://2130706433/",
     ] {
         assert_eq!(ask("outside", 1, refused), "ERR_ADDRESS_REFUSED", "{refused}");
+    }
+}
+
+#[test]
+fn bodies_and_requests_at_the_same_time_are_bounded() {
+    const MEGABYTE: usize = 1 << 20;
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&waiting);
+    let (port, _) = upstream(move |mut stream| {
+        while let Some(lines) = head(&mut stream) {
+            let number =
+                |name: &str| lines.iter().find_map(|line| line.strip_prefix(name)?.parse::<usize>().ok());
+            if let Some(length) = number("content-length: ") {
+                let mut body = (&mut stream).take(length as u64);
+                std::io::copy(&mut body, &mut std::io::sink()).unwrap();
+            } else if lines.iter().any(|line| line == "transfer-encoding: chunked") {
+                let mut line = String::new();
+                while line.trim() != "0" {
+                    line.clear();
+                    if stream.read_line(&mut line).unwrap() == 0 {
+                        return;
+                    }
+                    let size = u64::from_str_radix(line.trim(), 16).unwrap();
+                    std::io::copy(&mut (&mut stream).take(size + 2), &mut std::io::sink()).unwrap();
+                }
+            }
+            if lines[0].contains("/wait") {
+                // Answered when three are there.
+                count.fetch_add(1, Ordering::SeqCst);
+                while count.load(Ordering::SeqCst) < 3 {
+                    thread::yield_now();
+                }
+            }
+            answer(&mut stream, &"x".repeat(number("x-length: ").unwrap_or(0)));
+        }
+    });
+    let code = format!(
+        r#"
+const end = (promise) => promise.then((text) => text.length, (error) => error.cause?.code ?? error.name);
+const get = async (path, init) => (await fetch(`http://127.0.0.1:{port}${{path}}`, init)).text();
+const stream = (length) => new ReadableStream({{
+  pull(controller) {{
+    const count = Math.min(length, 65536);
+    if (count > 0) controller.enqueue(new Uint8Array(count));
+    length -= count;
+    if (length === 0) controller.close();
+  }},
+}});
+export default {{
+  async fetch(request) {{
+    const {{ pathname, searchParams }} = new URL(request.url);
+    const length = Number(searchParams.get("length"));
+    switch (pathname) {{
+      case "/received": return new Response(await end(get("/", {{ headers: {{ "x-length": String(length) }} }})));
+      case "/sent": return new Response(await end(get("/", {{ method: "POST", body: new Uint8Array(length) }})));
+      case "/streamed": return new Response(await end(get("/", {{ method: "POST", body: stream(length), duplex: "half" }})));
+      default: return new Response((await Promise.all(Array.from({{ length }}, () => end(get("/wait"))))).join());
+    }}
+  }},
+}};
+"#
+    );
+    let config = r#"{ "apps": [{ "name": "a", "path": "./app.js", "max_subrequest_mb": 1, "max_concurrent_subrequests": 3,
+        "fetch": { "allow_private": true } }] }"#;
+    let dir = Dir::new(&[("app.js", &code), ("nano.jsonc", config)]);
+    let server = Nano::config(dir, Options::one_thread());
+    let ask = |path: &str, length: usize| get(server.port(), "a", &format!("{path}?length={length}")).text();
+    assert_eq!(ask("/received", MEGABYTE), MEGABYTE.to_string());
+    assert_eq!(ask("/received", MEGABYTE + 1), "ERR_TOO_LARGE");
+    for path in ["/sent", "/streamed"] {
+        assert_eq!(ask(path, MEGABYTE), "0", "{path}");
+        assert_eq!(ask(path, MEGABYTE + 1), "ERR_TOO_LARGE", "{path}");
+    }
+    // Again and again: what is over makes room.
+    for _ in 0..2 {
+        waiting.store(0, Ordering::SeqCst);
+        assert_eq!(ask("/", 3), "0,0,0");
+        waiting.store(0, Ordering::SeqCst);
+        assert_eq!(ask("/", 4), "0,0,0,EBUSY");
+    }
+}
+
+#[test]
+fn bodies_that_wait_to_be_sent_count_for_the_applications_memory() {
+    let arrived = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&arrived);
+    let (port, open) = upstream(move |mut stream| {
+        if head(&mut stream).is_some() {
+            count.fetch_add(1, Ordering::SeqCst);
+            wait_for_end(&mut stream);
+        }
+    });
+    // The text takes a megabyte of the isolate's memory; each of its fetches would take as much again.
+    let code = format!(
+        r#"
+let controller = new AbortController();
+const body = "x".repeat(1 << 20);
+export default {{
+  async fetch(request) {{
+    if (request.url.endsWith("/abort")) {{
+      controller.abort();
+      controller = new AbortController();
+      return new Response("aborted");
+    }}
+    const {{ signal }} = controller;
+    const ends = await Promise.all(Array.from({{ length: 400 }}, () =>
+      fetch("http://127.0.0.1:{port}/", {{ method: "POST", body, signal }}).catch((error) => error.cause?.code ?? error.name)));
+    const counts = {{}};
+    for (const end of ends) counts[end] = (counts[end] ?? 0) + 1;
+    return Response.json(counts);
+  }},
+}};
+"#
+    );
+    let config = r#"{ "apps": [{ "name": "a", "path": "./app.js", "memory_mb": 32, "max_subrequests": 1000, "fetch": { "allow_private": true } }] }"#;
+    let dir = Dir::new(&[("app.js", &code), ("nano.jsonc", config)]);
+    let server = Nano::config(dir, Options::one_thread());
+    let before = server.usage().resident;
+    for _ in 0..2 {
+        arrived.store(0, Ordering::SeqCst);
+        let mut client = server.connect();
+        client.send(request("GET", "/", "a", &[], b""));
+        wait_until("some fetches", || arrived.load(Ordering::SeqCst) >= 16);
+        let held = server.usage().resident.saturating_sub(before);
+        assert!(held < 160 << 20, "{} MiB are held", held >> 20);
+        assert_eq!(get(server.port(), "a", "/abort").text(), "aborted");
+        // So many had room, the second time too.
+        let counts = client.response().text();
+        let part = |name: &str| {
+            let rest = counts.split(&format!("\"{name}\":")).nth(1).unwrap_or("0");
+            rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse::<usize>().unwrap()
+        };
+        assert_eq!(part("AbortError") + part("ENOMEM"), 400, "{counts}");
+        assert!((16..=32).contains(&part("AbortError")), "{counts}");
+        wait_until("their end", || open.load(Ordering::SeqCst) == 0);
     }
 }
 

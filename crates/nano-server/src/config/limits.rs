@@ -86,6 +86,24 @@ pub const MAX_SUBREQUESTS: Limit = Limit {
     reason: "what hosts of Workers allow by default; 0 forbids outgoing requests",
 };
 
+/// Outgoing requests that an isolate has under way at a time.
+pub const MAX_CONCURRENT_SUBREQUESTS: Limit = Limit {
+    key: "max_concurrent_subrequests",
+    default: 2_048,
+    min: 1,
+    max: 2_048,
+    reason: "each may hold a socket; together they hold at most some tens of megabytes that were not read yet",
+};
+
+/// Size of the body of an outgoing request, and of the response to it, in megabytes (2^20 bytes).
+pub const MAX_SUBREQUEST_MB: Limit = Limit {
+    key: "max_subrequest_mb",
+    default: 10_240,
+    min: 0,
+    max: 1_048_576,
+    reason: "bodies stream and are not held in memory, so the limit guards the line; what decodes to more than ten gigabytes is no answer",
+};
+
 /// Requests of one application that an isolate has under way at a time.
 pub const MAX_CONCURRENT_REQUESTS: Limit = Limit {
     key: "max_concurrent_requests",
@@ -195,7 +213,7 @@ pub const TIMER_RESOLUTION_US: Limit = Limit {
 };
 
 /// All numeric keys of the top and of applications, in the order of the documentation.
-pub const ALL: [Limit; 17] = [
+pub const ALL: [Limit; 19] = [
     PORT,
     THREADS,
     DRAIN_TIMEOUT_MS,
@@ -206,6 +224,8 @@ pub const ALL: [Limit; 17] = [
     MEMORY_MB,
     MAX_BODY_MB,
     MAX_SUBREQUESTS,
+    MAX_CONCURRENT_SUBREQUESTS,
+    MAX_SUBREQUEST_MB,
     MAX_CONCURRENT_REQUESTS,
     MAX_QUEUED_REQUESTS,
     MAX_WEBSOCKETS,
@@ -227,6 +247,9 @@ pub const NAME_BYTES_MAX: usize = 253;
 
 /// Longest name of a variable, in bytes.
 pub const ENV_NAME_BYTES_MAX: usize = 256;
+
+/// Longest path of a service's socket, in bytes: what the system takes, without the zero at its end.
+pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 /// Nesting of objects and lists inside a variable. Deeper values have no use and would cost stack.
 pub const ENV_DEPTH_MAX: usize = 64;

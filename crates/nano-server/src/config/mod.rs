@@ -145,6 +145,8 @@ pub struct App {
     pub limits: AppLimits,
     /// The variables in `env`: unique names, in the order of the file.
     pub env: Vec<(String, EnvValue)>,
+    /// The services in `env`, in the order of the file: their names are unique, among the variables' too.
+    pub services: Vec<(String, Service)>,
     /// Outgoing requests.
     pub fetch: FetchPolicy,
     /// What is taken from the language.
@@ -164,6 +166,10 @@ pub struct AppLimits {
     pub max_body_bytes: u64,
     /// Outgoing requests that one request may start.
     pub max_subrequests: u32,
+    /// Outgoing requests that an isolate has under way at a time.
+    pub max_concurrent_subrequests: u32,
+    /// Size of the body of an outgoing request, and of the response to it, in bytes.
+    pub max_subrequest_bytes: u64,
     /// Requests that an isolate has under way at a time.
     pub max_concurrent_requests: u32,
     /// Requests that wait for their turn, on each thread.
@@ -188,6 +194,8 @@ impl Default for AppLimits {
             memory_bytes: limits::MEMORY_MB.default << 20,
             max_body_bytes: limits::MAX_BODY_MB.default << 20,
             max_subrequests: limits::MAX_SUBREQUESTS.default as u32,
+            max_concurrent_subrequests: limits::MAX_CONCURRENT_SUBREQUESTS.default as u32,
+            max_subrequest_bytes: limits::MAX_SUBREQUEST_MB.default << 20,
             max_concurrent_requests: limits::MAX_CONCURRENT_REQUESTS.default as u32,
             max_queued_requests: limits::MAX_QUEUED_REQUESTS.default as u32,
             max_websockets: limits::MAX_WEBSOCKETS.default as u32,
@@ -222,6 +230,13 @@ impl Default for Hardening {
             timer_resolution: Duration::from_micros(limits::TIMER_RESOLUTION_US.default),
         }
     }
+}
+
+/// Where the requests for a service go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Service {
+    /// To the HTTP server that listens on this socket of the file system.
+    Unix(PathBuf),
 }
 
 /// The value of a variable in `env`.
@@ -320,6 +335,7 @@ impl Config {
             path: path.to_path_buf(),
             limits: AppLimits::default(),
             env,
+            services: Vec::new(),
             fetch: FetchPolicy { allow_private: true },
             hardening: Hardening::default(),
         };

@@ -13,7 +13,7 @@ use super::error::Source;
 use super::reader::{Reader, describe};
 use super::{
     Admin, App, AppLimits, Certificate, Config, ConfigErrors, Defaults, EnvValue, FetchPolicy, Hardening,
-    Network, Telemetry,
+    Network, Service, Telemetry,
 };
 use super::{env, limits, parse_listen_host, suggest, syntax};
 use crate::log::Format;
@@ -37,13 +37,15 @@ const TOP_KEYS: [&str; 15] = [
     "apps",
 ];
 /// How many limits an application has.
-const LIMITS: usize = 12;
+const LIMITS: usize = 14;
 const LIMIT_KEYS: [&str; LIMITS] = [
     limits::TIMEOUT_MS.key,
     limits::WALL_TIMEOUT_MS.key,
     limits::MEMORY_MB.key,
     limits::MAX_BODY_MB.key,
     limits::MAX_SUBREQUESTS.key,
+    limits::MAX_CONCURRENT_SUBREQUESTS.key,
+    limits::MAX_SUBREQUEST_MB.key,
     limits::MAX_CONCURRENT_REQUESTS.key,
     limits::MAX_QUEUED_REQUESTS.key,
     limits::MAX_WEBSOCKETS.key,
@@ -53,7 +55,10 @@ const LIMIT_KEYS: [&str; LIMITS] = [
     limits::LOG_KB_PER_SECOND.key,
 ];
 const DEFAULTS_KEYS: [&str; LIMITS + 2] = with_limits(["fetch", "hardening"]);
-const APP_KEYS: [&str; LIMITS + 6] = with_limits(["name", "hostname", "path", "env", "fetch", "hardening"]);
+const APP_KEYS: [&str; LIMITS + 7] =
+    with_limits(["name", "hostname", "path", "env", "services", "fetch", "hardening"]);
+/// How the address of a service on a socket of the file system begins; its path follows.
+const UNIX: &str = "unix:";
 
 /// These keys, and the limits after them.
 const fn with_limits<const OTHERS: usize, const ALL: usize>(
@@ -223,6 +228,8 @@ impl<'t> Schema<'t, '_> {
             memory,
             max_body,
             max_subrequests,
+            max_concurrent_subrequests,
+            max_subrequest,
             max_concurrent,
             max_queued,
             max_websockets,
@@ -245,6 +252,14 @@ impl<'t> Schema<'t, '_> {
         }
         if let Some(count) = self.reader.integer(max_subrequests, &limits::MAX_SUBREQUESTS) {
             into.max_subrequests = count as u32;
+        }
+        if let Some(count) =
+            self.reader.integer(max_concurrent_subrequests, &limits::MAX_CONCURRENT_SUBREQUESTS)
+        {
+            into.max_concurrent_subrequests = count as u32;
+        }
+        if let Some(megabytes) = self.reader.integer(max_subrequest, &limits::MAX_SUBREQUEST_MB) {
+            into.max_subrequest_bytes = megabytes << 20;
         }
         if let Some(count) = self.reader.integer(max_concurrent, &limits::MAX_CONCURRENT_REQUESTS) {
             into.max_concurrent_requests = count as u32;
@@ -485,7 +500,7 @@ impl<'t> Schema<'t, '_> {
     }
 
     fn app(&mut self, object: &Object<'t>, defaults: &Defaults) -> App {
-        let [name, hostname, path, env, fetch, hardening, limits @ ..] =
+        let [name, hostname, path, env, services, fetch, hardening, limits @ ..] =
             self.reader.fields(object, APP_KEYS, |key| {
                 let top =
                     suggest::nearest(key, &TOP_KEYS).filter(|_| suggest::nearest(key, &APP_KEYS).is_none());
@@ -497,6 +512,7 @@ impl<'t> Schema<'t, '_> {
                         Some("did you mean \"path\"?".to_string())
                     }
                     "vars" | "environment" => Some("did you mean \"env\"?".to_string()),
+                    "bindings" | "service" => Some("did you mean \"services\"?".to_string()),
                     "allow_private" => Some("it belongs in \"fetch\"".to_string()),
                     _ => top.map(|top| {
                         format!("\"{top}\" belongs at the top of the file, not in an application")
@@ -510,6 +526,7 @@ impl<'t> Schema<'t, '_> {
             path: PathBuf::new(),
             limits: defaults.limits,
             env: Vec::new(),
+            services: Vec::new(),
             fetch: defaults.fetch,
             hardening: defaults.hardening,
         };
@@ -535,6 +552,9 @@ impl<'t> Schema<'t, '_> {
         self.hardening(&mut app.hardening, hardening);
         if let Some(object) = self.reader.object(env) {
             app.env = self.env(object);
+        }
+        if let Some(object) = self.reader.object(services) {
+            app.services = self.services(object, &app.env);
         }
         app
     }
@@ -638,27 +658,67 @@ impl<'t> Schema<'t, '_> {
         Some(path)
     }
 
+    /// Whether the key of a variable or service can be one, and `lines`, those before it, do not have it.
+    fn env_name<'v>(
+        &mut self,
+        property: &'v ObjectProp<'t>,
+        what: &str,
+        lines: &mut HashMap<&'v str, usize>,
+    ) -> Option<&'v str> {
+        let name = property.name.as_str();
+        let range = property.name.range();
+        if name.is_empty() || name.len() > limits::ENV_NAME_BYTES_MAX || name.chars().any(char::is_control) {
+            let message = format!(
+                "the name of a {what} has 1 to {} bytes and no control characters",
+                limits::ENV_NAME_BYTES_MAX
+            );
+            self.reader.error(range, message);
+            return None;
+        }
+        if let Some(line) = lines.insert(name, self.reader.source.line(range.start)) {
+            self.reader.error(range, format!("duplicate key {name:?}: it is set on line {line} already"));
+            return None;
+        }
+        Some(name)
+    }
+
+    fn services(&mut self, object: &Object<'t>, env: &[(String, EnvValue)]) -> Vec<(String, Service)> {
+        let mut lines = HashMap::new();
+        let mut services = Vec::with_capacity(object.properties.len());
+        for property in &object.properties {
+            let Some(name) = self.env_name(property, "service", &mut lines) else { continue };
+            if env.iter().any(|(other, _)| other == name) {
+                let message = format!("{name:?} is a variable in \"env\" already");
+                self.reader.error(property.name.range(), message);
+                continue;
+            }
+            let Some(literal) = self.reader.string(Some(property)) else { continue };
+            let path = literal.value.strip_prefix(UNIX).map(|path| self.base.join(path));
+            let is_path = |path: &PathBuf| {
+                literal.value.len() > UNIX.len()
+                    && !literal.value.contains('\0')
+                    && path.as_os_str().len() <= limits::SOCKET_PATH_BYTES_MAX
+            };
+            match path.filter(is_path) {
+                Some(path) => services.push((name.to_string(), Service::Unix(path))),
+                None => {
+                    let message = format!(
+                        "a service is \"{UNIX}\" and the path of a socket, of at most {} bytes, not {:?}",
+                        limits::SOCKET_PATH_BYTES_MAX,
+                        literal.value
+                    );
+                    self.reader.error(literal.range, message);
+                }
+            }
+        }
+        services
+    }
+
     fn env(&mut self, object: &Object<'t>) -> Vec<(String, EnvValue)> {
-        let mut lines: HashMap<&str, usize> = HashMap::new();
+        let mut lines = HashMap::new();
         let mut variables = Vec::with_capacity(object.properties.len());
         for property in &object.properties {
-            let name = property.name.as_str();
-            let range = property.name.range();
-            if name.is_empty()
-                || name.len() > limits::ENV_NAME_BYTES_MAX
-                || name.chars().any(char::is_control)
-            {
-                let message = format!(
-                    "the name of a variable has 1 to {} bytes and no control characters",
-                    limits::ENV_NAME_BYTES_MAX
-                );
-                self.reader.error(range, message);
-                continue;
-            }
-            if let Some(line) = lines.insert(name, self.reader.source.line(range.start)) {
-                self.reader.error(range, format!("duplicate key {name:?}: it is set on line {line} already"));
-                continue;
-            }
+            let Some(name) = self.env_name(property, "variable", &mut lines) else { continue };
             let value = match &property.value {
                 Value::StringLit(literal) => EnvValue::Text(literal.value.to_string()),
                 other => {
@@ -675,7 +735,8 @@ impl<'t> Schema<'t, '_> {
 
 /// A hint for what belongs in an application but stands in `defaults`.
 fn only_for_apps(key: &str) -> Option<String> {
-    matches!(key, "name" | "hostname" | "path" | "env").then(|| "each application has its own".to_string())
+    matches!(key, "name" | "hostname" | "path" | "env" | "services")
+        .then(|| "each application has its own".to_string())
 }
 
 /// An IP address, or `localhost`, with a port.

@@ -77,6 +77,7 @@ fn the_example_of_the_contract_is_understood() {
                     ..AppLimits::default()
                 },
                 env: vec![("STAGE".into(), EnvValue::Text("prod".into()))],
+                services: vec![],
                 fetch: FetchPolicy { allow_private: false },
                 hardening: Hardening::default(),
             }],
@@ -234,6 +235,41 @@ fn every_number_is_accepted_at_its_limits_and_refused_beyond() {
     }
     let config = valid(&with(&limits::DRAIN_TIMEOUT_MS, "0"));
     assert_eq!(config.drain_timeout, Duration::ZERO);
+}
+
+#[test]
+fn services_are_sockets_beside_the_variables() {
+    let app = |members: &str| format!(r#"{{ "apps": [{{ "name": "a", "path": "a", {members} }}] }}"#);
+    let config =
+        valid(&app(r#""env": { "A": "1" }, "services": { "B": "unix:run/b.sock", "c d": "unix:/run/c" }"#));
+    let socket = |name: &str, path: &str| (name.to_owned(), Service::Unix(path.into()));
+    assert_eq!(config.apps[0].services, [socket("B", "/srv/run/b.sock"), socket("c d", "/run/c")]);
+
+    for (services, problem) in [
+        (r#""A": "unix:/a""#, "\"A\" is a variable in \"env\" already"),
+        (r#""B": "unix:/b", "B": "unix:/c""#, "duplicate key \"B\": it is set on line 1 already"),
+        (r#""": "unix:/b""#, "the name of a service has 1 to 256 bytes and no control characters"),
+        (r#""B": 1"#, "\"B\" must be a string, not a number"),
+    ] {
+        let found = problems(&app(&format!(r#""env": {{ "A": "1" }}, "services": {{ {services} }}"#)));
+        assert!(found.len() == 1 && found[0].ends_with(problem), "{found:?}");
+    }
+    let with = |address: &str| app(&format!(r#""services": {{ "B": "{address}" }}"#));
+    let long = |length: usize| with(&format!("unix:/{}", "s".repeat(length - 1)));
+    valid(&long(limits::SOCKET_PATH_BYTES_MAX));
+    for wrong in [
+        long(limits::SOCKET_PATH_BYTES_MAX + 1),
+        with("unix:"),
+        with("/run/b"),
+        with("http://b/"),
+        with("unix:/\\u0000"),
+    ] {
+        let found = problems(&wrong);
+        assert!(
+            found.len() == 1 && found[0].contains("a service is \"unix:\" and the path of a socket"),
+            "{found:?}"
+        );
+    }
 }
 
 #[test]

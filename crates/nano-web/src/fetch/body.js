@@ -254,9 +254,13 @@ function takeBody(body, native = false) {
   if (body.stream !== null) return body.stream;
   switch (body.kind) {
     case STRING:
-    case BYTES:
+    case BYTES: {
       body.used = true;
-      return body.source;
+      // Whoever holds the object for longer need not hold what was in it.
+      const { source } = body;
+      body.source = null;
+      return source;
+    }
     case BLOB: {
       const { blobBytes, getChunks, getSize } = internal.file;
       const chunks = getChunks(body.source);

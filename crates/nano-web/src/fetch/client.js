@@ -1,7 +1,8 @@
 // fetch() (Fetch Standard section 5.6), and which way each scheme goes (section 4.2 "scheme fetch").
 //
 // Resolving names, connections, redirects, codings and limits are native: this file hands a request over, gives the body of one
-// to the network as fast as it takes it, makes a Response of the head, and ends all of it when the signal is aborted.
+// to the network as fast as it takes it, makes a Response of the head (of the whole body, where the request says what that must be),
+// and ends all of it when the signal is aborted.
 // CORS, referrers, caches and cookies are a browser's; a server's fetch has none of them.
 
 const {
@@ -15,6 +16,7 @@ const {
   TypeError,
   TypedArrayPrototypeGetByteLength,
   TypedArrayPrototypeGetSymbolToStringTag,
+  Uint8Array,
   hideObjectPrototype,
 } = internal.primordials;
 const { loaded, webidl } = internal;
@@ -23,7 +25,7 @@ const {
   makeResponse, makeResponseMeta, requestBodyLength, requestTakeBody, serializeList,
 } = internal.fetch;
 const { headList, headUrl } = internal.incoming;
-const { makeNetworkBody, makeStringBody } = internal.body;
+const { makeBytesBody, makeNetworkBody, makeStringBody } = internal.body;
 
 function isBytes(value) {
   return TypedArrayPrototypeGetSymbolToStringTag(value) === "Uint8Array";
@@ -90,6 +92,17 @@ const NetworkSource = hideObjectPrototype(class NetworkSource {
     });
   }
 });
+
+// Calls `accept()` if a body's bytes are those that the request's integrity metadata names, else `refuse(error)`. section 4.1, step 19
+function checkIntegrity(request, bytes, accept, refuse) {
+  const { integrity } = getRequestSettings(request);
+  const settle = (matches) => matches
+    ? accept()
+    : refuse(failed("the response's body is not what the request's integrity says"));
+  const matches = integrity === "" || ops.integrityMatches(bytes, integrity);
+  if (typeof matches === "boolean") settle(matches);
+  else PromisePrototypeThen(matches[0], settle, refuse);
+}
 
 // One fetch over the network, from fetch() until its response's body is read.
 const Exchange = hideObjectPrototype(class Exchange {
@@ -204,12 +217,46 @@ const Exchange = hideObjectPrototype(class Exchange {
       ops.fetchCancel(this.id, undefined);
       empty = true;
     }
+    if (getRequestSettings(this.request).integrity !== "") {
+      this.verify(status, reason, head, redirected, body, empty);
+      return;
+    }
     if (empty) this.finish();
     else this.body = body;
+    this.give(status, reason, head, head, redirected, body);
+  }
+
+  // `list` is the head itself, or the list of its headers.
+  give(status, reason, head, list, redirected, body) {
     const meta = makeResponseMeta("basic", headUrl(head), redirected, true);
-    (0, this.resolve)(makeResponse(status, reason, head, body, meta));
+    (0, this.resolve)(makeResponse(status, reason, list, body, meta));
     // What is only needed until now is not kept as long as the body.
     this.resolve = this.reject = ignore;
+  }
+
+  // The body is read to its end before anybody sees the response, which there is only if the body is the right one.
+  verify(status, reason, head, redirected, body, empty) {
+    const refuse = (error) => {
+      this.finish();
+      if (this.ended === null) (0, this.reject)(error);
+    };
+    if (body === null) {
+      refuse(failed("the response has no body, whose integrity the request asks for"));
+      return;
+    }
+    const check = (bytes) => checkIntegrity(this.request, bytes, () => {
+      this.finish();
+      if (this.ended === null) this.give(status, reason, head, headList(head), redirected, makeBytesBody(bytes));
+    }, refuse);
+    let bytes;
+    try {
+      bytes = empty ? new Uint8Array(0) : ops.fetchReadAll(this.id);
+    } catch (error) {
+      refuse(error);
+      return;
+    }
+    if (isBytes(bytes)) check(bytes);
+    else PromisePrototypeThen(bytes, check, refuse);
   }
 
   // The server speaks the WebSocket protocol from now on.
@@ -251,7 +298,7 @@ function asksForWebSocket(request) {
 }
 
 // section 4.5, "HTTP fetch"
-function httpFetch(request, resolve, reject, signal) {
+function httpFetch(request, resolve, reject, signal, service) {
   const exchange = new Exchange(request, resolve, reject);
   let body = requestTakeBody(request, true);
   let stream = null;
@@ -284,7 +331,7 @@ function httpFetch(request, resolve, reject, signal) {
     block = headerBlock(request);
   }
   try {
-    exchange.id = ops.fetchStart(requestMethod(request), requestUrl(request), block, mode, body, protocol);
+    exchange.id = ops.fetchStart(requestMethod(request), requestUrl(request), block, mode, body, protocol, service);
   } catch (error) {
     reject(error);
     if (stream !== null) PromisePrototypeThen(internal.streams.readableStreamCancel(stream, error), undefined, () => {});
@@ -308,18 +355,17 @@ function httpFetch(request, resolve, reject, signal) {
   else if (incoming !== -1) ops.fetchUpload(exchange.id, incoming);
 }
 
-function respond(url, type, bytes, resolve) {
-  const list = ["content-type", type];
-  const body = internal.body.makeBytesBody(bytes);
-  resolve(makeResponse(200, "OK", list, body, makeResponseMeta("basic", url, false, true)));
+// A response of bytes that are at hand.
+function respond(request, list, bytes, resolve, reject) {
+  const meta = makeResponseMeta("basic", requestUrl(request), false, true);
+  checkIntegrity(request, bytes, () => resolve(makeResponse(200, "OK", list, makeBytesBody(bytes), meta)), reject);
 }
 
 // section 4.3, "data"
 function dataFetch(request, resolve, reject) {
-  const url = requestUrl(request);
-  const data = internal.dataUrl.processDataUrl(url);
+  const data = internal.dataUrl.processDataUrl(requestUrl(request));
   if (data === null) reject(failed("the data: URL is not valid"));
-  else respond(url, data.type, data.bytes, resolve);
+  else respond(request, ["content-type", data.type], data.bytes, resolve, reject);
 }
 
 // section 4.3, "blob"
@@ -332,12 +378,11 @@ function blobFetch(request, resolve, reject) {
   }
   const { blobBytes, getSize, getType } = loaded.file;
   const list = ["content-length", `${getSize(blob)}`, "content-type", getType(blob)];
-  const body = internal.body.makeBytesBody(blobBytes(blob));
-  resolve(makeResponse(200, "OK", list, body, makeResponseMeta("basic", url, false, true)));
+  respond(request, list, blobBytes(blob), resolve, reject);
 }
 
-// section 5.6
-function begin(request, resolve, reject) {
+// section 5.6. `service` is the name of one that the application was given, if the request is for that and not for the network.
+function begin(request, resolve, reject, service = undefined) {
   let signal = getRequestSignalSource(request);
   if (signal !== null) {
     // Of an incoming request whose client has gone: { reason }
@@ -353,11 +398,18 @@ function begin(request, resolve, reject) {
     }
   }
   const url = requestUrl(request);
-  switch (StringPrototypeSlice(url, 0, StringPrototypeIndexOf(url, ":"))) {
+  const scheme = StringPrototypeSlice(url, 0, StringPrototypeIndexOf(url, ":"));
+  switch (scheme) {
     case "http":
     case "https":
-      httpFetch(request, resolve, reject, signal);
+      httpFetch(request, resolve, reject, signal, service);
       return;
+  }
+  if (service !== undefined) {
+    reject(failed(`${url} is not for a service: that speaks http or https`));
+    return;
+  }
+  switch (scheme) {
     case "data":
       dataFetch(request, resolve, reject);
       return;
@@ -372,12 +424,21 @@ function begin(request, resolve, reject) {
 function fetch(input, init = undefined) {
   try {
     webidl.requiredArguments(arguments.length, 1, "Failed to execute 'fetch'");
+  } catch (error) {
+    return PromiseReject(error);
+  }
+  return fetchFrom(undefined, input, init);
+}
+
+// The fetch() of a service.
+function fetchFrom(service, input, init) {
+  try {
     const request = new Request(input, init);
-    return new Promise((resolve, reject) => begin(request, resolve, reject));
+    return new Promise((resolve, reject) => begin(request, resolve, reject, service));
   } catch (error) {
     return PromiseReject(error);
   }
 }
 
-internal.fetchClient = { __proto__: null, failed, fetch };
+internal.fetchClient = { __proto__: null, failed, fetch, fetchFrom };
 internal.exposeEnumerable({ fetch });

@@ -4,10 +4,11 @@
 
 use super::pipe::Pipe;
 use crate::host::{
-    Host, NetworkError, NetworkEvent, NetworkRead, OutgoingBody, OutgoingRequest, Redirect, Written,
+    Accountant, Host, NetworkError, NetworkEvent, NetworkRead, OutgoingBody, OutgoingRequest, Redirect,
+    Written,
 };
 use crate::infra::{
-    Args, Error, NO_ROOM, Ret, Scope, buffer, latin1, new_error, ops, owner, state, text, throw,
+    Args, Error, NO_ROOM, Ret, Scope, buffer, collect, latin1, new_error, ops, owner, state, text, throw,
     try_uint8_array, with_bytes,
 };
 use crate::state::{ExchangeId, Gathered, Reading, State};
@@ -36,9 +37,33 @@ pub(crate) struct Fetches {
     last: Cell<u64>,
 }
 
+/// A request's body that is held whole counts for the isolate's memory until its fetch is over: it may have to be sent again. That a
+/// socket which takes nothing has it once more is not counted; so all of them take no more than twice what they may.
+struct Counted {
+    accountant: Arc<dyn Accountant>,
+    bytes: usize,
+}
+
+impl Counted {
+    /// `None`: it is too much.
+    fn new(scope: &mut Scope<'_, '_>, bytes: usize) -> Option<Self> {
+        let accountant = Arc::clone(state(scope)?.accountant());
+        // What was dropped and not yet collected may be what is missing.
+        let room = accountant.take(bytes) || collect(scope) && accountant.take(bytes);
+        room.then(|| Self { accountant, bytes })
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.accountant.give_back(self.bytes);
+    }
+}
+
 /// Who waits for what of a fetch.
 #[derive(Default)]
 pub(super) struct Fetch {
+    _body: Option<Counted>,
     head: RefCell<Option<v8::Global<v8::PromiseResolver>>>,
     reading: RefCell<Option<Reading>>,
     room: RefCell<Option<v8::Global<v8::PromiseResolver>>>,
@@ -116,7 +141,7 @@ fn define<'s, 'i>(
     }
 }
 
-/// `fetchStart(method, url, headerBlock, redirect, body, upgrade)`: the fetch's id; throws if it cannot begin. `redirect` is 0
+/// `fetchStart(method, url, headerBlock, redirect, body, upgrade, service)`: the fetch's id; throws if it cannot begin. `redirect` is 0
 /// (follow), 1 (error) or 2 (manual); `body` null, a string, a Uint8Array, or for a stream its length, -1 if that is unknown.
 fn fetch_start(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let (mut method_stack, mut url_stack) = (buffer::<32>(), buffer::<1024>());
@@ -145,8 +170,9 @@ fn fetch_start(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     } else {
         OutgoingBody::Bytes(with_bytes(given, <[u8]>::to_vec))
     };
-    let mut upgrade_stack = buffer::<32>();
+    let (mut upgrade_stack, mut service_stack) = (buffer::<32>(), buffer::<64>());
     let upgrade = (!args.get(5).is_undefined()).then(|| text(scope, args.get(5), &mut upgrade_stack));
+    let service = (!args.get(6).is_undefined()).then(|| text(scope, args.get(6), &mut service_stack));
     let owner = owner(scope);
     let mut trace = None;
     if let Some(owner) = owner
@@ -156,6 +182,18 @@ fn fetch_start(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
         let own = has_trace_context(&headers);
         trace = exchange.trace_fetch(&method, &url, (!own).then_some(&mut headers));
     }
+    let counted = match &body {
+        OutgoingBody::Bytes(bytes) if !bytes.is_empty() => match Counted::new(scope, bytes.len()) {
+            Some(counted) => Some(counted),
+            None => {
+                let error = NetworkError { code: "ENOMEM", message: NO_ROOM.to_owned() };
+                let error = failure(scope, &error);
+                scope.throw_exception(error);
+                return;
+            }
+        },
+        _ => None,
+    };
     let request = OutgoingRequest {
         method: &method,
         url: &url,
@@ -164,9 +202,10 @@ fn fetch_start(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
         redirect,
         upgrade: upgrade.as_deref(),
         trace,
+        service: service.as_deref(),
     };
     let started = match state(scope) {
-        Some(state) => start(state, owner, request),
+        Some(state) => start(state, owner, request, counted),
         None => return,
     };
     match started {
@@ -186,7 +225,12 @@ fn has_trace_context(block: &[u8]) -> bool {
         .any(|line| line.get(..NAME.len()).is_some_and(|name| name.eq_ignore_ascii_case(NAME)))
 }
 
-fn start(state: &State, owner: Option<f64>, request: OutgoingRequest<'_>) -> Result<u64, NetworkError> {
+fn start(
+    state: &State,
+    owner: Option<f64>,
+    request: OutgoingRequest<'_>,
+    body: Option<Counted>,
+) -> Result<u64, NetworkError> {
     let fail = |code, message: &str| Err(NetworkError { code, message: message.to_owned() });
     let Some(network) = state.host().network() else {
         return fail("ERR_NO_NETWORK", "there is no network here");
@@ -211,7 +255,8 @@ fn start(state: &State, owner: Option<f64>, request: OutgoingRequest<'_>) -> Res
     let id = state.fetches.last.get() + 1;
     state.fetches.last.set(id);
     network.start(id, request)?;
-    state.fetches.live.borrow_mut().insert(id, Rc::default());
+    let fetch = Rc::new(Fetch { _body: body, ..Fetch::default() });
+    state.fetches.live.borrow_mut().insert(id, fetch);
     if let Some(slot) = slot {
         slot.fetches.borrow_mut().push(id);
     }

@@ -1,6 +1,7 @@
 //! Native functions behind a server's request: reading its body. Fetch, section 2.2.4 "Bodies".
 
 pub(crate) mod client;
+pub(crate) mod integrity;
 pub(crate) mod pipe;
 
 use crate::host::{BodyLength, BodyRead};

@@ -22,9 +22,10 @@ let application;
 let env;
 
 // Called once, after the application's modules were evaluated. `fetchListeners` of the global scope decide for the
-// service-worker form.
-function start(defaultExport, envText) {
+// service-worker form. `serviceNames` is undefined or a JSON array.
+function start(defaultExport, envText, serviceNames) {
   env = envText === undefined ? {} : JSONParse(envText);
+  if (serviceNames !== undefined) defineServices(JSONParse(serviceNames));
   if (defaultExport === undefined) {
     if (listensToFetch()) {
       // The service-worker form has no other way to its variables than the global scope, as Workers have it.
@@ -49,6 +50,14 @@ function start(defaultExport, envText) {
 
 function listensToFetch() {
   return loaded.events !== undefined && loaded.events.hasListeners(globalThis, "fetch");
+}
+
+function defineServices(names) {
+  for (let i = 0; i < names.length; i++) {
+    ObjectDefineProperty(env, names[i], {
+      __proto__: null, value: internal.services.makeService(names[i]), writable: true, enumerable: true, configurable: true,
+    });
+  }
 }
 
 function exposeVariables() {

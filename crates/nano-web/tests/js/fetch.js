@@ -149,6 +149,32 @@ test("fetch() of data: and blob: URLs", async () => {
   await assert.rejects(fetch(url), TypeError);
 });
 
+test("fetch() with integrity", async () => {
+  const right = "sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=";
+  const wrong = "sha512-AAAA";
+  const blob = URL.createObjectURL(new Blob(["abc"]));
+  for (const url of ["data:,abc", blob]) {
+    for (const integrity of ["", right, `${right} md5-x`, "md5-x"]) {
+      const response = await fetch(url, { integrity });
+      assert.same([response.status, response.bodyUsed, await response.text()], [200, false, "abc"]);
+    }
+    for (const integrity of [wrong, `${right} ${wrong}`]) {
+      const error = await assert.rejects(fetch(url, { integrity }), TypeError);
+      assert(error.message.includes("integrity"));
+    }
+    await assert.rejects(fetch(new Request(url, { integrity: wrong })), TypeError);
+  }
+  URL.revokeObjectURL(blob);
+  // Beyond what is looked at on the spot.
+  const large = new Blob(["x".repeat(3 << 20)]);
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-384", await large.arrayBuffer()));
+  const integrity = `sha384-${btoa(String.fromCharCode(...digest))}`;
+  const url = URL.createObjectURL(large);
+  assert.is((await (await fetch(url, { integrity })).text()).length, 3 << 20);
+  await assert.rejects(fetch(url, { integrity: integrity.replace(/-./, (c) => c === "-A" ? "-B" : "-A") }), TypeError);
+  URL.revokeObjectURL(url);
+});
+
 test("fetch() that cannot begin", async () => {
   assert.is(fetch.length, 1);
   for (const args of [[], ["/relative"], ["ftp://h/"], ["about:blank"], ["http://h/", { method: "GET", body: "x" }]]) {
