@@ -7,13 +7,15 @@ mod app;
 mod binary;
 mod client;
 pub mod frames;
+mod nginx;
 mod process;
 mod random;
 mod server;
 
 pub use app::Dir;
-pub use binary::{Output, nano, run};
+pub use binary::{Output, nano, run, run_with};
 pub use client::{Client, Response, get, request};
+pub use nginx::Nginx;
 pub use process::{Usage, raise_file_limit};
 pub use random::{Pattern, Random};
 pub use server::{Lines, Nano, Options};

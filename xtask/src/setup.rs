@@ -1,5 +1,5 @@
 //! `cargo xtask setup`: puts V8's static library where the `v8` crate's build script finds it, so that plain `cargo build`,
-//! `cargo test` and an editor work afterwards with no variable set.
+//! `cargo test` and an editor work afterwards with no variable set; and has the tests' programs installed.
 //!
 //! Tries the near and quick places first, and builds V8 from source last (docs/decisions/v8-library.md says why it is done
 //! so). Quick when nothing is to do.
@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 const HELP: &str = "\
-Provides V8's static library for the `v8` crate, in cargo's home folder. Does nothing if it is there.
+Provides V8's static library for the `v8` crate, in cargo's home folder, and the programs that the tests talk to, from
+the system's packages. Does nothing where they are there.
 
 Usage: cargo xtask setup [OPTIONS]
 
@@ -49,7 +50,7 @@ pub fn main(args: &[String]) -> Result<(), String> {
     }
     provide(build, &target, &work)?;
     say(&format!("V8 ({build}) is there"));
-    Ok(())
+    crate::test::tools()
 }
 
 /// What every command that builds the workspace needs first. Quick when it is there.

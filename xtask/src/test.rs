@@ -2,6 +2,8 @@
 //!
 //! Knows which folders need npm packages; the tests themselves are cargo's business.
 
+use std::path::Path;
+
 use crate::util::{cargo, ensure_npm, ensure_program, run, take_flag, target_dir, workspace_root};
 
 const HELP: &str = "\
@@ -27,11 +29,21 @@ pub fn main(args: &[String]) -> Result<(), String> {
     if args.is_empty() { crate::wpt::quick() } else { Ok(()) }
 }
 
-/// What the tests need beside cargo: V8's library, a browser, and the npm packages of the applications under tests/apps.
+/// What the tests need beside cargo: V8's library, programs, and the npm packages of the applications under tests/apps.
 pub fn setup() -> Result<(), String> {
     crate::setup::v8()?;
-    ensure_program("chromium", "chromium", "testing the administration's page")?;
+    tools()?;
     packages()
+}
+
+/// The programs that tests talk to.
+pub fn tools() -> Result<(), String> {
+    ensure_program("chromium", "chromium", "testing the administration's page")?;
+    // Debian keeps it where PATH has it for root only.
+    if Path::new("/usr/sbin/nginx").exists() {
+        return Ok(());
+    }
+    ensure_program("nginx", "nginx-light", "testing fetch() and the server beside an HTTP server of others")
 }
 
 /// Installs the npm packages of each application under tests/apps that has a lock file. Quick when they are there.

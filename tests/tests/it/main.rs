@@ -3,6 +3,7 @@
 mod admin;
 mod answers;
 mod bodies;
+mod cancelling;
 mod commands;
 mod crypto;
 mod deploy;
@@ -19,7 +20,9 @@ mod lifecycle;
 mod memory;
 mod messages;
 mod modules;
+mod nginx;
 mod passing;
+mod services;
 mod slices;
 mod systemd;
 mod telemetry;
