@@ -32,7 +32,7 @@ const FLAGS: &str = "--cfg fuzzing -Zsanitizer=address -Cpasses=sancov-module -C
     -Cllvm-args=-sanitizer-coverage-trace-compares";
 
 /// Targets that link V8, whose allocator replaces the one that AddressSanitizer wants to replace.
-const WITH_V8: [&str; 1] = ["clone"];
+const WITH_V8: [&str; 2] = ["clone", "multipart"];
 
 /// The command.
 pub fn main(args: &[String]) -> Result<(), String> {

@@ -14,6 +14,9 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+#[path = "../../../fuzz/src/multipart.rs"]
+mod multipart;
+
 type Scope<'s, 'i> = v8::PinScope<'s, 'i>;
 
 #[derive(Default)]
@@ -305,6 +308,72 @@ files![
     ecma429
 ];
 
+/// What the fuzz target checks of `formData()`, for its seeds and for seeds with a few bytes changed.
+#[test]
+fn multipart_seeds_and_their_mutants() {
+    const MUTANTS: u64 = 300;
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/multipart");
+    let mut seeds = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("seeds lie beside the fuzz targets") {
+        seeds.push(std::fs::read(entry.expect("an entry").path()).expect("a seed"));
+    }
+    assert!(seeds.len() >= 7, "only {} seeds", seeds.len());
+    // The changes are made there, where the bytes are wanted: one to four bytes changed, removed, doubled or put in.
+    let seeds: Vec<String> = seeds.iter().map(|seed| format!("{seed:?}")).collect();
+    let code = format!(
+        r#"
+        const check = {};
+        let number = 0x9e3779b97f4a7c15n;
+        const below = (end) => {{
+          number ^= (number << 13n) & 0xffffffffffffffffn;
+          number ^= number >> 7n;
+          number ^= (number << 17n) & 0xffffffffffffffffn;
+          return Number(number % BigInt(end));
+        }};
+        const mutate = (seed) => {{
+          const bytes = [...seed];
+          for (let left = 1 + below(4); left > 0 && bytes.length > 0; left--) {{
+            const at = below(bytes.length);
+            switch (below(5)) {{
+              case 0: bytes[at] = below(256); break;
+              case 1: bytes.splice(at, 1); break;
+              case 2: bytes.splice(at, 0, below(256)); break;
+              case 3: bytes.splice(at, 0, ...bytes.slice(at, at + below(20))); break;
+              default: bytes.splice(at, 0, [13, 10, 45, 34, 37, 59, 61][below(7)]);
+            }}
+          }}
+          return bytes;
+        }};
+        (async () => {{
+          for (const seed of [{}]) {{
+            for (let i = 0; i <= {MUTANTS}; i++) {{
+              const bytes = i === 0 ? seed : mutate(seed);
+              await check(new Uint8Array(bytes)).catch((error) => {{
+                throw new Error(`${{JSON.stringify(bytes)}}: ${{error.message}}`);
+              }});
+            }}
+          }}
+        }})()
+        "#,
+        multipart::CHECK,
+        seeds.join(",")
+    );
+    let wrong = in_isolate(move |scope, world| {
+        let promise = evaluate(scope, world, "multipart.js", &code);
+        let promise = v8::Local::<v8::Promise>::try_from(promise).expect("a promise");
+        turn(scope, world, |_| promise.state() != v8::PromiseState::Pending);
+        match promise.state() {
+            v8::PromiseState::Fulfilled => None,
+            v8::PromiseState::Pending => Some("it waits for what never comes".into()),
+            v8::PromiseState::Rejected => {
+                let reason = promise.result(scope);
+                Some(world.entries.describe(scope, reason).unwrap_or_default())
+            }
+        }
+    });
+    assert_eq!(wrong, None);
+}
+
 #[test]
 fn hostile_notices_what_the_platform_calls() {
     let seen = in_isolate(|scope, world| {
@@ -449,7 +518,7 @@ fn request(
 fn start(scope: &mut Scope<'_, '_>, world: &World<'_>, handler: &str) {
     let default = evaluate(scope, world, "app.js", &format!("({{ fetch: {handler} }})"));
     let env = v8::String::new(scope, "{\"NAME\":\"value\"}").expect("a short text");
-    world.entries.start(scope, default, Some(env)).expect("it has a handler");
+    world.entries.start(scope, default, Some(env), None).expect("it has a handler");
 }
 
 const HEAD: &str = "GET\nhttp://app.test/path?q=1\nhost:app.test\nx-a:1";
@@ -688,7 +757,7 @@ fn applications_without_a_handler_say_so() {
         ["undefined", "null", "42", "({})", "({ fetch: 1 })"].map(|default| {
             let value = evaluate(scope, world, "app.js", default);
             v8::tc_scope!(let scope, scope);
-            assert!(world.entries.start(scope, value, None).is_none(), "{default}");
+            assert!(world.entries.start(scope, value, None, None).is_none(), "{default}");
             let error = scope.exception().expect("an exception");
             error.to_rust_string_lossy(scope)
         })
@@ -708,7 +777,7 @@ fn listeners_of_the_fetch_event_answer() {
             "addEventListener('fetch', (event) => event.respondWith(new Response(event.type)));",
         );
         let none = v8::undefined(scope).into();
-        world.entries.start(scope, none, None).expect("it has a listener");
+        world.entries.start(scope, none, None, None).expect("it has a listener");
         let exchange = Rc::new(TestExchange::default());
         request(scope, world, HEAD, &exchange);
         turn(scope, world, |_| false);

@@ -1,0 +1,58 @@
+//! What the fuzz target checks of decompressors, for its seeds and for seeds with a few bytes changed: so that each run of the tests is a
+//! short run of the fuzzer.
+
+#[path = "../../../../fuzz/src/decompress.rs"]
+mod decompress;
+
+use std::path::Path;
+
+/// How many changed forms of each seed.
+const MUTANTS: usize = 300;
+
+/// Numbers that look random; the same in each run. Marsaglia's xorshift64.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % end as u64) as usize
+    }
+}
+
+/// One to four bytes changed, removed or put in.
+fn mutate(seed: &[u8], numbers: &mut Numbers) -> Vec<u8> {
+    let mut bytes = seed.to_vec();
+    for _ in 0..=numbers.below(4) {
+        let at = numbers.below(bytes.len());
+        match numbers.below(4) {
+            0 => bytes[at] = numbers.below(256) as u8,
+            1 => bytes[at] ^= 1 << numbers.below(8),
+            2 if bytes.len() > 1 => drop(bytes.remove(at)),
+            _ => bytes.insert(at, numbers.below(256) as u8),
+        }
+    }
+    bytes
+}
+
+#[test]
+fn seeds_and_their_mutants() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/decompress");
+    let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).expect("seeds lie beside the fuzz targets") {
+        let path = entry.expect("an entry").path();
+        let seed = std::fs::read(&path).expect("a seed");
+        decompress::check(&seed);
+        let bomb = path.to_string_lossy().ends_with("bomb");
+        for _ in 0..if bomb { MUTANTS / 10 } else { MUTANTS } {
+            let mutant = mutate(&seed, &mut numbers);
+            // What fails is printed before it does.
+            let run = std::panic::catch_unwind(|| decompress::check(&mutant));
+            assert!(run.is_ok(), "{}: {mutant:02x?}", path.display());
+        }
+        seen += 1;
+    }
+    assert!(seen >= 10, "only {seen} seeds");
+}
