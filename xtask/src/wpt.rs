@@ -36,10 +36,9 @@ Usage: cargo xtask wpt --root CHECKOUT [OPTIONS]
                   side by side, and each subtest that a peer passes and NANO does not; with --update they go to
                   tests/wpt/peers.json and docs/conformance.md
   --nano PATH     the binary to test; otherwise the debug build, made now
-  --server        with the checkout's own server, for suites that ask one (fetch/api, xhr, websockets, eventsource). Wants
-                  Python 3, openssl, the ports 8000, 8001, 8443, 8444, 8666, 8667, and its names in /etc/hosts: they are
-                  added if that can be written. websockets and eventsource run with it only; of other suites tests/wpt
-                  lists what fails without it
+  --server        with the checkout's own server, and with the suites that ask one (fetch, xhr, websockets, eventsource),
+                  which run with it only. Wants Python 3, openssl, the ports 8000, 8001, 8443, 8444, 8666, 8667, and its
+                  names in /etc/hosts: they are added if that can be written
   --jobs N        how many files run at a time (2)
   --verbose       prints known failures too, with their messages
 
@@ -94,11 +93,9 @@ pub fn main(args: &[String]) -> Result<(), String> {
     if server && data {
         return Err("--server wants a checkout: leave --data out".into());
     }
-    let needy = |list: &String| list.split(',').all(|name| server::needs(name.trim().trim_matches('/')));
-    if server && update && !only.as_ref().is_some_and(needy) {
-        return Err("of other suites than websockets and eventsource, tests/wpt lists what fails without the server: \
-                    leave --server or --update out, or name these with --suite"
-            .into());
+    let served = |list: &String| list.split(',').any(|name| server::serves(name.trim().trim_matches('/')));
+    if !server && only.as_ref().is_some_and(served) {
+        return Err("one of these suites asks the checkout's server: add --server".into());
     }
     let peers = peers.as_deref().map_or(Ok(Vec::new()), peers::programs)?;
     let nano = run::Program::nano(binary(nano.as_deref())?);
@@ -142,14 +139,14 @@ fn run_suites(root: &Path, only: Option<&str>, options: &mut Options) -> Result<
         None => suite::SUITES
             .iter()
             .map(|(name, _)| *name)
-            .filter(|name| options.server || !server::needs(name))
+            .filter(|name| options.server || !server::serves(name))
             .collect(),
     };
     let maker = script::Maker::new(root)?;
     let mut verdict = Verdict::default();
     let mut server = None;
     for name in suites {
-        let served = options.server && server::serves(name);
+        let served = server::serves(name);
         if served && server.is_none() {
             let started = server::Server::start(root)?;
             let peers = options.peers.iter_mut().map(|(_, program)| program);

@@ -136,19 +136,23 @@ fn parse(text: &str) -> Result<Stored, String> {
     })
 }
 
-/// Writes results of these suites; those of others stay, if they are of the same checkout and the same peers.
+/// Writes results of these suites; those of others stay, if they are of the same checkout, and of the same versions of these peers.
 pub fn store(
     checkout: &str,
     peers: &[(Peer, Program)],
     results: &BTreeMap<String, Beside>,
 ) -> Result<(), String> {
-    let versions: BTreeMap<String, String> = peers
+    let mut versions: BTreeMap<String, String> = peers
         .iter()
         .map(|(peer, program)| (peer.key().into(), installed::version(*peer, &program.path)))
         .collect();
     let before = stored()?;
     let mut suites: BTreeMap<String, Value> = BTreeMap::new();
-    if before.checkout == checkout && before.versions == versions {
+    let same = |(key, version): (&String, &String)| versions.get(key).is_none_or(|other| other == version);
+    if before.checkout == checkout && before.versions.iter().all(same) {
+        for (key, version) in &before.versions {
+            versions.entry(key.clone()).or_insert_with(|| version.clone());
+        }
         suites.extend(before.suites.iter().map(|(name, suite)| (name.clone(), suite.to_json())));
     }
     suites.extend(results.iter().map(|(name, suite)| (name.clone(), suite.to_json())));

@@ -15,8 +15,8 @@ use crate::util;
 /// Suites of web-platform-tests that a server might be asked about, and that are not run, with the reason.
 const NOT_RUN: &[(&str, &str)] = &[
     (
-        "fetch/api (fetch itself), fetch/data-urls, websockets, eventsource, xhr",
-        "want the server of the checkout, which is not started here",
+        "fetch beside api, content-encoding and data-urls; xhr beside formdata",
+        "what browsers check for pages, their caches, and XMLHttpRequest",
     ),
     ("workers, service-workers", "an application is one isolate; the fetch event is tested by tests/apps"),
     ("wasm, js", "V8 runs its own"),
@@ -139,7 +139,7 @@ fn conformance(all: &[(Expectations, &str)], stored: &Stored) -> String {
     let mut text = format!(
         "# Conformance\n\n\
          How much of [web-platform-tests](https://github.com/web-platform-tests/wpt) NANO passes. Written by\n\
-         `cargo xtask wpt --root CHECKOUT --update`; the checkout was of {}. Each file runs in a fresh isolate, as it\n\
+         `cargo xtask wpt --root CHECKOUT --server --update`; the checkout was of {}. Each file runs in a fresh isolate, as it\n\
          would in a dedicated worker. What fails is listed by name in tests/wpt; a change that breaks a subtest, or\n\
          mends one without saying so there, fails the run. Those apply that are neither about what only a browser has nor\n\
          contradict the standard as it is now; the share is of them.\n\n",

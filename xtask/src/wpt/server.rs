@@ -19,7 +19,8 @@ use crate::util;
 const SCRIPT: &str = include_str!("serve.py");
 
 /// The suites, or parts of their paths, that ask a server.
-const SERVED: [&str; 5] = ["fetch/api", "fetch/data-urls", "xhr", "websockets", "eventsource"];
+const SERVED: [&str; 6] =
+    ["fetch/api", "fetch/content-encoding", "fetch/data-urls", "xhr", "websockets", "eventsource"];
 
 /// The names that the tests reach it by. Those beyond are for browsers' views of sites.
 const HOSTS: [&str; 9] = [
@@ -40,15 +41,7 @@ const PORTS: [u16; 6] = [8000, 8001, 8443, 8444, 8666, 8667];
 /// It reads its tests and makes certificates first; on a busy machine that takes a while.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The suites that are of no use without it: they run with it only.
-const NEEDED: [&str; 2] = ["websockets", "eventsource"];
-
-/// Whether a suite is of no use without a server.
-pub fn needs(suite: &str) -> bool {
-    NEEDED.contains(&suite)
-}
-
-/// Whether a suite asks a server.
+/// Whether a suite asks a server: it runs with one only.
 pub fn serves(suite: &str) -> bool {
     SERVED
         .iter()

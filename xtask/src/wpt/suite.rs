@@ -16,10 +16,18 @@ pub const SUITES: &[(&str, &str)] = &[
     ("dom/events", "Event, EventTarget, CustomEvent"),
     ("FileAPI", "Blob, File"),
     ("xhr/formdata", "FormData"),
+    ("fetch/api/idlharness.any.js", "the interfaces of fetch"),
     ("fetch/api/headers", "Headers"),
     ("fetch/api/request", "Request"),
     ("fetch/api/response", "Response"),
     ("fetch/api/body", "bodies of requests and responses"),
+    ("fetch/api/basic", "fetch: methods, headers, bodies, schemes, integrity"),
+    ("fetch/api/abort", "fetch: aborting"),
+    ("fetch/api/redirect", "fetch: redirects"),
+    ("fetch/api/credentials", "fetch: authentication, cookies"),
+    ("fetch/api/cors", "fetch: other origins"),
+    ("fetch/content-encoding", "fetch: coded bodies"),
+    ("fetch/data-urls", "fetch of data: URLs"),
     ("mimesniff", "MIME types"),
     ("console", "console"),
     ("hr-time", "performance.now, timeOrigin"),
@@ -106,7 +114,11 @@ pub fn find(root: &Path, suite: &str, expectations: &Expectations) -> Result<Vec
         return Err(format!("the checkout has no {suite}"));
     }
     let mut files = Vec::new();
-    walk(&folder, &mut files)?;
+    if folder.is_file() {
+        files.push(folder)
+    } else {
+        walk(&folder, &mut files)?
+    }
     files.sort();
     let mut tests = Vec::new();
     for file in files {

@@ -351,7 +351,9 @@ function mixinBody(Class, name, getBody, getContentType) {
       const body = getBody(object);
       if (body === null) return PromiseResolve(convert(new Uint8Array(0), object));
       if (isUnusable(body)) {
-        return PromiseReject(new TypeError(
+        // A fetch that was aborted says so, however often it is asked.
+        const ended = body.kind === NETWORK ? body.source.failure : null;
+        return PromiseReject(ended !== null ? ended.reason : new TypeError(
           `Failed to execute '${method}' on '${name}': the body has already been used, or its stream is locked.`,
         ));
       }
