@@ -1,5 +1,29 @@
 //! How the program is linked; knows nothing of what is in it.
 
+/// C++'s operators `new` and `delete`, which src/cpp.rs has.
+const OPERATORS: [&str; 20] = [
+    "_Znwm",
+    "_Znam",
+    "_ZnwmRKSt9nothrow_t",
+    "_ZnamRKSt9nothrow_t",
+    "_ZnwmSt11align_val_t",
+    "_ZnamSt11align_val_t",
+    "_ZnwmSt11align_val_tRKSt9nothrow_t",
+    "_ZnamSt11align_val_tRKSt9nothrow_t",
+    "_ZdlPv",
+    "_ZdaPv",
+    "_ZdlPvm",
+    "_ZdaPvm",
+    "_ZdlPvSt11align_val_t",
+    "_ZdaPvSt11align_val_t",
+    "_ZdlPvmSt11align_val_t",
+    "_ZdaPvmSt11align_val_t",
+    "_ZdlPvRKSt9nothrow_t",
+    "_ZdaPvRKSt9nothrow_t",
+    "_ZdlPvSt11align_val_tRKSt9nothrow_t",
+    "_ZdaPvSt11align_val_tRKSt9nothrow_t",
+];
+
 /// The first glibc that relocates what is packed.
 const GLIBC_WITH_PACKED_RELOCATIONS: (u32, u32) = (2, 36);
 
@@ -7,6 +31,11 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let of = |name: &str| std::env::var(name).unwrap_or_default();
     let glibc = of("CARGO_CFG_TARGET_OS") == "linux" && of("CARGO_CFG_TARGET_ENV") == "gnu";
+    if glibc {
+        for operator in OPERATORS {
+            println!("cargo::rustc-link-arg-bins=-Wl,--wrap={operator}");
+        }
+    }
     // A program that is made for another machine may meet an older glibc there.
     if glibc && of("HOST") == of("TARGET") && glibc_version() >= Some(GLIBC_WITH_PACKED_RELOCATIONS) {
         // V8 brings 60,000 addresses that are relocated at each start. Packed they are 20 KB to read instead of 1.4 MB, which

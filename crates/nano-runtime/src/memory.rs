@@ -461,11 +461,11 @@ impl nano_web::Accountant for BufferMemory {
     }
 }
 
-/// How a buffer that is no block is allocated: with every element type's alignment.
+/// How a buffer that is no block is allocated: with every element type's alignment, and a size of which allocators have that without looking.
 fn small(bytes: usize) -> Layout {
     debug_assert!(bytes < blocks::MAPPING_BYTES_MIN);
     // SAFETY: the alignment is a power of two, and so few bytes do not overflow.
-    unsafe { Layout::from_size_align_unchecked(bytes, 16) }
+    unsafe { Layout::from_size_align_unchecked(bytes.next_multiple_of(16), 16) }
 }
 
 /// An allocation of no bytes: any address that is not null.
