@@ -293,6 +293,7 @@ files![
     file,
     fetch,
     console,
+    console_values,
     timers,
     performance,
     crypto,

@@ -9,6 +9,7 @@ const {
   ArrayPrototypePush,
   Error,
   ErrorCaptureStackTrace,
+  FunctionPrototypeToString,
   Map,
   MapPrototypeDelete,
   MapPrototypeForEach,
@@ -96,6 +97,13 @@ function formatSpecifier(letter, value) {
       if (typeof value === "bigint") return `${value}n`;
       if (typeof value === "symbol") return SymbolPrototypeToString(value);
       if (!webidl.isObject(value)) return value === 0 && 1 / value < 0 ? "-0" : `${value}`;
+      if (typeof value === "function") return FunctionPrototypeToString(value);
+      // Console section 2.2: the string that String() makes; but what says nothing of the object is no use, and printing must not throw.
+      if (internal.console.hasOwnToString(value)) {
+        try {
+          return `${value.toString()}`;
+        } catch {}
+      }
       return inspect(value, { __proto__: null, depth: 0 });
     case "d":
       return formatNumber(value, toNumber);
@@ -171,6 +179,7 @@ function convertLabel(label, method) {
 // Tables. section 1.1.8
 
 const rowsIndex = "(index)";
+const keysColumn = "Key";
 const valuesColumn = "Values";
 const iterationColumn = "(iteration index)";
 
@@ -211,30 +220,29 @@ function renderTable(columns, count) {
   return text + tableLine(widths, "\u2514", "\u2534", "\u2518");
 }
 
-// What console.table() has rows for: { heading, keys, values }.
-function tableRows(data) {
+// The table of a Map or a Set, whose entries are not spread over columns; undefined for anything else.
+function formatCollection(data) {
+  const { isMap, isSet } = internal.console;
+  const indices = [];
   const keys = [];
   const values = [];
-  const { isMap, isSet } = internal.console;
+  const add = (list, value) => ArrayPrototypePush(list, inspect(value, { __proto__: null, depth: 1, colors: ops.consoleColors() }));
   if (isMap(data)) {
     MapPrototypeForEach(data, (value, key) => {
-      ArrayPrototypePush(keys, inspect(key, { __proto__: null, depth: 1 }));
-      ArrayPrototypePush(values, value);
+      ArrayPrototypePush(indices, `${indices.length}`);
+      add(keys, key);
+      add(values, value);
     });
-    return { heading: iterationColumn, keys, values };
+    return renderTable([[iterationColumn, indices], [keysColumn, keys], [valuesColumn, values]], indices.length);
   }
   if (isSet(data)) {
     SetPrototypeForEach(data, (value) => {
-      ArrayPrototypePush(keys, `${keys.length}`);
-      ArrayPrototypePush(values, value);
+      ArrayPrototypePush(indices, `${indices.length}`);
+      add(values, value);
     });
-    return { heading: iterationColumn, keys, values };
+    return renderTable([[iterationColumn, indices], [valuesColumn, values]], indices.length);
   }
-  eachProperty(data, (key, value) => {
-    ArrayPrototypePush(keys, key);
-    ArrayPrototypePush(values, value);
-  });
-  return { heading: rowsIndex, keys, values };
+  return undefined;
 }
 
 // Calls `call(key, value)` for own enumerable string-keyed properties; getters are not called.
@@ -253,7 +261,14 @@ function eachProperty(object, call) {
 }
 
 function formatTable(data, properties) {
-  const { heading, keys, values } = tableRows(data);
+  const collection = formatCollection(data);
+  if (collection !== undefined) return collection;
+  const keys = [];
+  const values = [];
+  eachProperty(data, (key, value) => {
+    ArrayPrototypePush(keys, key);
+    ArrayPrototypePush(values, value);
+  });
   const headings = [];
   const cells = new Map();
   const primitives = [];
@@ -283,7 +298,7 @@ function formatTable(data, properties) {
       ArrayPrototypePush(column, cell(inner));
     });
   }
-  const columns = [[heading, keys]];
+  const columns = [[rowsIndex, keys]];
   for (let i = 0; i < headings.length; i++) {
     const column = MapPrototypeGet(cells, headings[i]);
     while (column.length < values.length) ArrayPrototypePush(column, "");

@@ -297,6 +297,8 @@ class Shape {
     this.skipIndices = false;
     this.skipKeys = null;
     this.array = false;
+    // A collection without entries, which is printed as such however deep it is.
+    this.empty = false;
   }
 }
 hideObjectPrototype(Shape);
@@ -326,14 +328,17 @@ function formatObject(context, value, depth) {
   const name = constructorName(value);
   let tag = findTag(value);
   const kind = guessKind(value, tag);
-  if (tag === null || tag === "" || (tag !== undefined && tag === name)) tag = undefined;
+  if (tag === null || tag === "" || (tag !== undefined && (tag === name || ObjectPrototypePropertyIsEnumerable(value, SymbolToStringTag)))) {
+    // Nothing that is to be told, or it is among the properties.
+    tag = undefined;
+  }
   if (++context.objects > OBJECTS_MAX) return stylize(context, "...", "special");
 
   const shape = describeShape(context, value, name, tag, kind);
   if (depth > context.depth) {
     const label = shape.array ? "Array" : name === null ? "Object: null prototype" : tag === undefined ? name : `${name} [${tag}]`;
     if (shape.base !== "" && shape.entries === null) return shape.base;
-    if ((shape.entries === null || (shape.array && ownData(value, "length") === 0)) && isBare(value)) return emptyText(shape);
+    if ((shape.entries === null || shape.empty) && isBare(value)) return emptyText(shape);
     return stylize(context, `[${label}]`, "special");
   }
 
@@ -394,6 +399,7 @@ function describeShape(context, value, name, tag, kind) {
   if (ArrayIsArray(value)) {
     const { length } = value;
     shape.array = true;
+    shape.empty = length === 0;
     shape.open = name === "Array" && tag === undefined ? "[" : `${prefixOf(context, name, tag, "Array", length)}[`;
     shape.close = "]";
     shape.entries = formatArray;
@@ -403,6 +409,7 @@ function describeShape(context, value, name, tag, kind) {
   const typedArray = TypedArrayPrototypeGetSymbolToStringTag(value);
   if (typedArray !== undefined) {
     shape.array = true;
+    shape.empty = TypedArrayPrototypeGetLength(value) === 0;
     shape.open = `${
       prefixOf(context, name, tag, typedArray, TypedArrayPrototypeGetLength(value))
     }[`;
@@ -425,9 +432,11 @@ function describeShape(context, value, name, tag, kind) {
   if ((any || kind === "Map") && isMap(value)) {
     shape.open = `${prefixOf(context, name, tag, "Map", MapPrototypeGetSize(value))}{`;
     shape.entries = formatMap;
+    shape.empty = MapPrototypeGetSize(value) === 0;
   } else if ((any || kind === "Set") && isSet(value)) {
     shape.open = `${prefixOf(context, name, tag, "Set", SetPrototypeGetSize(value))}{`;
     shape.entries = formatSet;
+    shape.empty = SetPrototypeGetSize(value) === 0;
   } else if (isError(value)) {
     shape.base = errorBase(context, value, name, shape);
     shape.entries = formatErrorExtras;
@@ -484,22 +493,17 @@ function describeOther(context, value, name, tag, shape, guess) {
     return;
   }
   if (tag === "Map Iterator" || tag === "Set Iterator") {
-    const entries = ops.previewEntries(value);
-    if (entries !== undefined) {
-      shape.open = `[${tag}] {`;
-      shape.entries = (context, value, depth) => formatList(context, entries, depth);
+    const preview = ops.previewEntries(value);
+    if (preview !== undefined) {
+      const pairs = preview[0];
+      const entries = preview[1];
+      shape.open = pairs ? `[${tag === "Map Iterator" ? "Map" : "Set"} Entries] {` : `[${tag}] {`;
+      shape.entries = (context, value, depth) => pairs ? formatPairs(context, entries, depth) : formatList(context, entries, depth);
       return;
     }
   }
   if (name === "Object" && tag === undefined) {
-    if (guess === "Arguments") {
-      shape.array = true;
-      shape.open = "[Arguments] [";
-      shape.close = "]";
-      shape.entries = formatArray;
-      shape.skipIndices = true;
-      shape.skipKeys = ["length", "callee"];
-    }
+    if (guess === "Arguments") shape.open = "[Arguments] {";
     return;
   }
   if (name === null && tag === "Module") {
@@ -632,6 +636,17 @@ function formatList(context, values, depth) {
   return output;
 }
 
+// Of a flat list of keys and values.
+function formatPairs(context, values, depth) {
+  const output = [];
+  for (let i = 0; i + 1 < values.length && i < 2 * ARRAY_ITEMS_MAX; i += 2) {
+    ArrayPrototypePush(output, `[ ${nested(context, values[i], depth)}, ${nested(context, values[i + 1], depth)} ]`);
+  }
+  const more = values.length / 2 - ARRAY_ITEMS_MAX;
+  if (more > 0) ArrayPrototypePush(output, moreItems(more));
+  return output;
+}
+
 function formatPromise(context, details, depth) {
   if (details[0] === 0) return [stylize(context, "<pending>", "special")];
   const text = nested(context, details[1], depth);
@@ -715,7 +730,10 @@ function formatProperties(context, value, depth, shape, output) {
 }
 
 function keyText(context, key, enumerable) {
-  if (typeof key === "symbol") return `[${stylize(context, SymbolPrototypeToString(key), "symbol")}]`;
+  if (typeof key === "symbol") {
+    const text = stylize(context, SymbolPrototypeToString(key), "symbol");
+    return enumerable ? text : `[${text}]`;
+  }
   if (!enumerable) return `[${key}]`;
   const text = quoteKey(key);
   return text === key ? key : stylize(context, text, "string");
@@ -787,7 +805,7 @@ function errorBase(context, error, constructor, shape) {
       StringPrototypeStartsWith(head, "Error")
     ) {
       // A subclass that gave itself no name.
-      stack = constructor + StringPrototypeSlice(stack, 5);
+      stack = (StringPrototypeIncludes(constructor, name) ? constructor : `${constructor} [${name}]`) + StringPrototypeSlice(stack, 5);
     }
   }
   if (context.indentation > 0) stack = indentLines(stack, context.indentation);
@@ -818,6 +836,17 @@ function formatErrorExtras(context, error, depth) {
   return output;
 }
 
+// Whether an object has a toString() that somebody has written, and not only the language's; no proxy has.
+function hasOwnToString(value) {
+  for (let object = value; object !== null && !isProxy(object); object = ObjectGetPrototypeOf(object)) {
+    const descriptor = ReflectGetOwnPropertyDescriptor(object, "toString");
+    if (descriptor === undefined) continue;
+    return ObjectHasOwn(descriptor, "value") && typeof descriptor.value === "function" && !isProxy(descriptor.value) &&
+      !StringPrototypeEndsWith(FunctionPrototypeToString(descriptor.value), "{ [native code] }");
+  }
+  return false;
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 
 // Text for a value. Options: depth (levels of objects inside the value that are printed, 2; null or Infinity for all), colors,
@@ -826,4 +855,4 @@ function inspect(value, options = undefined) {
   return formatValue(new Context(options === undefined || options === null ? { __proto__: null } : options), value, 0);
 }
 
-internal.console = { __proto__: null, errorStack, inspect, isMap, isSet };
+internal.console = { __proto__: null, errorStack, hasOwnToString, inspect, isMap, isSet };

@@ -61,11 +61,12 @@ fn proxy_details(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     ret.set(v8::Array::new_with_elements(scope, &[target, handler]).into());
 }
 
-/// The entries of an iterator or a weak collection, without advancing it.
+/// Of an iterator or a weak collection: `[whether its entries are pairs, entries]`, without advancing it.
 fn preview_entries(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let Ok(object) = v8::Local::<v8::Object>::try_from(args.get(0)) else { return };
-    if let (Some(entries), _) = object.preview_entries(scope) {
-        ret.set(entries.into());
+    if let (Some(entries), pairs) = object.preview_entries(scope) {
+        let pairs = v8::Boolean::new(scope, pairs).into();
+        ret.set(v8::Array::new_with_elements(scope, &[pairs, entries.into()]).into());
     }
 }
 
