@@ -47,6 +47,10 @@ let removeAlgorithm;
 let takeAlgorithms;
 let isWaitedFor;
 
+// Stands for the AbortError of a signal that was aborted without a reason, until somebody wants to see that: most ask only whether there is
+// one, and an error with its stack trace costs more than all the rest.
+const unmade = { __proto__: null };
+
 class AbortSignal extends EventTarget {
   // undefined: not aborted. No signal is aborted with undefined.
   #reason = undefined;
@@ -61,7 +65,7 @@ class AbortSignal extends EventTarget {
 
   static abort(reason = undefined) {
     const signal = createSignal();
-    signal.#reason = reason === undefined ? newAbortError() : reason;
+    setReason(signal, reason);
     return signal;
   }
 
@@ -83,18 +87,18 @@ class AbortSignal extends EventTarget {
   }
 
   get reason() {
-    return this.#reason;
+    return getReason(this);
   }
 
   throwIfAborted() {
-    if (this.#reason !== undefined) throw this.#reason;
+    if (this.#reason !== undefined) throw getReason(this);
   }
 
   static {
     isAbortSignal = (value) => webidl.isObject(value) && #reason in value;
     isAborted = (signal) => signal.#reason !== undefined;
-    getReason = (signal) => signal.#reason;
-    setReason = (signal, reason) => signal.#reason = reason === undefined ? newAbortError() : reason;
+    getReason = (signal) => signal.#reason === unmade ? signal.#reason = newAbortError() : signal.#reason;
+    setReason = (signal, reason) => signal.#reason = reason === undefined ? unmade : reason;
     getRelations = (signal) => signal.#relations;
     makeRelations = (signal) => signal.#relations ??= new Relations();
 

@@ -52,7 +52,11 @@ let getTargetOf;
 let setTargets;
 let setCurrentTarget;
 let isEvent;
+// V8 reads a descriptor that is an ordinary object many times faster than one without a prototype. It may be used as long as a tenant
+// has not given Object.prototype what would then count as its own.
 let isTrustedDescriptor;
+let isTrustedDescriptorAlone;
+const isOrdinary = () => !("set" in isTrustedDescriptor || "value" in isTrustedDescriptor || "writable" in isTrustedDescriptor);
 
 class Event {
   #flags;
@@ -76,7 +80,7 @@ class Event {
     this.#flags = flags;
     this.#timeStamp = ops.performanceNow();
     // Unforgeable: an own property of each event.
-    ObjectDefineProperty(this, "isTrusted", isTrustedDescriptor);
+    ObjectDefineProperty(this, "isTrusted", isOrdinary() ? isTrustedDescriptor : isTrustedDescriptorAlone);
   }
 
   get type() {
@@ -181,13 +185,9 @@ class Event {
         return (this.#flags & TRUSTED) !== 0;
       },
     };
-    isTrustedDescriptor = {
-      __proto__: null,
-      get: ReflectGetOwnPropertyDescriptor(holder, "isTrusted").get,
-      set: undefined,
-      enumerable: true,
-      configurable: false,
-    };
+    const { get } = ReflectGetOwnPropertyDescriptor(holder, "isTrusted");
+    isTrustedDescriptor = { get, enumerable: true, configurable: false };
+    isTrustedDescriptorAlone = { __proto__: null, get, set: undefined, enumerable: true, configurable: false };
   }
 }
 webidl.configureInterface(Event);
@@ -333,14 +333,32 @@ const Listener = hideObjectPrototype(class Listener {
 // What an EventTarget has once somebody listens to it.
 const ListenerTable = hideObjectPrototype(class ListenerTable {
   constructor() {
-    // type -> array of listeners that is replaced when it changes
-    this.lists = new Map();
+    // The type that was listened to first, and its listeners: an array that is replaced when it changes, or undefined. Most targets have
+    // no other.
+    this.type = null;
+    this.list = undefined;
+    // other types -> likewise; null as long as there are none
+    this.others = null;
     // event handler name -> its Listener, or undefined
     this.handlers = null;
     // called with (type, number of listeners) after a change
     this.observer = null;
   }
 });
+
+// The listeners of a type, or undefined.
+function getList(table, type) {
+  if (table.type === type) return table.list;
+  return table.others === null ? undefined : MapPrototypeGet(table.others, type);
+}
+
+// Replaces the listeners of a type; undefined: there are none.
+function setList(table, type, list) {
+  if (table.type === null) table.type = type;
+  if (table.type === type) table.list = list;
+  else if (list !== undefined) MapPrototypeSet(table.others ??= new Map(), type, list);
+  else if (table.others !== null) MapPrototypeDelete(table.others, type);
+}
 
 let getTable;
 let makeTable;
@@ -394,7 +412,7 @@ class EventTarget {
     }
     const capture = isObject(options) ? convertEventListenerOptions(options, prefix, "Argument 3").capture : !!options;
     const table = getTable(target);
-    const list = table === null ? undefined : MapPrototypeGet(table.lists, type);
+    const list = table === null ? undefined : getList(table, type);
     if (list === undefined) return;
     for (let i = 0; i < list.length; i++) {
       if (list[i].callback === callback && list[i].capture === capture) {
@@ -456,7 +474,7 @@ function thisTarget(thisValue) {
 // Appends a listener unless there is one of the same type, callback and capture; whether it did.
 function addListener(target, type, listener) {
   const table = makeTable(target);
-  const list = MapPrototypeGet(table.lists, type);
+  const list = getList(table, type);
   const grown = [];
   if (list !== undefined) {
     for (let i = 0; i < list.length; i++) {
@@ -465,7 +483,7 @@ function addListener(target, type, listener) {
     }
   }
   ArrayPrototypePush(grown, listener);
-  MapPrototypeSet(table.lists, type, grown);
+  setList(table, type, grown);
   if (table.observer !== null) table.observer(type, grown.length);
   return true;
 }
@@ -479,13 +497,12 @@ function removeListener(target, type, listener) {
     listener.signal = null;
   }
   const table = getTable(target);
-  const list = MapPrototypeGet(table.lists, type);
+  const list = getList(table, type);
   const rest = [];
   for (let i = 0; i < list.length; i++) {
     if (list[i] !== listener) ArrayPrototypePush(rest, list[i]);
   }
-  if (rest.length === 0) MapPrototypeDelete(table.lists, type);
-  else MapPrototypeSet(table.lists, type, rest);
+  setList(table, type, rest.length === 0 ? undefined : rest);
   if (table.observer !== null) table.observer(type, rest.length);
 }
 
@@ -523,7 +540,7 @@ function dispatchOn(target, event) {
   const currentTarget = target === globalTarget ? globalObject : target;
   const table = getTable(target);
   const type = getType(event);
-  const list = table === null ? undefined : MapPrototypeGet(table.lists, type);
+  const list = table === null ? undefined : getList(table, type);
   setTargets(event, currentTarget);
   let flags = getFlags(event);
   if (list !== undefined && (flags & STOP_PROPAGATION) === 0) {
@@ -534,7 +551,7 @@ function dispatchOn(target, event) {
     }
     if (capturing) innerInvoke(target, event, type, list, true, currentTarget);
     if ((getFlags(event) & STOP_PROPAGATION) === 0) {
-      const current = capturing ? MapPrototypeGet(table.lists, type) : list;
+      const current = capturing ? getList(table, type) : list;
       if (current !== undefined) innerInvoke(target, event, type, current, false, currentTarget);
     }
     flags = getFlags(event);
@@ -553,7 +570,7 @@ function dispatch(target, event) {
 // Whether a dispatch would call anybody.
 function hasListeners(target, type) {
   const table = getTable(thisTarget(target));
-  return table !== null && MapPrototypeGet(table.lists, type) !== undefined;
+  return table !== null && getList(table, type) !== undefined;
 }
 
 // DOM section 2.10, fire an event: nothing is made if nobody listens. `Class` and `init` are for events with more than a type.

@@ -5,10 +5,10 @@
 
 const {
   Error,
-  ErrorCaptureStackTrace,
+  Function,
   ObjectSetPrototypeOf,
   RangeError,
-  ReflectGetOwnPropertyDescriptor,
+  ReflectConstruct,
 } = internal.primordials;
 const webidl = internal.webidl;
 const { converters } = webidl;
@@ -40,17 +40,17 @@ const codes = {
   DataCloneError: 25,
 };
 
-// Puts private state on an object that another constructor made.
-class ReturnGiven {
-  constructor(object) {
-    return object;
-  }
-}
-class ExceptionState extends ReturnGiven {
+// What every exception is: an error in the language's own sense, with name and message in private state. Made with new.target handed on, so
+// that the object has its prototype from the start and its stack trace begins where DOMException, or what is derived of it, was called; the
+// text of the trace, which has name and message in it, is made when it is first asked for.
+class ExceptionState extends Error {
   #name;
   #message;
-  constructor(object, name, message) {
-    super(object);
+  constructor(name, message) {
+    // The trace's text has the message that Error was given, and not the one that the getter below gives; the property that this makes goes
+    // at once.
+    super(message);
+    delete this.message;
     this.#name = name;
     this.#message = message;
   }
@@ -65,27 +65,13 @@ class ExceptionState extends ReturnGiven {
   }
 }
 
-// A new Error without a stack trace: the one it gets is taken once its name and message are known.
-function newBareError() {
-  const limit = ReflectGetOwnPropertyDescriptor(Error, "stackTraceLimit");
-  if (limit === undefined || limit.writable !== true) return new Error();
-  Error.stackTraceLimit = 0;
-  try {
-    return new Error();
-  } finally {
-    Error.stackTraceLimit = limit.value;
-  }
-}
-
-class DOMException {
+// Derived of Error only until it is made: what is a derived class makes no object of its own, and V8 keeps the shape of what is made for it.
+class DOMException extends Error {
   constructor(message = "", name = "Error") {
     const prefix = "Failed to construct 'DOMException'";
     message = converters.DOMString(message, prefix, "Argument 1");
     name = converters.DOMString(name, prefix, "Argument 2");
-    const object = ObjectSetPrototypeOf(newBareError(), new.target.prototype);
-    new ExceptionState(object, name, message);
-    ErrorCaptureStackTrace(object, new.target);
-    return object;
+    return ReflectConstruct(ExceptionState, [name, message], new.target);
   }
 
   get name() {
@@ -100,7 +86,7 @@ class DOMException {
     return codes[ExceptionState.name(this)] ?? 0;
   }
 }
-ObjectSetPrototypeOf(DOMException.prototype, Error.prototype);
+ObjectSetPrototypeOf(DOMException, Function.prototype);
 webidl.configureInterface(DOMException);
 webidl.defineConstants(DOMException, {
   __proto__: null,

@@ -15,6 +15,69 @@ test("listeners are called in order, once each", () => {
   assert.same(seen, ["capture", "ax", "object", "once", "capture", "object"]);
 });
 
+test("isTrusted is each event's own, whatever Object.prototype has", () => {
+  const look = (event) => {
+    const { get, set, enumerable, configurable } = Object.getOwnPropertyDescriptor(event, "isTrusted");
+    assert.same([typeof get, typeof set, enumerable, configurable, event.isTrusted], ["function", "undefined", true, false, false]);
+    return get;
+  };
+  const get = look(new Event("x"));
+  class Derived extends Event {}
+  for (const event of [new Event("x", { cancelable: true }), new CustomEvent("y"), new Derived("z")]) {
+    assert.is(look(event), get);
+    assert.same(Object.getOwnPropertyNames(event), ["isTrusted"]);
+  }
+  assert.same([get.name, get.length], ["get isTrusted", 0]);
+  for (const value of [{}, Event.prototype, undefined, 1]) assert.throws(() => get.call(value), TypeError);
+  for (const name of ["get", "set", "value", "writable", "enumerable", "configurable"]) {
+    const before = Object.getOwnPropertyDescriptor(Object.prototype, name);
+    Object.defineProperty(Object.prototype, name, { __proto__: null, value: () => assert(false, name), configurable: true, writable: true });
+    const event = new Event("z");
+    if (before === undefined) delete Object.prototype[name];
+    else Object.defineProperty(Object.prototype, name, { __proto__: null, ...before });
+    assert.is(look(event), get, name);
+  }
+});
+
+test("an Event is an ordinary object of its class", () => {
+  const event = new Event("x");
+  assert.is(Object.getPrototypeOf(event), Event.prototype);
+  assert(event instanceof Event && Object.isExtensible(event));
+  event.own = 1;
+  assert.same(Object.keys(event), ["isTrusted", "own"]);
+  assert.throws(() => structuredClone(event), "DataCloneError");
+  class Derived extends Event {}
+  assert.is(Object.getPrototypeOf(new Derived("x")), Derived.prototype);
+  assert.is(Object.getPrototypeOf(Reflect.construct(Event, ["x"], Array)), Array.prototype);
+  assert.is(Reflect.construct(Event, ["y"], Array).type, undefined);
+  assert.throws(() => Event("x"), TypeError);
+  assert.throws(() => new Event(), TypeError);
+  assert.same([Event.length, Event.name, Object.getPrototypeOf(Event) === Function.prototype], [1, "Event", true]);
+});
+
+test("types have listeners of their own", () => {
+  const target = new EventTarget();
+  const seen = [];
+  const listeners = {};
+  for (const type of ["a", "b", "c", "", "null"]) {
+    listeners[type] = () => seen.push(type);
+    target.addEventListener(type, listeners[type]);
+    target.addEventListener(type, listeners[type]);
+  }
+  const all = () => {
+    seen.length = 0;
+    for (const type of ["a", "b", "c", "", "null", "d"]) target.dispatchEvent(new Event(type));
+    return seen.join();
+  };
+  assert.is(all(), "a,b,c,,null");
+  for (const type of ["a", "c"]) target.removeEventListener(type, listeners[type]);
+  target.removeEventListener("d", listeners.a);
+  assert.is(all(), "b,,null");
+  target.addEventListener("c", listeners.c);
+  target.addEventListener("a", listeners.b);
+  assert.is(all(), "b,b,c,,null");
+});
+
 test("what a listener adds waits, what it removes is skipped", () => {
   const target = new EventTarget();
   const seen = [];
@@ -138,6 +201,19 @@ test("AbortController", () => {
   }
   assert.is(seen[2], "why");
   assert.is(AbortSignal.abort().reason.name, "AbortError");
+  const aborted = AbortSignal.abort();
+  assert(aborted.aborted);
+  assert.is(aborted.reason, aborted.reason);
+  try {
+    aborted.throwIfAborted();
+  } catch (error) {
+    assert.is(error, aborted.reason);
+  }
+  const source = new AbortController();
+  const dependents = [AbortSignal.any([source.signal]), AbortSignal.any([source.signal])];
+  source.abort();
+  for (const dependent of dependents) assert.is(dependent.reason, source.signal.reason);
+  assert.is(AbortSignal.any([aborted]).reason, aborted.reason);
 });
 
 test("AbortSignal.any and timeout", async () => {
