@@ -7,8 +7,8 @@
 // platform's own code has the originals, from primordials.js.
 
 const {
-  FunctionPrototypeBind, ObjectDefineProperty, ReflectGetOwnPropertyDescriptor, ReflectGetPrototypeOf, ReflectOwnKeys,
-  uncurryThis,
+  FunctionPrototypeToString, Map, MapPrototypeGet, MapPrototypeSet, ObjectDefineProperty, ReflectGetOwnPropertyDescriptor, ReflectGetPrototypeOf,
+  ReflectOwnKeys, uncurryThis,
 } = internal.primordials;
 
 // Characters, or elements, from which a call takes so long that looking costs nothing beside it.
@@ -34,17 +34,20 @@ const getTag = uncurryThis(ReflectGetOwnPropertyDescriptor(TypedArrayPrototype, 
 const isLong = (value) => typeof value === "string" && value.length >= MANY;
 const isLarge = (array) => getTag(array) !== undefined && getLength(array) >= MANY;
 
-function replace(object, methods, bound) {
+// What stands for an original, to what the original says of its source.
+const sources = new Map();
+
+function replace(object, methods) {
   const names = ReflectOwnKeys(methods);
   for (let i = 0; i < names.length; i++) {
     const name = names[i];
     const descriptor = ReflectGetOwnPropertyDescriptor(object, name);
     const original = descriptor.value;
-    // A bound function says of its source what the original does.
-    const value = bound ? FunctionPrototypeBind(methods[name], undefined) : methods[name];
+    const value = methods[name];
     ObjectDefineProperty(value, "name", { __proto__: null, value: original.name, configurable: true });
     ObjectDefineProperty(value, "length", { __proto__: null, value: original.length, configurable: true });
     ObjectDefineProperty(object, name, { __proto__: null, ...descriptor, value });
+    MapPrototypeSet(sources, value, FunctionPrototypeToString(original));
   }
 }
 
@@ -59,7 +62,7 @@ replace(JSON, {
     if (isLong(text)) look();
     return text;
   },
-}, true);
+});
 
 const lookFirst = (original) => (text) => {
   if (isLong(text)) look();
@@ -73,7 +76,7 @@ replace(globalThis, {
   encodeURIComponent: lookFirst(encodeURIComponent),
   escape: lookFirst(escape),
   unescape: lookFirst(unescape),
-}, true);
+});
 
 replace(String.prototype, {
   __proto__: null,
@@ -85,7 +88,7 @@ replace(String.prototype, {
     if (isLong(this)) look();
     return normalize(this, form);
   },
-}, false);
+});
 
 replace(TypedArrayPrototype, {
   __proto__: null,
@@ -109,4 +112,11 @@ replace(TypedArrayPrototype, {
     if (isLarge(this)) look();
     return arguments.length < 2 ? lastIndexOf(this, element) : lastIndexOf(this, element, from);
   },
-}, false);
+});
+
+replace(Function.prototype, {
+  __proto__: null,
+  toString() {
+    return MapPrototypeGet(sources, this) ?? FunctionPrototypeToString(this);
+  },
+});

@@ -69,6 +69,54 @@ test("DOMException", () => {
   assert.throws(() => DOMException.prototype.name, TypeError);
 });
 
+test("a DOMException's stack begins where it was made, and says its name and message", () => {
+  const make = () => new DOMException("message", "AbortError");
+  const lines = make().stack.split("\n");
+  assert.is(lines[0], "AbortError: message");
+  assert(lines[1].includes("at make (") && lines[1].includes("infra.js"), lines[1]);
+  class Derived extends DOMException {}
+  const makeDerived = () => new Derived("other", "DataError");
+  const derived = makeDerived();
+  assert(derived instanceof Derived && derived.stack.startsWith("DataError: other\n"), derived.stack);
+  assert(derived.stack.split("\n")[1].includes("at makeDerived ("), derived.stack);
+  assert.same(Object.getOwnPropertyNames(derived), ["stack"]);
+  assert.is(Object.getPrototypeOf(Reflect.construct(DOMException, [], Array)), Array.prototype);
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  assert.is(new DOMException("m", "N").stack, "N: m");
+  Error.stackTraceLimit = limit;
+});
+
+// Where hostile.js has not replaced them: the language's own functions, some of which the platform stands before.
+if (globalThis.trespasses === undefined) {
+  for (const [object, names] of [
+    [JSON, ["parse", "stringify"]],
+    [globalThis, ["decodeURI", "decodeURIComponent", "encodeURI", "encodeURIComponent", "escape", "unescape"]],
+    [String.prototype, ["localeCompare", "normalize", "slice"]],
+    [Object.getPrototypeOf(Uint8Array.prototype), ["copyWithin", "fill", "includes", "indexOf", "lastIndexOf", "slice"]],
+    [Function.prototype, ["toString", "call"]],
+  ]) {
+    for (const name of names) {
+      test(`${name} is the language's own to look at`, () => {
+        const { value: f, writable, enumerable, configurable } = Object.getOwnPropertyDescriptor(object, name);
+        assert.same([writable, enumerable, configurable], [true, false, true]);
+        assert.is(f.toString(), `function ${name}() { [native code] }`);
+        assert.is(`${f}`, f.toString());
+        assert.is(Function.prototype.toString.call(f), f.toString());
+        assert.same(Object.getOwnPropertyNames(f).sort(), ["length", "name"]);
+        assert.is(f.name, name);
+        assert.throws(() => new f(), TypeError);
+      });
+    }
+  }
+
+  test("Function.prototype.toString of everything else", () => {
+    assert.is((function f() { return 1; }).toString(), "function f() { return 1; }");
+    assert.is(Function.prototype.toString.call(class A {}), "class A {}");
+    for (const value of [undefined, null, {}, "f", 1]) assert.throws(() => Function.prototype.toString.call(value), TypeError);
+  });
+}
+
 // Conversions, each by a call that uses it.
 const conversions = [
   ["USVString", () => new URLSearchParams([["\ud800", "1"]]).toString(), "%EF%BF%BD=1"],
