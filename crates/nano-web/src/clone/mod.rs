@@ -208,6 +208,7 @@ fn copy_buffer(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
                 infra::with_bytes(value, |bytes| {
                     room.as_mut_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len().min(room.len()));
                 });
+                true
             })
         };
         if let Some(array) = array {

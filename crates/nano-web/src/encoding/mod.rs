@@ -2,16 +2,18 @@
 
 use crate::blocks;
 use crate::infra::{
-    Args, Error, Ret, Scope, buffer, fill_u32, latin1, ops, string, text, throw, uint8_array,
+    Args, Error, Fast, Ret, Scope, buffer, fill_u32, latin1, ops, string, text, throw, uint8_array,
     uint8_array_with, utf16, with_bytes,
 };
 use encoding_rs::{CoderResult, Decoder, DecoderResult, Encoding};
 use std::ffi::c_void;
+use v8::fast_api::{CFunction, CFunctionInfo, FastApiOneByteString, Int64Representation, Type};
 use v8::simdutf;
 
 ops! {
     "utf8Encode" => utf8_encode,
     "utf8EncodeInto" => utf8_encode_into,
+    "asciiInto" => ascii_into | ASCII_INTO_FAST,
     "utf8Decode" => utf8_decode,
     "encodingLabel" => encoding_label,
     "decoderNew" => decoder_new,
@@ -22,6 +24,45 @@ ops! {
     "isSharedArrayBuffer" => is_shared_array_buffer,
 }
 
+static ASCII_INTO_FAST: Fast = Fast([CFunction::new(
+    ascii_into_fast as *const c_void,
+    &CFunctionInfo::new(
+        Type::Bool.as_info(),
+        &[Type::V8Value.as_info(), Type::SeqOneByteString.as_info(), Type::V8Value.as_info()],
+        Int64Representation::Number,
+    ),
+)]);
+
+/// `asciiInto(text, bytes)`: writes a string that is all ASCII into a Uint8Array of its length, and says whether it is.
+fn ascii_into(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let Ok(string) = v8::Local::<v8::String>::try_from(args.get(0)) else { return };
+    let view = v8::ValueView::new(scope, string);
+    let ascii = match view.data() {
+        v8::ValueViewData::OneByte(latin1) => write_ascii(latin1, args.get(1)),
+        v8::ValueViewData::TwoByte(_) => false,
+    };
+    ret.set_bool(ascii);
+}
+
+unsafe extern "C" fn ascii_into_fast(
+    _: v8::Local<'_, v8::Value>,
+    text: *const FastApiOneByteString,
+    bytes: v8::Local<'_, v8::Value>,
+) -> bool {
+    // SAFETY: V8 passes a string that does not move while this runs: nothing here allocates in its heap.
+    write_ascii(unsafe { (*text).as_bytes() }, bytes)
+}
+
+fn write_ascii(latin1: &[u8], bytes: v8::Local<'_, v8::Value>) -> bool {
+    let Ok(view) = v8::Local::<v8::Uint8Array>::try_from(bytes) else { return false };
+    if !latin1.is_ascii() || view.byte_length() != latin1.len() {
+        return false;
+    }
+    // SAFETY: `data` points at `byte_length` bytes of the view, which is alive; nothing else runs.
+    unsafe { std::ptr::copy_nonoverlapping(latin1.as_ptr(), view.data().cast::<u8>(), latin1.len()) };
+    true
+}
+
 fn is_shared_array_buffer(_: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     ret.set_bool(args.get(0).is_shared_array_buffer());
 }
@@ -30,84 +71,86 @@ fn is_shared_array_buffer(_: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_
 fn utf8_encode(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let Ok(string) = v8::Local::<v8::String>::try_from(args.get(0)) else { return };
     // No text of this length is longer in UTF-8 than a block is at least.
-    let length = if string.length() * 3 < blocks::BLOCK_BYTES_MIN {
-        None
-    } else {
-        utf8_length(&v8::ValueView::new(scope, string).data())
-    };
-    let array = match length {
-        Some(length) if length >= blocks::BLOCK_BYTES_MIN => {
+    if string.length() * 3 >= blocks::BLOCK_BYTES_MIN {
+        let length = utf8_length(&v8::ValueView::new(scope, string).data());
+        if length >= blocks::BLOCK_BYTES_MIN {
+            let mut complete = true;
             // SAFETY: the array is as long as the text in UTF-8, and is only written to.
-            unsafe {
+            let array = unsafe {
                 uint8_array_with(scope, length, |scope, room| {
-                    write_utf8(&v8::ValueView::new(scope, string).data(), room);
+                    complete = write_utf8(&v8::ValueView::new(scope, string).data(), room) == Some(length);
+                    complete
                 })
+            };
+            if complete {
+                // Without an array there is an exception.
+                if let Some(array) = array {
+                    ret.set(array.into());
+                }
+                return;
             }
         }
-        _ => {
-            let bytes = match to_utf8(scope, string) {
-                Some(bytes) => bytes,
-                None => text(scope, args.get(0), &mut buffer::<1024>()).into_owned().into_bytes(),
-            };
-            uint8_array(scope, bytes)
-        }
+    }
+    let bytes = match to_utf8(scope, string) {
+        Some(bytes) => bytes,
+        None => text(scope, args.get(0), &mut buffer::<1024>()).into_owned().into_bytes(),
     };
-    if let Some(array) = array {
+    if let Some(array) = uint8_array(scope, bytes) {
         ret.set(array.into());
     }
 }
 
-/// How long a string is in UTF-8. `None`: it has lone surrogates.
-fn utf8_length(data: &v8::ValueViewData<'_>) -> Option<usize> {
+/// How long a string is in UTF-8; of one with lone surrogates, at least as long as what is before the first.
+fn utf8_length(data: &v8::ValueViewData<'_>) -> usize {
     match data {
-        v8::ValueViewData::OneByte(latin1) => Some(simdutf::utf8_length_from_latin1(latin1)),
-        v8::ValueViewData::TwoByte(units) => {
-            simdutf::validate_utf16le(units).then(|| simdutf::utf8_length_from_utf16le(units))
-        }
+        v8::ValueViewData::OneByte(latin1) => simdutf::utf8_length_from_latin1(latin1),
+        v8::ValueViewData::TwoByte(units) => simdutf::utf8_length_from_utf16le(units),
     }
 }
 
-/// Writes a string without lone surrogates in UTF-8 into `room`; how many bytes those are.
+/// Writes a string in UTF-8 into `room`; how many bytes those are. `None`: it has lone surrogates.
 ///
 /// # Safety
 ///
 /// `room` is [`utf8_length`] long. It is not read.
-unsafe fn write_utf8(data: &v8::ValueViewData<'_>, room: &mut [u8]) -> usize {
+unsafe fn write_utf8(data: &v8::ValueViewData<'_>, room: &mut [u8]) -> Option<usize> {
     match data {
         v8::ValueViewData::OneByte(latin1) if latin1.len() == room.len() => {
             room.copy_from_slice(latin1);
-            latin1.len()
+            Some(latin1.len())
         }
         // SAFETY: the caller's word.
-        v8::ValueViewData::OneByte(latin1) => unsafe { simdutf::convert_latin1_to_utf8(latin1, room) },
-        // SAFETY: the caller's word.
-        v8::ValueViewData::TwoByte(units) => unsafe { simdutf::convert_valid_utf16le_to_utf8(units, room) },
+        v8::ValueViewData::OneByte(latin1) => Some(unsafe { simdutf::convert_latin1_to_utf8(latin1, room) }),
+        v8::ValueViewData::TwoByte(units) => {
+            // SAFETY: the caller's word; nothing is written beyond a lone surrogate.
+            let result = unsafe { simdutf::convert_utf16le_to_utf8_with_errors(units, room) };
+            result.is_ok().then_some(result.count)
+        }
     }
 }
 
-/// A vector of `length` bytes that `write` writes, all of them.
+/// A vector of at most `length` bytes that `write` writes; `None` where it gives up.
 ///
 /// # Safety
 ///
 /// `write` does not read what it is given, which holds nothing yet, and returns how many bytes at its beginning it has written.
-unsafe fn written(length: usize, write: impl FnOnce(&mut [u8]) -> usize) -> Vec<u8> {
+unsafe fn written(length: usize, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> Option<Vec<u8>> {
     let mut bytes = Vec::<u8>::with_capacity(length);
     // SAFETY: so much room is there, and the caller's word is that it is not read.
     let room = unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr(), length) };
-    let count = write(room);
+    let count = write(room)?;
     debug_assert!(count <= length);
     // SAFETY: they were written, by the caller's word.
     unsafe { bytes.set_len(count) };
-    bytes
+    Some(bytes)
 }
 
 /// A string in UTF-8, in a vector of just that size. `None`: it has lone surrogates.
 fn to_utf8(scope: &mut Scope<'_, '_>, string: v8::Local<'_, v8::String>) -> Option<Vec<u8>> {
     let view = v8::ValueView::new(scope, string);
     let data = view.data();
-    let length = utf8_length(&data)?;
     // SAFETY: the room is as large as the text is long, and is only written to.
-    Some(unsafe { written(length, |room| write_utf8(&data, room)) })
+    unsafe { written(utf8_length(&data), |room| write_utf8(&data, room)) }
 }
 
 /// `utf8EncodeInto(text, view, out)`: `out` gets the code units read and the bytes written. Encoding, "encodeInto".
@@ -132,6 +175,9 @@ fn utf8_encode_into(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     fill_u32(args.get(2), &[read as u32, written as u32]);
 }
 
+/// The end of a text of so many characters is counted before it is converted, rather than halved again and again.
+const COUNTED_MAX: usize = 4096;
+
 /// As much as fits of a string whose characters all fit into a byte: the code units read and the bytes written. `None`: it is none.
 fn encode_latin1_into(
     scope: &mut Scope<'_, '_>,
@@ -141,15 +187,19 @@ fn encode_latin1_into(
     let view = v8::ValueView::new(scope, string);
     let v8::ValueViewData::OneByte(latin1) = view.data() else { return None };
     let (mut read, mut written) = (0, 0);
-    // No character takes more than two bytes: half of what is left is always room enough.
     loop {
-        let count = (latin1.len() - read).min((target.len() - written) / 2);
+        let (rest, room) = (&latin1[read..], &mut target[written..]);
+        let count = if rest.len() <= COUNTED_MAX && simdutf::utf8_length_from_latin1(rest) <= room.len() {
+            rest.len()
+        } else {
+            // No character takes more than two bytes: half of what is left is always room enough.
+            rest.len().min(room.len() / 2)
+        };
         if count == 0 {
             break;
         }
-        // SAFETY: there is room for twice as many bytes.
-        written +=
-            unsafe { simdutf::convert_latin1_to_utf8(&latin1[read..read + count], &mut target[written..]) };
+        // SAFETY: there is room for twice as many bytes, or for as many as were counted.
+        written += unsafe { simdutf::convert_latin1_to_utf8(&rest[..count], room) };
         read += count;
     }
     // One more of one byte may fit.

@@ -160,7 +160,7 @@ function convertHeadersInit(init, prefix, context) {
 
 function convertRecord(init, prefix, context) {
   const list = [];
-  if (ops.isProxy !== undefined && !ops.isProxy(init)) {
+  if (!ops.isProxy(init)) {
     // Cloning an ordinary object reads the same members in the same order, and many times faster than asking for its keys.
     const copy = { ...init };
     const names = ObjectKeys(copy);

@@ -5,14 +5,35 @@ pub(crate) mod integrity;
 pub(crate) mod pipe;
 
 use crate::host::{BodyLength, BodyRead};
-use crate::infra::{Args, Error, NO_ROOM, Ret, Scope, new_error, ops, slot, state, try_uint8_array};
+use crate::infra::{Args, Error, Fast, NO_ROOM, Ret, Scope, new_error, ops, slot, state, try_uint8_array};
 use crate::state::{Gathered, Reading, Slot};
+use std::ffi::c_void;
+use v8::fast_api::{CFunction, CFunctionInfo, Int64Representation, Type};
 
 ops! {
     "requestBodyLength" => request_body_length,
     "bodyRead" => body_read,
     "bodyReadAll" => body_read_all,
     "bodyCancel" => body_cancel,
+    "isProxy" => is_proxy | IS_PROXY_FAST,
+}
+
+static IS_PROXY_FAST: Fast = Fast([CFunction::new(
+    is_proxy_fast as *const c_void,
+    &CFunctionInfo::new(
+        Type::Bool.as_info(),
+        &[Type::V8Value.as_info(), Type::V8Value.as_info()],
+        Int64Representation::Number,
+    ),
+)]);
+
+/// `isProxy(value)`: reading an object that is none runs no code but its getters'.
+fn is_proxy(_: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    ret.set_bool(args.get(0).is_proxy());
+}
+
+extern "C" fn is_proxy_fast(_: v8::Local<'_, v8::Value>, value: v8::Local<'_, v8::Value>) -> bool {
+    value.is_proxy()
 }
 
 /// -1: no body; -2: its length is not known; else bytes.

@@ -274,15 +274,16 @@ pub(crate) fn try_array_buffer<'s>(
 }
 
 /// A new `Uint8Array` of `length` bytes, [`BLOCK_BYTES_MIN`](blocks::BLOCK_BYTES_MIN) or more, in a block of its own that is written
-/// once: by `write`. None, and an exception, if that is beyond the isolate's memory.
+/// once: by `write`. None, and an exception, if that is beyond the isolate's memory; none, without an exception, if `write` gives up, which
+/// it says with false.
 ///
 /// # Safety
 ///
-/// `write` writes all of what it is given, which holds anything before, and reads nothing of it.
+/// `write` writes all of what it is given, unless it gives up, and reads nothing of it: it holds anything before.
 pub(crate) unsafe fn uint8_array_with<'s>(
     scope: &mut Scope<'s, '_>,
     length: usize,
-    write: impl FnOnce(&mut Scope<'s, '_>, &mut [u8]),
+    write: impl FnOnce(&mut Scope<'s, '_>, &mut [u8]) -> bool,
 ) -> Option<v8::Local<'s, v8::Uint8Array>> {
     unsafe extern "C" fn release(data: *mut c_void, length: usize, accountant: *mut c_void) {
         // SAFETY: both are from below; V8 calls this once, with the length that it was given.
@@ -306,7 +307,14 @@ pub(crate) unsafe fn uint8_array_with<'s>(
         return None;
     }
     // SAFETY: the block is new and has `length` bytes; by the caller's word they are not read.
-    write(scope, unsafe { std::slice::from_raw_parts_mut(data, length) });
+    if !write(scope, unsafe { std::slice::from_raw_parts_mut(data, length) }) {
+        // SAFETY: it is the block from above, and nobody has it.
+        unsafe { blocks::free(data, length) };
+        if let Some(accountant) = &accountant {
+            accountant.give_back(length);
+        }
+        return None;
+    }
     let accountant = accountant.map_or(std::ptr::null_mut(), |owner| Box::into_raw(Box::new(owner)).cast());
     // SAFETY: the memory is the store's until `release`.
     let store =

@@ -20,7 +20,8 @@ const NONE: u32 = u32::MAX;
 
 /// `urlParse(input, base | undefined, out)`: the href, or null; see `url.js` for the offsets in `out`.
 fn parse(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
-    if let Some(plain) = parse_plain(scope, &args) {
+    let mut room = plain::room();
+    if let Some(plain) = parse_plain(scope, &args, &mut room) {
         return give_plain(scope, &plain, &args, &mut ret);
     }
     let (mut input_stack, mut base_stack) = (buffer::<512>(), buffer::<512>());
@@ -33,12 +34,16 @@ fn parse(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
 }
 
 /// The fast way, straight from V8's strings.
-fn parse_plain(scope: &mut Scope<'_, '_>, args: &Args<'_>) -> Option<plain::Plain> {
+fn parse_plain<'a>(
+    scope: &mut Scope<'_, '_>,
+    args: &Args<'_>,
+    room: &'a mut plain::Room,
+) -> Option<plain::Plain<'a>> {
     let input = v8::Local::<v8::String>::try_from(args.get(0)).ok()?;
     if args.get(1).is_undefined() {
         let input = v8::ValueView::new(scope, input);
         let v8::ValueViewData::OneByte(input) = input.data() else { return None };
-        return plain::parse(input, None);
+        return plain::parse(input, None, room);
     }
     let base = v8::Local::<v8::String>::try_from(args.get(1)).ok()?;
     // One view at a time: looking at a string may make it flat, which moves things.
@@ -51,10 +56,10 @@ fn parse_plain(scope: &mut Scope<'_, '_>, args: &Args<'_>) -> Option<plain::Plai
     };
     let input = v8::ValueView::new(scope, input);
     let v8::ValueViewData::OneByte(input) = input.data() else { return None };
-    plain::parse(input, Some(&copy[..copied]))
+    plain::parse(input, Some(&copy[..copied]), room)
 }
 
-fn give_plain(scope: &mut Scope<'_, '_>, plain: &plain::Plain, args: &Args<'_>, ret: &mut Ret<'_>) {
+fn give_plain(scope: &mut Scope<'_, '_>, plain: &plain::Plain<'_>, args: &Args<'_>, ret: &mut Ret<'_>) {
     let absent = |offset: Option<u32>| offset.unwrap_or(NONE);
     fill_u32(
         args.get(2),

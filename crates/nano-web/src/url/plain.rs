@@ -3,12 +3,23 @@
 //!
 //! Knows no JavaScript.
 
+use std::mem::MaybeUninit;
+
 /// The longest URL that is made here, its base included.
 const BYTES_MAX: usize = 1024;
 
+/// Where a URL is made. Its owner's, so that it is neither cleared nor moved.
+pub(super) type Room = [MaybeUninit<u8>; BYTES_MAX];
+
+/// Room for a URL.
+pub(super) fn room() -> Room {
+    [MaybeUninit::uninit(); BYTES_MAX]
+}
+
 /// A URL that was parsed: its serialization, and the offsets in it as `url.js` has them.
-pub(super) struct Plain {
-    bytes: [u8; BYTES_MAX],
+pub(super) struct Plain<'a> {
+    room: &'a mut Room,
+    /// So much of the room is written.
     length: usize,
     pub(super) scheme_end: u32,
     pub(super) username_end: u32,
@@ -53,29 +64,32 @@ fn span(bytes: &[u8], place: u8) -> usize {
 }
 
 /// URL section 4.4, "URL parser". `None`: it is to be parsed otherwise.
-pub(super) fn parse(input: &[u8], base: Option<&[u8]>) -> Option<Plain> {
+pub(super) fn parse<'a>(input: &[u8], base: Option<&[u8]>, room: &'a mut Room) -> Option<Plain<'a>> {
     if input.len() + base.map_or(0, <[u8]>::len) + 1 > BYTES_MAX {
         return None;
     }
     if input.starts_with(b"https://") || input.starts_with(b"http://") {
         // A base of whatever kind would have to be a URL.
-        if base.is_some_and(|base| absolute(base).is_none()) {
+        if base.is_some_and(|base| absolute(base, room).is_none()) {
             return None;
         }
-        return absolute(input);
+        return absolute(input, room);
     }
-    relative(input, absolute(base?)?)
+    relative(input, absolute(base?, room)?)
 }
 
-impl Plain {
+impl Plain<'_> {
     /// The serialization.
     pub(super) fn href(&self) -> &[u8] {
-        &self.bytes[..self.length]
+        // SAFETY: the first `length` bytes are written: `push` alone makes it larger, by what it has written there.
+        unsafe { std::slice::from_raw_parts(self.room.as_ptr().cast(), self.length) }
     }
 
     fn push(&mut self, bytes: &[u8]) -> Option<()> {
         let end = self.length + bytes.len();
-        self.bytes.get_mut(self.length..end)?.copy_from_slice(bytes);
+        let room = self.room.get_mut(self.length..end)?;
+        // SAFETY: there is just so much room, and `bytes` are not a part of it, which is borrowed mutably.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), room.as_mut_ptr().cast(), bytes.len()) };
         self.length = end;
         Some(())
     }
@@ -90,7 +104,7 @@ impl Plain {
                 b"." => {}
                 b".." => {
                     let start = self.path_start as usize;
-                    let last = self.bytes[start..self.length].iter().rposition(|byte| *byte == b'/');
+                    let last = self.href()[start..].iter().rposition(|byte| *byte == b'/');
                     self.length = start + last.unwrap_or(0);
                 }
                 _ => {
@@ -155,7 +169,7 @@ fn is_plain_host(host: &[u8]) -> bool {
 }
 
 /// A URL that begins with its scheme.
-fn absolute(input: &[u8]) -> Option<Plain> {
+fn absolute<'a>(input: &[u8], room: &'a mut Room) -> Option<Plain<'a>> {
     let (scheme_end, default_port) = if input.starts_with(b"https://") {
         (5, 443)
     } else if input.starts_with(b"http://") {
@@ -201,7 +215,7 @@ fn absolute(input: &[u8]) -> Option<Plain> {
         return None;
     }
     let mut plain = Plain {
-        bytes: [0; BYTES_MAX],
+        room,
         length: 0,
         scheme_end: scheme_end as u32,
         username_end: username_end as u32,
@@ -227,7 +241,7 @@ fn absolute(input: &[u8]) -> Option<Plain> {
 }
 
 /// A URL that continues its base. Section 4.4, "relative state"
-fn relative(input: &[u8], mut base: Plain) -> Option<Plain> {
+fn relative<'a>(input: &[u8], mut base: Plain<'a>) -> Option<Plain<'a>> {
     let path = span(input, PATH);
     let (path, rest) = input.split_at(path);
     // What has a colon before the first slash may have a scheme; what begins with two slashes has an authority.
@@ -244,7 +258,7 @@ fn relative(input: &[u8], mut base: Plain) -> Option<Plain> {
         }
         (Some(_), _) => {
             let end = base.query_start.or(base.fragment_start).map_or(base.length, |end| end as usize);
-            base.length = start + base.bytes[start..end].iter().rposition(|byte| *byte == b'/')?;
+            base.length = start + base.href()[start..end].iter().rposition(|byte| *byte == b'/')?;
             base.query_start = None;
             base.path(path)?;
         }
@@ -270,7 +284,8 @@ mod tests {
 
     /// Whether it was parsed here; what was has to be as the other parser has it.
     fn compare(input: &str, base: Option<&str>) -> bool {
-        let Some(plain) = parse(input.as_bytes(), base.map(str::as_bytes)) else { return false };
+        let mut room = room();
+        let Some(plain) = parse(input.as_bytes(), base.map(str::as_bytes), &mut room) else { return false };
         let expected = quirk::parse(input, base);
         let Some(expected) = expected else { panic!("{input:?} with {base:?} is no URL") };
         let (href, offsets, authority) = expected.parts();

@@ -8,6 +8,7 @@ const {
   Array,
   ArrayPrototypePush,
   ArrayPrototypeSort,
+  StringFromCodePoint,
   StringPrototypeCharCodeAt,
   StringPrototypeIndexOf,
   StringPrototypeSlice,
@@ -15,8 +16,6 @@ const {
   TypeError,
   TypedArrayPrototypeSubarray,
   Uint8Array,
-  decodeURIComponent,
-  encodeURIComponent,
 } = internal.primordials;
 const webidl = internal.webidl;
 const { converters } = webidl;
@@ -24,11 +23,11 @@ const { converters } = webidl;
 // ---------------------------------------------------------------------------------------------------------------------
 // application/x-www-form-urlencoded
 
-// "%00" to "%7F".
-const percentEncoded = new Array(128);
-// Whether an ASCII code unit stays as it is: alphanumerics and "*-._". URL section 5.2
-const isUnreserved = new Array(128);
-for (let i = 0; i < 128; i++) {
+// "%00" to "%FF".
+const percentEncoded = new Array(256);
+// Whether a byte stays as it is: alphanumerics and "*-._". URL section 5.2
+const isUnreserved = new Array(256);
+for (let i = 0; i < 256; i++) {
   const hex = StringPrototypeToUpperCase(NumberPrototypeToString(i, 16));
   percentEncoded[i] = i < 16 ? `%0${hex}` : `%${hex}`;
   isUnreserved[i] = (i >= 0x30 && i <= 0x39) || (i >= 0x41 && i <= 0x5a) || (i >= 0x61 && i <= 0x7a) ||
@@ -47,14 +46,19 @@ function encodeComponent(string) {
       continue;
     }
     if (start < i) output += StringPrototypeSlice(string, start, i);
-    if (unit < 128) {
+    i++;
+    if (unit < 0x80) {
       output += unit === 0x20 ? "+" : percentEncoded[unit];
-      i++;
+    } else if (unit < 0x800) {
+      output += percentEncoded[0xc0 | unit >> 6] + percentEncoded[0x80 | unit & 0x3f];
+    } else if (unit < 0xd800 || unit > 0xdfff) {
+      output += percentEncoded[0xe0 | unit >> 12] + percentEncoded[0x80 | unit >> 6 & 0x3f] + percentEncoded[0x80 | unit & 0x3f];
     } else {
-      let end = i + 1;
-      while (end < string.length && StringPrototypeCharCodeAt(string, end) >= 128) end++;
-      output += encodeURIComponent(StringPrototypeSlice(string, i, end));
-      i = end;
+      // The first half of a pair: there are no others.
+      const point = 0x10000 + ((unit & 0x3ff) << 10) + (StringPrototypeCharCodeAt(string, i) & 0x3ff);
+      i++;
+      output += percentEncoded[0xf0 | point >> 18] + percentEncoded[0x80 | point >> 12 & 0x3f] +
+        percentEncoded[0x80 | point >> 6 & 0x3f] + percentEncoded[0x80 | point & 0x3f];
     }
     start = i;
   }
@@ -111,12 +115,58 @@ function decodeComponent(string) {
     }
     string = output + StringPrototypeSlice(string, start);
   }
-  if (StringPrototypeIndexOf(string, "%") === -1) return string;
-  try {
-    return decodeURIComponent(string);
-  } catch {
-    return decodeMalformed(string);
+  const percent = StringPrototypeIndexOf(string, "%");
+  return percent === -1 ? string : decodeEscapes(string, percent) ?? decodeMalformed(string);
+}
+
+// The byte that is escaped at `at`, or -1.
+function escapedByte(string, at) {
+  if (at + 2 >= string.length || StringPrototypeCharCodeAt(string, at) !== 0x25) return -1;
+  const high = hexValue(StringPrototypeCharCodeAt(string, at + 1));
+  const low = hexValue(StringPrototypeCharCodeAt(string, at + 2));
+  return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+// Percent-decodes a string whose first "%" is at `at`; undefined if its escapes are not all well-formed UTF-8.
+function decodeEscapes(string, at) {
+  let output = "";
+  let start = 0;
+  while (at !== -1) {
+    if (start < at) output += StringPrototypeSlice(string, start, at);
+    let point = escapedByte(string, at);
+    // Encoding section 6.1, "UTF-8 decoder": what follows a first byte, how many, and how small the result may be.
+    let more = 0;
+    let least = 0;
+    if (point < 0) return undefined;
+    if (point >= 0x80) {
+      if (point < 0xc2 || point > 0xf4) return undefined;
+      if (point < 0xe0) {
+        more = 1;
+        least = 0x80;
+        point &= 0x1f;
+      } else if (point < 0xf0) {
+        more = 2;
+        least = 0x800;
+        point &= 0xf;
+      } else {
+        more = 3;
+        least = 0x10000;
+        point &= 7;
+      }
+    }
+    at += 3;
+    for (; more > 0; more--) {
+      const byte = escapedByte(string, at);
+      if (byte < 0x80 || byte > 0xbf) return undefined;
+      point = point << 6 | byte & 0x3f;
+      at += 3;
+    }
+    if (point < least || (point >= 0xd800 && point <= 0xdfff) || point > 0x10ffff) return undefined;
+    output += StringFromCodePoint(point);
+    start = at;
+    at = StringPrototypeIndexOf(string, "%", at);
   }
+  return output + StringPrototypeSlice(string, start);
 }
 
 // The parser: a list of [name, value] pairs. `input` is a USVString, or the bytes of one already decoded. URL section 5.1

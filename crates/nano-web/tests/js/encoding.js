@@ -31,6 +31,18 @@ for (const [text, expected] of [
   ["\ufeff", BOM],
 ]) test(`encode ${JSON.stringify(text)}`, () => assert.same(encode(text), expected));
 
+// Around the length up to which texts are tried as ASCII in an array that JavaScript makes.
+for (const length of [1, 1023, 1024, 1025]) {
+  test(`encode ${length} characters`, () => {
+    const ascii = "\x7f".repeat(length);
+    assert.same(encode(ascii), Array(length).fill(0x7f));
+    assert.same(encode(`\x80${ascii.slice(1)}`), [0xc2, 0x80, ...Array(length - 1).fill(0x7f)]);
+    assert.same(encode(`${ascii.slice(1)}\x80`), [...Array(length - 1).fill(0x7f), 0xc2, 0x80]);
+    const { buffer, byteOffset } = new TextEncoder().encode(ascii);
+    assert.same([buffer.byteLength, byteOffset], [length, 0]);
+  });
+}
+
 // Long enough for the ways that are taken for long texts, with something in the middle.
 for (const middle of ["", "é", "€", "😀", "\ud83d", "a\udc00"]) {
   for (const around of ["abcdefgh", "äöü", "день"]) {

@@ -1,5 +1,32 @@
 // Headers, Request, Response and their bodies.
 
+test("Headers of a record", () => {
+  const seen = [];
+  const init = {
+    get b() {
+      seen.push("b");
+      return 2;
+    },
+    a: { toString: () => "3" },
+    1: "one",
+  };
+  Object.defineProperty(init, "hidden", { __proto__: null, value: "no", enumerable: false });
+  assert.is([...new Headers(Object.setPrototypeOf(init, { inherited: "no" }))].join("|"), "1,one|a,3|b,2");
+  assert.same(seen, ["b"]);
+  assert.throws(() => new Headers({ a: "1", [Symbol()]: "2" }), TypeError);
+  assert.throws(() => new Headers({ a: Symbol() }), TypeError);
+  const traps = [];
+  const proxy = new Proxy({ x: "1", y: "2" }, {
+    ownKeys: (target) => (traps.push("ownKeys"), Reflect.ownKeys(target)),
+    getOwnPropertyDescriptor: (target, key) => (traps.push(`getOwnPropertyDescriptor ${key}`), { __proto__: null, ...Reflect.getOwnPropertyDescriptor(target, key) }),
+    get: (target, key) => (traps.push(`get ${String(key)}`), target[key]),
+  });
+  assert.is([...new Headers(proxy)].join("|"), "x,1|y,2");
+  assert.same(traps, [
+    "get Symbol(Symbol.iterator)", "ownKeys", "getOwnPropertyDescriptor x", "get x", "getOwnPropertyDescriptor y", "get y",
+  ]);
+});
+
 test("Headers", () => {
   const headers = new Headers([["B", "2"], ["a", " 1\t"], ["b", "3"], ["Set-Cookie", "x=1"], ["set-cookie", "y=2"]]);
   assert.same([...headers], [["a", "1"], ["b", "2, 3"], ["set-cookie", "x=1"], ["set-cookie", "y=2"]]);

@@ -57,6 +57,38 @@ for (const [part, value, href] of [
   });
 }
 
+for (const point of [0x7f, 0x80, 0x7ff, 0x800, 0xd7ff, 0xe000, 0xfeff, 0xfffd, 0xffff, 0x10000, 0x1f600, 0x10ffff]) {
+  test(`URLSearchParams with U+${point.toString(16)}`, () => {
+    const text = `a${String.fromCodePoint(point)}b${String.fromCodePoint(point, point)}`;
+    const escaped = encodeURIComponent(text);
+    assert.is(new URLSearchParams([[text, text]]).toString(), `${escaped}=${escaped}`);
+    const params = new URLSearchParams(`${escaped}=${escaped.toLowerCase()}&x=${text}`);
+    assert.is(params.get(text), text);
+    assert.is(params.get("x"), text);
+  });
+}
+
+test("URLSearchParams with what is no UTF-8", () => {
+  // Percent-decode, then UTF-8 decode without BOM.
+  const expected = (text) => {
+    const bytes = [];
+    for (let i = 0; i < text.length; i++) {
+      const digits = text.slice(i + 1, i + 3);
+      if (text[i] === "%" && /^[0-9A-Fa-f]{2}$/.test(digits)) {
+        bytes.push(parseInt(digits, 16));
+        i += 2;
+      } else {
+        bytes.push(text.charCodeAt(i));
+      }
+    }
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(bytes));
+  };
+  for (const text of [
+    "%", "%4", "%zz", "%4z", "a%", "%80", "%BF", "%C0%80", "%C1%BF", "%C3", "%C3x", "%C3%", "%C3%zz", "%C3%C3%A4", "%E0%80%80", "%E0%9F%BF", "%E0%A0",
+    "%ED%A0%80", "%ED%BF%BF", "%EF%BF", "%F0%80%80%80", "%F0%8F%BF%BF", "%F0%9F%98", "%F4%90%80%80", "%F5%80%80%80", "%FF", "%EF%BB%BF", "%c3%a4%ff%41",
+  ]) assert.is(new URLSearchParams(`k=x${text}y`).get("k"), expected(`x${text}y`), text);
+});
+
 test("search and searchParams are one", () => {
   const url = new URL("http://h/?a=1&b=2");
   const params = url.searchParams;
