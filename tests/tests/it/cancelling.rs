@@ -26,7 +26,7 @@ struct Upstream {
     open: Arc<AtomicUsize>,
     /// How many fetches have come to where they stay: one of three states each.
     reached: Arc<AtomicUsize>,
-    /// Whoever does not read what is sent does so now, to its end.
+    /// Whoever does not read what is sent does so now, to its end; and the application is told, if it asks.
     released: Arc<AtomicBool>,
     /// Whose connections are never made: as many wait for it as the system lets.
     full: TcpListener,
@@ -45,6 +45,14 @@ impl Upstream {
                 if head[0].contains("/half") {
                     let half = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf";
                     let _ = stream.get_mut().write_all(half);
+                } else if head[0].contains("/told") {
+                    // Answered when the others are where they stay.
+                    while !go_on.load(Ordering::SeqCst) {
+                        thread::yield_now();
+                    }
+                    let answer = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+                    let _ = stream.get_mut().write_all(answer);
+                    return;
                 } else {
                     count.fetch_add(1, Ordering::SeqCst);
                     while !go_on.load(Ordering::SeqCst) {
@@ -88,31 +96,31 @@ impl Upstream {
     fn app(&self) -> String {
         format!(
             r#"
-let controller = new AbortController();
 const hoard = [];
 const name = () => `http://${{crypto.randomUUID()}}.invalid/`;
 export default {{
   async fetch(request) {{
     const {{ pathname }} = new URL(request.url);
+    const controller = new AbortController();
     const {{ signal }} = controller;
-    if (pathname === "/abort") {{
-      // Nothing has been resolved before this turn ends.
-      const resolving = fetch(name(), {{ signal }});
-      controller.abort();
-      controller = new AbortController();
-      return new Response(await resolving.catch(({{ name }}) => name));
-    }}
     if (pathname === "/grow") {{
       fetch(name());
       for (;;) hoard.push(new Array(1000).fill(Math.random()));
     }}
-    const ends = await Promise.allSettled([
+    const ends = [
       fetch("http://{full}/", {{ signal }}),
       fetch("https://127.0.0.1:{silent}/", {{ signal }}),
       fetch("http://127.0.0.1:{silent}/", {{ signal, method: "POST", body: new Uint8Array({BODY_BYTES}) }}),
       fetch("http://127.0.0.1:{silent}/half", {{ signal }}).then((response) => response.text()),
-    ]);
-    return new Response(ends.map(({{ reason }}) => reason?.name).join());
+    ];
+    if (pathname === "/aborted") {{
+      await fetch("http://127.0.0.1:{silent}/told");
+      // Nothing has been resolved before this turn ends.
+      ends.push(fetch(name(), {{ signal }}));
+      controller.abort();
+    }}
+    const reasons = await Promise.allSettled(ends);
+    return new Response(reasons.map(({{ reason }}) => reason?.name).join());
   }},
 }};
 "#,
@@ -130,11 +138,11 @@ export default {{
     }
 
     /// A request that waits for four fetches, which are in their states now.
-    fn begin(&self, server: &Nano, host: &str) -> Client {
+    fn begin(&self, server: &Nano, host: &str, path: &str) -> Client {
         let before = self.reached.load(Ordering::SeqCst);
         self.released.store(false, Ordering::SeqCst);
         let mut client = server.connect();
-        client.send(request("GET", "/", host, &[], b""));
+        client.send(request("GET", path, host, &[], b""));
         wait_until("the states", || {
             self.reached.load(Ordering::SeqCst) == before + 3 && self.connecting() == 1
         });
@@ -171,9 +179,9 @@ fn by_the_application() {
     let upstream = Upstream::start();
     let server = upstream.serve();
     assert_nothing_is_left(&server, || {
-        let mut client = upstream.begin(&server, "b");
-        assert_eq!(get(server.port(), "b", "/abort").text(), "AbortError");
-        assert_eq!(client.response().text(), "AbortError,AbortError,AbortError,AbortError");
+        let mut client = upstream.begin(&server, "b", "/aborted");
+        upstream.released.store(true, Ordering::SeqCst);
+        assert_eq!(client.response().text(), ["AbortError"; 5].join(","));
         upstream.wait_for_the_end();
     });
 }
@@ -183,7 +191,7 @@ fn by_a_client_that_leaves() {
     let upstream = Upstream::start();
     let server = upstream.serve();
     assert_nothing_is_left(&server, || {
-        upstream.begin(&server, "b").reset();
+        upstream.begin(&server, "b", "/").reset();
         upstream.wait_for_the_end();
     });
 }
@@ -192,7 +200,7 @@ fn by_a_client_that_leaves() {
 fn with_the_isolate() {
     let upstream = Upstream::start();
     let server = upstream.serve();
-    let mut client = upstream.begin(&server, "a");
+    let mut client = upstream.begin(&server, "a", "/");
     let before = server.usage();
     // It exceeds its memory, and ends with all that it was doing.
     assert_eq!(get(server.port(), "a", "/grow").status, 503);
@@ -202,7 +210,7 @@ fn with_the_isolate() {
     // Four sockets and that of the client.
     server.wait_usage("files are closed", |usage| usage.files <= before.files - 5);
     // The next one finds everything as before.
-    upstream.begin(&server, "a").reset();
+    upstream.begin(&server, "a", "/").reset();
     upstream.wait_for_the_end();
 }
 
@@ -210,7 +218,7 @@ fn with_the_isolate() {
 fn with_the_process() {
     let upstream = Upstream::start();
     let server = upstream.serve();
-    let client = upstream.begin(&server, "b");
+    let client = upstream.begin(&server, "b", "/");
     // Nothing is waited for: it ends as well as if nothing were under way.
     server.stop();
     upstream.wait_for_the_end();

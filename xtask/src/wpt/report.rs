@@ -18,6 +18,7 @@ const NOT_RUN: &[(&str, &str)] = &[
         "fetch beside api, content-encoding and data-urls; xhr beside formdata",
         "what browsers check for pages, their caches, and XMLHttpRequest",
     ),
+    ("fetch/api/cors", "a server's requests have no origin: CORS protects a browser's user"),
     ("workers, service-workers", "an application is one isolate; the fetch event is tested by tests/apps"),
     ("wasm, js", "V8 runs its own"),
     ("everything with a document", "there are no pages: DOM, CSS, navigation, storage of a browser"),

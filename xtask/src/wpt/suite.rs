@@ -25,7 +25,6 @@ pub const SUITES: &[(&str, &str)] = &[
     ("fetch/api/abort", "fetch: aborting"),
     ("fetch/api/redirect", "fetch: redirects"),
     ("fetch/api/credentials", "fetch: authentication, cookies"),
-    ("fetch/api/cors", "fetch: other origins"),
     ("fetch/content-encoding", "fetch: coded bodies"),
     ("fetch/data-urls", "fetch of data: URLs"),
     ("mimesniff", "MIME types"),

@@ -358,7 +358,8 @@ function httpFetch(request, resolve, reject, signal, service) {
 // A response of bytes that are at hand.
 function respond(request, list, bytes, resolve, reject) {
   const meta = makeResponseMeta("basic", requestUrl(request), false, true);
-  checkIntegrity(request, bytes, () => resolve(makeResponse(200, "OK", list, makeBytesBody(bytes), meta)), reject);
+  const body = requestMethod(request) === "HEAD" ? null : makeBytesBody(bytes);
+  checkIntegrity(request, bytes, () => resolve(makeResponse(200, "OK", list, body, meta)), reject);
 }
 
 // section 4.3, "data"

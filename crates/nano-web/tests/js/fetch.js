@@ -167,6 +167,7 @@ test("fetch() of data: and blob: URLs", async () => {
   assert.throws(() => response.headers.set("a", "b"), TypeError);
   assert.is((await (await fetch("data:;base64,/%2Bb=")).arrayBuffer()).byteLength, 2);
   assert.is((await (await fetch("data:,%ff%00")).arrayBuffer()).byteLength, 2);
+  assert.same([(await fetch("data:,a", { method: "HEAD" })).body, await (await fetch("data:,a", { method: "POST" })).text()], [null, "a"]);
   for (const url of ["data:text/plain", "data:;base64,=a"]) await assert.rejects(fetch(url), TypeError);
   const url = URL.createObjectURL(new Blob(["of a blob"], { type: "a/b" }));
   const blob = await fetch(url);
