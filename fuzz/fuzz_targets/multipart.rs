@@ -53,8 +53,7 @@ static ISOLATE: LazyLock<Mutex<Isolate>> = LazyLock::new(|| {
             .external_references(snapshot::external_references());
         let mut isolate = v8::Isolate::new(params);
         isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
-        let state =
-            Box::new(State::new(Rc::new(Nobody), Arc::new(Unaccounted), Caches::new(&made.caches)));
+        let state = Box::new(State::new(Rc::new(Nobody), Arc::new(Unaccounted), Caches::new(&made.caches)));
         // SAFETY: the box outlives the isolate's JavaScript, all of which runs in this function.
         unsafe { state.attach(&mut isolate) };
         v8::scope!(let scope, &mut isolate);

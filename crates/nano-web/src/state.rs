@@ -27,7 +27,7 @@ const SOCKET_SHARE: u128 = 10;
 
 /// Names one request for the lifetime of its isolate; never used twice.
 ///
-/// JavaScript holds it as a number, below 2^53: see [`Sequence`].
+/// JavaScript holds it as a number, below 2^53: see `sequence.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ExchangeId(pub(crate) u64);
 
