@@ -12,13 +12,15 @@ pub const CHECK: &str = r#"
     if (error instanceof TypeError) return;
     throw error;
   }
-  // Names and texts are written with the line breaks of forms, and a file without a type with that of bytes.
+  // Texts are written with the line breaks of forms, and a file without a type with that of bytes. Names are written with escapes for line
+  // breaks and quotes; where a name has such an escape itself (no quotes were around it), nobody can tell it from what it stands for.
   const lines = (text) => text.replace(/\r\n|\r|\n/g, "\r\n");
+  const plain = (name) => name.replace(/%0A/g, "\n").replace(/%0D/g, "\r").replace(/%22/g, '"').replace(/[\r\n]+/g, "\n");
   const describe = async (form) => {
     const list = [];
     for (const [name, value] of form) {
-      if (typeof value === "string") list.push([lines(name), lines(value)]);
-      else list.push([lines(name), lines(value.name), value.type || "application/octet-stream", [...new Uint8Array(await value.arrayBuffer())].join()]);
+      if (typeof value === "string") list.push([plain(name), lines(value)]);
+      else list.push([plain(name), plain(value.name), value.type || "application/octet-stream", [...new Uint8Array(await value.arrayBuffer())].join()]);
     }
     return list;
   };
