@@ -53,8 +53,9 @@ static ISOLATE: LazyLock<Mutex<Isolate>> = LazyLock::new(|| {
             .external_references(snapshot::external_references());
         let mut isolate = v8::Isolate::new(params);
         isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
-        let state = Box::new(State::new(Rc::new(Nobody), Arc::new(Unaccounted), Caches::new(&made.caches)));
-        // SAFETY: the box outlives the isolate's JavaScript, all of which runs in this function.
+        let state = State::new(Rc::new(Nobody), Arc::new(Unaccounted), Caches::new(&made.caches));
+        let state: &'static State = Box::leak(Box::new(state));
+        // SAFETY: it lives as long as the process.
         unsafe { state.attach(&mut isolate) };
         v8::scope!(let scope, &mut isolate);
         let context = v8::Context::new(scope, Default::default());
