@@ -40,8 +40,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// What the resident memory may be larger at the end: what the allocator and V8 keep at hand (blocks for large buffers alone: 96 MB).
 const MEMORY_SLACK_KB: u64 = 160 << 10;
 
-/// How long it has to come back.
-const MEMORY_PATIENCE: Duration = Duration::from_secs(60);
+/// How long it has to come back: isolates that nobody asks for are closed after a minute, and with them goes what is kept for buffers.
+const MEMORY_PATIENCE: Duration = Duration::from_secs(120);
 
 /// Tenants that there are for the ways of misbehaving; more than there are ways.
 const TENANTS: usize = 80;
