@@ -30,7 +30,7 @@ pub(crate) fn upstream(
 }
 
 /// A request's head, as lines.
-pub(crate) fn head(stream: &mut BufReader<TcpStream>) -> Option<Vec<String>> {
+pub(crate) fn head(stream: &mut impl BufRead) -> Option<Vec<String>> {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();

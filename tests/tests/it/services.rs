@@ -1,9 +1,9 @@
 //! Services of an application: HTTP servers on sockets of the file system that its `env` has.
 
-use crate::fetching::wait_until;
+use crate::fetching::{head, wait_until};
 use nano_tests::{Dir, Nano, Options, get};
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::io::{BufReader, Write};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,20 +32,6 @@ fn serve(path: &Path, answer: impl Fn(&[String]) -> String + Send + Sync + 'stat
         }
     });
     open
-}
-
-fn head(stream: &mut BufReader<UnixStream>) -> Option<Vec<String>> {
-    let mut lines = Vec::new();
-    loop {
-        let mut line = String::new();
-        if stream.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        match line.trim_end() {
-            "" => return Some(lines),
-            line => lines.push(line.to_owned()),
-        }
-    }
 }
 
 fn ok(body: &str) -> String {

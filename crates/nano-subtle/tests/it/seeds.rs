@@ -3,39 +3,15 @@
 
 #[path = "../../../../fuzz/src/keys.rs"]
 mod keys;
+#[path = "../../../../fuzz/src/mutate.rs"]
+mod mutate;
 
+use mutate::{Numbers, mutate};
 use nano_subtle::{Format, JsonWebKey, KeyData};
 use std::path::Path;
 
 /// How many changed forms of each seed.
 const MUTANTS: usize = 300;
-
-/// Numbers that look random; the same in each run. Marsaglia's xorshift64.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % end as u64) as usize
-    }
-}
-
-/// One to four bytes changed, removed or put in.
-fn mutate(seed: &[u8], numbers: &mut Numbers) -> Vec<u8> {
-    let mut bytes = seed.to_vec();
-    for _ in 0..=numbers.below(4) {
-        let at = numbers.below(bytes.len());
-        match numbers.below(4) {
-            0 => bytes[at] = numbers.below(256) as u8,
-            1 => bytes[at] ^= 1 << numbers.below(8),
-            2 if bytes.len() > 1 => drop(bytes.remove(at)),
-            _ => bytes.insert(at, numbers.below(256) as u8),
-        }
-    }
-    bytes
-}
 
 fn try_key(target: &str, data: &[u8]) {
     let Some((first, bytes)) = data.split_first() else { return };
