@@ -238,7 +238,10 @@ const ANSWERS_MEANWHILE: usize = 20;
 
 #[test]
 fn neighbours_are_served_while_keys_are_made() {
-    let config = r#"{ "apps": [{ "name": "keys", "path": "keys.js" }, { "name": "neighbour", "path": "neighbour.js" }] }"#;
+    // How many numbers are tried before two are primes is chance: the usual limits would now and then end the request.
+    let config = r#"{ "apps": [
+        { "name": "keys", "path": "keys.js", "timeout_ms": 120000, "wall_timeout_ms": 120000 },
+        { "name": "neighbour", "path": "neighbour.js" }] }"#;
     let neighbour = "let n = 0; export default { fetch() { return new Response(String(++n)); } };";
     let dir = Dir::new(&[("keys.js", KEYS), ("neighbour.js", neighbour), ("nano.jsonc", config)]);
     let server = Nano::config(dir, Options::args(&["--threads", "1", "--no-request-log"]));
