@@ -109,6 +109,48 @@ struct Socket {
     read_closed: bool,
 }
 
+/// The open sockets, each at its connection's index.
+#[derive(Default)]
+struct Sockets {
+    places: Vec<Option<Socket>>,
+    open: usize,
+}
+
+impl Sockets {
+    fn at(&self, index: u32) -> Option<&Socket> {
+        self.places.get(index as usize)?.as_ref()
+    }
+
+    fn at_mut(&mut self, index: u32) -> Option<&mut Socket> {
+        self.places.get_mut(index as usize)?.as_mut()
+    }
+
+    fn get(&self, conn: ConnId) -> Option<&Socket> {
+        self.at(conn.index()).filter(|socket| socket.conn == conn)
+    }
+
+    fn get_mut(&mut self, conn: ConnId) -> Option<&mut Socket> {
+        self.at_mut(conn.index()).filter(|socket| socket.conn == conn)
+    }
+
+    fn insert(&mut self, socket: Socket) {
+        let index = socket.conn.index() as usize;
+        if self.places.len() <= index {
+            self.places.resize_with(index + 1, || None);
+        }
+        self.open += 1;
+        if self.places[index].replace(socket).is_some() {
+            self.open -= 1;
+        }
+    }
+
+    fn remove(&mut self, conn: ConnId) -> Option<Socket> {
+        self.get(conn)?;
+        self.open -= 1;
+        self.places[conn.index() as usize].take()
+    }
+}
+
 type LookUpJob = Job<io::Result<Vec<IpAddr>>>;
 type TlsJob = Job<Result<Arc<ClientConfig>, String>>;
 
@@ -120,7 +162,7 @@ pub struct Client {
     keys: u64,
     tls: TlsOptions,
     core: RefCell<Core>,
-    sockets: RefCell<HashMap<u32, Socket>>,
+    sockets: RefCell<Sockets>,
     lookups: RefCell<HashMap<u32, (String, LookUpJob)>>,
     next_lookup: Cell<u32>,
     tls_job: RefCell<Option<TlsJob>>,
@@ -216,7 +258,7 @@ impl Client {
 
     /// Sockets that are open: for tests.
     pub fn sockets(&self) -> usize {
-        self.sockets.borrow().len()
+        self.sockets.borrow().open
     }
 
     // ---- For the loop's driver ----
@@ -270,7 +312,7 @@ impl Client {
     fn ready(&self, index: u32, readiness: Readiness) {
         let conn = {
             let mut sockets = self.sockets.borrow_mut();
-            let Some(socket) = sockets.get_mut(&index) else { return };
+            let Some(socket) = sockets.at_mut(index) else { return };
             let failed = readiness.is_error();
             socket.readable |= readiness.is_readable() || readiness.is_read_closed() || failed;
             socket.writable |= readiness.is_writable() || readiness.is_write_closed() || failed;
@@ -293,7 +335,7 @@ impl Client {
         }
         // Others first; what the socket still has is not announced again.
         let sockets = self.sockets.borrow();
-        if let Some(socket) = sockets.get(&conn.index()).filter(|socket| socket.conn == conn)
+        if let Some(socket) = sockets.get(conn)
             && (socket.readable && self.core.borrow().wants_read(conn)
                 || socket.writable && !self.core.borrow().output(conn).is_empty())
         {
@@ -303,7 +345,7 @@ impl Client {
 
     fn is_connecting(&self, conn: ConnId) -> bool {
         let sockets = self.sockets.borrow();
-        sockets.get(&conn.index()).is_some_and(|socket| socket.conn == conn && socket.connecting)
+        sockets.get(conn).is_some_and(|socket| socket.connecting)
     }
 
     /// Whether the socket is connected now.
@@ -311,7 +353,7 @@ impl Client {
         let now = self.lp.now();
         let finished = {
             let mut sockets = self.sockets.borrow_mut();
-            let Some(socket) = sockets.get_mut(&conn.index()) else { return false };
+            let Some(socket) = sockets.get_mut(conn) else { return false };
             if !socket.writable {
                 return false;
             }
@@ -335,7 +377,7 @@ impl Client {
     /// Reads once, if there is something and it is wanted. Whether it is worth another look.
     fn read(&self, conn: ConnId) -> bool {
         let mut sockets = self.sockets.borrow_mut();
-        let Some(socket) = sockets.get_mut(&conn.index()).filter(|socket| socket.conn == conn) else {
+        let Some(socket) = sockets.get_mut(conn) else {
             return false;
         };
         let mut core = self.core.borrow_mut();
@@ -367,7 +409,7 @@ impl Client {
 
     fn write(&self, conn: ConnId) -> bool {
         let mut sockets = self.sockets.borrow_mut();
-        let Some(socket) = sockets.get_mut(&conn.index()).filter(|socket| socket.conn == conn) else {
+        let Some(socket) = sockets.get_mut(conn) else {
             return false;
         };
         let mut core = self.core.borrow_mut();
@@ -409,9 +451,7 @@ impl Client {
                 Action::Drive { conn } => self.drive(conn),
                 Action::Close { conn } => {
                     let mut sockets = self.sockets.borrow_mut();
-                    if sockets.get(&conn.index()).is_some_and(|socket| socket.conn == conn)
-                        && let Some(socket) = sockets.remove(&conn.index())
-                    {
+                    if let Some(socket) = sockets.remove(conn) {
                         self.lp.forget(socket.source);
                     }
                 }
@@ -463,7 +503,7 @@ impl Client {
                     writable: false,
                     read_closed: false,
                 };
-                self.sockets.borrow_mut().insert(conn.index(), socket);
+                self.sockets.borrow_mut().insert(socket);
             }
             Err(error) => self.core.borrow_mut().connect_failed(conn, &error, self.lp.now()),
         }

@@ -8,6 +8,10 @@ use crate::tls::describe;
 use nano_loop::Moment;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
+use std::borrow::Borrow;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -27,6 +31,43 @@ pub(crate) struct Key {
     pub proxy: Option<Proxy>,
     pub unix: Option<PathBuf>,
 }
+
+/// The connections of one key, and who waits for them. Equal to, and found by, its key.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    pub key: Key,
+    /// Connections, idle ones included.
+    pub open: Cell<usize>,
+    pub idle: RefCell<Vec<u64>>,
+    /// Fetches that wait for a connection.
+    pub waiting: RefCell<VecDeque<u64>>,
+}
+
+impl Origin {
+    pub(crate) fn new(key: Key) -> Self {
+        Self { key, open: Cell::new(0), idle: RefCell::default(), waiting: RefCell::default() }
+    }
+}
+
+impl Borrow<Key> for Rc<Origin> {
+    fn borrow(&self) -> &Key {
+        &self.key
+    }
+}
+
+impl Hash for Origin {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.key.hash(hasher);
+    }
+}
+
+impl PartialEq for Origin {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for Origin {}
 
 /// How far a connection is.
 pub(crate) enum Stage {
@@ -101,7 +142,7 @@ impl Input {
 }
 
 pub(crate) struct Conn {
-    pub key: Rc<Key>,
+    pub origin: Rc<Origin>,
     pub stage: Stage,
     /// Whose it is; none while it is idle.
     pub fetch: Option<u64>,
@@ -136,9 +177,9 @@ pub(crate) enum Filled {
 }
 
 impl Conn {
-    pub(crate) fn new(key: Rc<Key>, fetch: u64) -> Self {
+    pub(crate) fn new(origin: Rc<Origin>, fetch: u64) -> Self {
         Self {
-            key,
+            origin,
             stage: Stage::Connecting,
             fetch: Some(fetch),
             tls: None,
@@ -162,7 +203,7 @@ impl Conn {
     /// Begins TLS.
     pub(crate) fn begin_tls(&mut self, config: &Arc<ClientConfig>) -> Result<(), FetchError> {
         let fail = |reason: String| FetchError::new(ErrorKind::Tls, reason);
-        let host = &self.key.host;
+        let host = &self.origin.key.host;
         let name = ServerName::try_from(host.clone()).map_err(|_| {
             fail(format!("no secure connection to {host}: it is no name a certificate can have"))
         })?;
@@ -268,7 +309,7 @@ impl Conn {
                 Ok(0) => break,
                 Ok(_) => {}
                 Err(error) => {
-                    result = Err(FetchError::new(ErrorKind::Tls, format!("{}: {error}", self.key.host)));
+                    result = Err(FetchError::new(ErrorKind::Tls, format!("{}: {error}", self.origin.key.host)));
                     break;
                 }
             }
@@ -292,7 +333,7 @@ impl Conn {
                     }
                 }
                 Err(error) => {
-                    result = Err(FetchError::new(ErrorKind::Tls, describe(&self.key.host, &error)));
+                    result = Err(FetchError::new(ErrorKind::Tls, describe(&self.origin.key.host, &error)));
                     break;
                 }
             }

@@ -3,7 +3,7 @@
 //! Whoever drives it does what [`Core::next_action`] asks for, tells what came of it, and tells the time. What the fetches' owner
 //! needs to know comes from [`Core::next_event`]. [`Client`](crate::Client) is such a driver; a simulation is another.
 
-use crate::conn::{Conn, Filled, Key, Stage};
+use crate::conn::{Conn, Filled, Key, Origin, Stage};
 use crate::decode::Decoder;
 use crate::error::{ErrorKind, FetchError, io_text};
 use crate::headers::list;
@@ -18,7 +18,7 @@ use crate::slots::Slots;
 use nano_loop::Moment;
 use rustls::ClientConfig;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -212,7 +212,7 @@ struct Upload {
 struct Fetch {
     request: Request,
     state: State,
-    key: Rc<Key>,
+    origin: Rc<Origin>,
     redirects: u32,
     retried: bool,
     upload: Option<Upload>,
@@ -238,13 +238,6 @@ struct Fetch {
     /// When connecting has taken too long; `due` may be earlier then, for the next attempt.
     connect_by: Moment,
     total: Moment,
-}
-
-#[derive(Default)]
-struct Origin {
-    open: usize,
-    idle: Vec<u64>,
-    waiting: VecDeque<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -291,7 +284,8 @@ pub struct Core {
     /// How many fetches each partition has.
     partitions: HashMap<u64, usize>,
     conns: Slots<Conn>,
-    origins: HashMap<Rc<Key>, Origin>,
+    /// Those that have a fetch or a connection.
+    origins: HashSet<Rc<Origin>>,
     idle: usize,
     /// Fetches that wait because all connections are in use.
     blocked: VecDeque<u64>,
@@ -323,7 +317,7 @@ impl Core {
             fetches: Slots::new(),
             partitions: HashMap::new(),
             conns: Slots::new(),
-            origins: HashMap::new(),
+            origins: HashSet::new(),
             idle: 0,
             blocked: VecDeque::new(),
             tls: Tls::Unloaded,
@@ -425,7 +419,8 @@ impl Core {
     pub fn connected(&mut self, conn: ConnId, now: Moment) {
         let Some(connection) = self.conns.get_mut(conn.0) else { return };
         let Some(id) = connection.fetch else { return };
-        let key = Rc::clone(&connection.key);
+        let origin = Rc::clone(&connection.origin);
+        let key = &origin.key;
         let Some(fetch) = self.fetches.get_mut(id) else { return };
         let State::Connecting(race) = &fetch.state else { return };
         let losers: Vec<u64> = race.running().filter(|other| *other != conn.0).collect();
@@ -462,7 +457,7 @@ impl Core {
         let State::Connecting(race) = &mut fetch.state else { return };
         let address = race.failed(conn.0);
         if race.is_lost() {
-            let (key, reason) = (&fetch.key, io_text(error));
+            let (key, reason) = (&fetch.origin.key, io_text(error));
             let (host, port) =
                 key.proxy.as_ref().map_or((&key.host, key.port), |proxy| (&proxy.host, proxy.port));
             let message = match (&key.unix, address) {
@@ -632,13 +627,13 @@ impl Core {
 
     /// Begins a fetch. Its outcome, failures included, is told by [`EventKind::Head`].
     pub fn start(&mut self, request: Request, now: Moment) -> FetchId {
-        let key = self.key(&request);
+        let origin = self.origin(self.key(&request));
         let total = self.timeouts.total.map_or(Moment::MAX, |total| now + total);
         *self.partitions.entry(request.partition).or_default() += 1;
         let id = self.fetches.insert(Fetch {
             request,
             state: State::Queued,
-            key,
+            origin,
             redirects: 0,
             retried: false,
             upload: None,
@@ -896,8 +891,8 @@ impl Core {
         let idle: Vec<u64> = self
             .origins
             .iter()
-            .filter(|(key, _)| key.partition == partition)
-            .flat_map(|(_, origin)| origin.idle.iter().copied())
+            .filter(|origin| origin.key.partition == partition)
+            .flat_map(|origin| origin.idle.borrow().clone())
             .collect();
         idle.into_iter().for_each(|conn| self.close(conn, now));
     }
@@ -917,18 +912,24 @@ impl Core {
 
     // ---- From a request to a connection ----
 
-    fn key(&self, request: &Request) -> Rc<Key> {
+    fn key(&self, request: &Request) -> Key {
         let (tls, port) = (request.is_tls(), request.port());
         let host = request.host().to_owned();
         let proxy = match request.unix {
             None => self.proxies.for_host(tls, &host, port).cloned(),
             Some(_) => None,
         };
-        let key = Key { partition: request.partition, tls, host, port, proxy, unix: request.unix.clone() };
-        match self.origins.get_key_value(&key) {
-            Some((key, _)) => Rc::clone(key),
-            None => Rc::new(key),
+        Key { partition: request.partition, tls, host, port, proxy, unix: request.unix.clone() }
+    }
+
+    /// The origin with this key.
+    fn origin(&mut self, key: Key) -> Rc<Origin> {
+        if let Some(origin) = self.origins.get(&key) {
+            return Rc::clone(origin);
         }
+        let origin = Rc::new(Origin::new(key));
+        self.origins.insert(Rc::clone(&origin));
+        origin
     }
 
     /// Finds a connection for a fetch, or what leads to one.
@@ -937,20 +938,19 @@ impl Core {
         if let Err(error) = fetch.request.check() {
             return self.fail(id, error, now);
         }
-        let key = Rc::clone(&fetch.key);
+        let origin = Rc::clone(&fetch.origin);
         // A retry wants a new connection: the others are as stale, likely.
         while !fetch_retried(&self.fetches, id) {
-            let Some(conn) = self.origins.get_mut(&key).and_then(|origin| origin.idle.pop()) else { break };
+            let Some(conn) = origin.idle.borrow_mut().pop() else { break };
             self.idle -= 1;
             if let Some(connection) = self.conns.get_mut(conn) {
-                self.deadlines.remove(&(idle_until(connection, &self.timeouts), Timer::Idle(conn)));
+                self.deadlines.remove(&(idle_until(connection.idle_since, connection.idle_for, &self.timeouts), Timer::Idle(conn)));
                 connection.reused = true;
                 return self.assign(conn, id, now);
             }
         }
-        let open = self.origins.get(&key).map_or(0, |origin| origin.open);
-        if open >= self.limits.connections_per_origin {
-            self.origins.entry(key).or_default().waiting.push_back(id);
+        if origin.open.get() >= self.limits.connections_per_origin {
+            origin.waiting.borrow_mut().push_back(id);
             return self.enqueue(id, now);
         }
         if self.conns.len() >= self.limits.connections && !self.close_oldest_idle(now) {
@@ -977,11 +977,9 @@ impl Core {
     }
 
     /// A connection has become free, or is gone: who waits for that goes on.
-    fn admit(&mut self, key: &Rc<Key>, now: Moment) {
-        while let Some(origin) = self.origins.get_mut(key)
-            && (origin.open < self.limits.connections_per_origin || !origin.idle.is_empty())
-            && let Some(id) = origin.waiting.pop_front()
-        {
+    fn admit(&mut self, origin: &Rc<Origin>, now: Moment) {
+        while origin.open.get() < self.limits.connections_per_origin || !origin.idle.borrow().is_empty() {
+            let Some(id) = origin.waiting.borrow_mut().pop_front() else { break };
             if self.is_queued(id) {
                 self.begin(id, now);
                 break;
@@ -994,8 +992,13 @@ impl Core {
                 break;
             }
         }
-        if self.origins.get(key).is_some_and(|origin| origin.open == 0 && origin.waiting.is_empty()) {
-            self.origins.remove(key);
+    }
+
+    /// Whoever had an origin has it no more: the last one takes it along.
+    fn release(&mut self, origin: Rc<Origin>) {
+        // The table's own, and this one.
+        if Rc::strong_count(&origin) == 2 {
+            self.origins.remove(&origin.key);
         }
     }
 
@@ -1006,7 +1009,8 @@ impl Core {
     /// Finds the addresses for a fetch.
     fn locate(&mut self, id: u64, now: Moment) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
-        let key = Rc::clone(&fetch.key);
+        let origin = Rc::clone(&fetch.origin);
+        let key = &origin.key;
         if let Some(path) = &key.unix {
             if !fetch.request.policy.allows_unix() {
                 let error =
@@ -1021,7 +1025,7 @@ impl Core {
         }
         if key.proxy.is_some()
             && let Some(addresses) = resolve::known(&key.host)
-            && let Err(error) = judge(&fetch.request, &key, &addresses)
+            && let Err(error) = judge(&fetch.request, key, &addresses)
         {
             return self.fail(id, error, now);
         }
@@ -1047,10 +1051,11 @@ impl Core {
 
     fn located(&mut self, id: u64, answer: Answer, now: Moment) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
-        let key = Rc::clone(&fetch.key);
+        let origin = Rc::clone(&fetch.origin);
+        let key = &origin.key;
         let addresses = match answer {
             Ok(addresses) if key.proxy.is_some() => addresses.to_vec(),
-            Ok(addresses) => match judge(&fetch.request, &key, &addresses) {
+            Ok(addresses) => match judge(&fetch.request, key, &addresses) {
                 Ok(allowed) => allowed,
                 Err(error) => return self.fail(id, error, now),
             },
@@ -1069,7 +1074,7 @@ impl Core {
     fn race(&mut self, id: u64, now: Moment) {
         loop {
             let Some(fetch) = self.fetches.get_mut(id) else { return };
-            let key = &fetch.key;
+            let key = &fetch.origin.key;
             let port = key.proxy.as_ref().map_or(key.port, |proxy| proxy.port);
             let State::Connecting(race) = &mut fetch.state else { return };
             let Some(address) = race.next(now) else {
@@ -1082,8 +1087,8 @@ impl Core {
 
     fn connect(&mut self, id: u64, target: Target, address: Option<IpAddr>) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
-        let conn = self.conns.insert(Conn::new(Rc::clone(&fetch.key), id));
-        self.origins.entry(Rc::clone(&fetch.key)).or_default().open += 1;
+        let conn = self.conns.insert(Conn::new(Rc::clone(&fetch.origin), id));
+        fetch.origin.open.set(fetch.origin.open.get() + 1);
         if let State::Connecting(race) = &mut fetch.state {
             race.began(conn, address.unwrap_or(IpAddr::from([0, 0, 0, 0])));
         }
@@ -1119,7 +1124,7 @@ impl Core {
         connection.heard = false;
         connection.spoke = false;
         let mut head = Vec::with_capacity(512 + fetch.request.headers.block().len());
-        let plain_proxy = fetch.key.proxy.as_ref().filter(|_| !fetch.key.tls);
+        let plain_proxy = fetch.origin.key.proxy.as_ref().filter(|_| !fetch.origin.key.tls);
         let authorization = plain_proxy.and_then(|proxy| proxy.authorization.as_deref());
         fetch.request.write_head(&mut head, plain_proxy.is_some(), authorization);
         fetch.state = State::Sending(conn);
@@ -1164,7 +1169,7 @@ impl Core {
                     let Some(head) = head else { return };
                     if !(200..300).contains(&head.status) {
                         let reason = String::from_utf8_lossy(&head.reason).into_owned();
-                        let host = &connection.key.host;
+                        let host = &connection.origin.key.host;
                         let message =
                             format!("the proxy refuses a tunnel to {host}: {} {reason}", head.status);
                         return self.fail_conn(conn, FetchError::new(ErrorKind::Proxy, message), now);
@@ -1305,9 +1310,10 @@ impl Core {
             self.retire(conn, now);
         }
         let Some(fetch) = self.fetches.get(id) else { return };
-        let key = self.key(&fetch.request);
+        let origin = self.origin(self.key(&fetch.request));
         if let Some(fetch) = self.fetches.get_mut(id) {
-            fetch.key = key;
+            let before = std::mem::replace(&mut fetch.origin, origin);
+            self.release(before);
         }
         self.begin(id, now);
     }
@@ -1418,9 +1424,8 @@ impl Core {
     /// A connection without a fetch is kept for the next one, or closed.
     fn retire(&mut self, conn: u64, now: Moment) {
         let Some(connection) = self.conns.get_mut(conn) else { return };
-        let key = Rc::clone(&connection.key);
+        let origin = Rc::clone(&connection.origin);
         let idle_for = connection.idle_for.unwrap_or(Duration::MAX).min(self.timeouts.idle);
-        let origin_idle = self.origins.get(&key).map_or(0, |origin| origin.idle.len());
         let reusable = connection.keep_alive
             && !connection.eof
             && !connection.clean_end
@@ -1428,18 +1433,18 @@ impl Core {
             && connection.input.is_empty()
             && connection.output().is_empty()
             && !idle_for.is_zero()
-            && origin_idle < self.limits.idle_per_origin
+            && origin.idle.borrow().len() < self.limits.idle_per_origin
             && self.idle < self.limits.idle;
         if !reusable {
             return self.close(conn, now);
         }
         connection.idle_since = now;
-        let until = idle_until(connection, &self.timeouts);
+        let until = idle_until(connection.idle_since, connection.idle_for, &self.timeouts);
         self.deadlines.insert((until, Timer::Idle(conn)));
         self.idle += 1;
-        self.origins.entry(Rc::clone(&key)).or_default().idle.push(conn);
+        origin.idle.borrow_mut().push(conn);
         self.give_back(conn);
-        self.admit(&key, now);
+        self.admit(&origin, now);
     }
 
     fn ended_if_eof(&mut self, conn: u64, now: Moment) {
@@ -1452,7 +1457,7 @@ impl Core {
     fn ended(&mut self, conn: u64, now: Moment) {
         let Some(connection) = self.conns.get_mut(conn) else { return };
         let Some(id) = connection.fetch else { return self.close(conn, now) };
-        let host = connection.key.host.clone();
+        let host = connection.origin.key.host.clone();
         match connection.stage {
             Stage::Connecting => {}
             Stage::Tunnel => {
@@ -1476,7 +1481,7 @@ impl Core {
                 }
                 let silent = connection.reader.wants_head() && !connection.heard;
                 let cut =
-                    connection.key.tls && !connection.clean_end && connection.reader.remaining() != Some(0);
+                    connection.origin.key.tls && !connection.clean_end && connection.reader.remaining() != Some(0);
                 let end = match connection.reader.end() {
                     Ok(()) if cut => {
                         let message =
@@ -1501,7 +1506,7 @@ impl Core {
     fn broken(&mut self, conn: u64, error: &io::Error, now: Moment) {
         let Some(connection) = self.conns.get(conn) else { return };
         let Some(id) = connection.fetch else { return self.close(conn, now) };
-        let message = format!("the connection to {} broke: {}", connection.key.host, io_text(error));
+        let message = format!("the connection to {} broke: {}", connection.origin.key.host, io_text(error));
         let error = FetchError::new(ErrorKind::Reset, message);
         if connection.heard || !matches!(connection.stage, Stage::Open) {
             self.fail_conn(conn, error, now);
@@ -1570,7 +1575,7 @@ impl Core {
         let conns: Vec<u64> = match &fetch.state {
             State::Queued | State::Over => return,
             State::Resolving => {
-                let key = Rc::clone(&fetch.key);
+                let key = &fetch.origin.key;
                 let host = key.proxy.as_ref().map_or(&key.host, |proxy| &proxy.host);
                 return self.resolver.forget(host, id);
             }
@@ -1589,6 +1594,7 @@ impl Core {
                 count.remove();
             }
         }
+        self.release(fetch.origin);
     }
 
     fn close(&mut self, conn: u64, now: Moment) {
@@ -1596,17 +1602,20 @@ impl Core {
         if let Some(memory) = connection.input.take_memory() {
             self.keep_memory(memory);
         }
-        if let Some(origin) = self.origins.get_mut(&connection.key) {
-            origin.open = origin.open.saturating_sub(1);
-            let before = origin.idle.len();
-            origin.idle.retain(|other| *other != conn);
-            if origin.idle.len() < before {
-                self.idle -= 1;
-                self.deadlines.remove(&(idle_until(&connection, &self.timeouts), Timer::Idle(conn)));
-            }
+        let Conn { origin, idle_since, idle_for, .. } = connection;
+        origin.open.set(origin.open.get().saturating_sub(1));
+        let was_idle = {
+            let mut idle = origin.idle.borrow_mut();
+            let at = idle.iter().position(|other| *other == conn);
+            at.map(|at| idle.remove(at)).is_some()
+        };
+        if was_idle {
+            self.idle -= 1;
+            self.deadlines.remove(&(idle_until(idle_since, idle_for, &self.timeouts), Timer::Idle(conn)));
         }
         self.actions.push_back(Action::Close { conn: ConnId(conn) });
-        self.admit(&connection.key, now);
+        self.admit(&origin, now);
+        self.release(origin);
     }
 
     fn give_back(&mut self, conn: u64) {
@@ -1700,7 +1709,7 @@ impl Core {
     /// A fetch's time is up.
     fn late(&mut self, id: u64, now: Moment) {
         let Some(fetch) = self.fetches.get(id) else { return };
-        let host = &fetch.key.host;
+        let host = &fetch.origin.key.host;
         let seconds = |time: Duration| format!("{} s", time.as_secs_f64());
         let message = if now >= fetch.total {
             format!("the fetch of {} was not over in time", fetch.request.url)
@@ -1751,8 +1760,8 @@ fn fetch_retried(fetches: &Slots<Fetch>, id: u64) -> bool {
     fetches.get(id).is_none_or(|fetch| fetch.retried)
 }
 
-fn idle_until(connection: &Conn, timeouts: &Timeouts) -> Moment {
-    connection.idle_since + connection.idle_for.unwrap_or(Duration::MAX).min(timeouts.idle)
+fn idle_until(since: Moment, allowed: Option<Duration>, timeouts: &Timeouts) -> Moment {
+    since + allowed.unwrap_or(Duration::MAX).min(timeouts.idle)
 }
 
 /// The addresses that the policy allows; an error if it allows none.

@@ -22,19 +22,30 @@ impl fmt::Display for InvalidField {
 
 impl std::error::Error for InvalidField {}
 
-/// tchar, RFC 9110 5.6.2
-fn is_tchar(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
+/// Which bytes are a tchar, RFC 9110 5.6.2: looked up for each byte of each name.
+const TCHAR: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let (others, mut at) = (b"!#$%&'*+-.^_`|~", 0);
+    while at < others.len() {
+        table[others[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
 
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().all(|&byte| is_tchar(byte))
+    !bytes.is_empty() && bytes.iter().all(|&byte| TCHAR[usize::from(byte)])
 }
 
 /// field-vchar, SP and HTAB; other control characters than NUL, CR and LF harm nobody and the Fetch standard lets them
 /// pass.
 fn is_value(bytes: &[u8]) -> bool {
-    !bytes.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n'))
+    memchr::memchr3(0, b'\r', b'\n', bytes).is_none()
 }
 
 impl Headers {

@@ -63,7 +63,8 @@ fn is_serialized_host(host: &[u8], own_port: &[u8]) -> bool {
     let canonical_port = match port {
         None => true,
         Some(port) => {
-            matches!(port, [b'1'..=b'9', rest @ ..] if rest.len() < 4 && rest.iter().all(u8::is_ascii_digit))
+            matches!(port, [b'1'..=b'9', rest @ ..] if rest.len() < 5 && rest.iter().all(u8::is_ascii_digit))
+                && port.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0')) <= u32::from(u16::MAX)
                 && port != own_port
         }
     };
@@ -169,6 +170,7 @@ mod tests {
             ("/", "127.1", "http://127.0.0.1/"),
             ("/", "0x7f.1", "http://127.0.0.1/"),
             ("/", "[::1]:3000", "http://[::1]:3000/"),
+            ("/", "127.0.0.1:65535", "http://127.0.0.1:65535/"),
             ("/a/../b", "a", "http://a/b"),
             ("/a/%2e%2e/b", "a", "http://a/b"),
             ("/a%20b", "a", "http://a/a%20b"),
@@ -204,7 +206,11 @@ mod tests {
             let target: String = std::iter::once('/')
                 .chain((0..random(8)).map(|_| b"/.%2eEa0?'&=-:@"[random(15)] as char))
                 .collect();
-            let host: String = (0..1 + random(6)).map(|_| b"a1.0x-n:8f"[random(10)] as char).collect();
+            let mut host: String = (0..1 + random(6)).map(|_| b"a1.0x-n:8f"[random(10)] as char).collect();
+            if random(8) == 0 {
+                // Ports at and beyond the largest.
+                host += &format!(":{}", 65_500 + random(100));
+            }
             if is_serialized_host(host.as_bytes(), b"80") && is_serialized_target(target.as_bytes()) {
                 fast += 1;
                 let plain = format!("http://{host}{target}");
