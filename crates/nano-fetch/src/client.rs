@@ -212,6 +212,11 @@ impl Client {
         read
     }
 
+    /// Takes the response's body if it is complete, or has failed, with at most so many bytes.
+    pub fn take_whole(&self, id: FetchId, most: usize) -> Option<Result<Vec<u8>, FetchError>> {
+        self.core.borrow_mut().take_whole(id, most)
+    }
+
     /// Gives what has come of the response's body to `take`, which must not call the client.
     pub fn pass_body(&self, id: FetchId, take: &mut dyn FnMut(&[u8]) -> bool) -> BodyPassed {
         let passed = self.core.borrow_mut().pass_body(id, self.lp.now(), take);

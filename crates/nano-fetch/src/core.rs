@@ -302,8 +302,9 @@ pub struct Core {
 /// Buffers kept for connections that become active; each is 64 KiB, or what a body that is passed on takes at most.
 const SPARE_BUFFERS: usize = 16;
 
-/// What is received of a body that is passed on before it is: enough for a socket's buffer, and little enough for a processor's cache.
-const PASS_BYTES: usize = 2 * crate::conn::READ_BYTES;
+/// What is received of a body that is passed on before it is, and what one read from a socket gets of it: enough for a socket's buffer,
+/// and little enough for a processor's cache.
+const PASS_BYTES: usize = 4 * crate::conn::READ_BYTES;
 
 impl Core {
     /// A client without fetches.
@@ -492,10 +493,13 @@ impl Core {
     /// Whether so much was received that is not read that no more is taken from the socket.
     fn is_full(&self, fetch: &Fetch, connection: &Conn) -> bool {
         // Little, until somebody asks for it: it may be passed on.
-        let ahead = if fetch.begun { self.limits.body_ahead } else { crate::conn::READ_BYTES };
+        let (ahead, input) = match fetch.begun {
+            true => (self.limits.body_ahead, PASS_BYTES),
+            false => (crate::conn::READ_BYTES.min(self.limits.body_ahead), crate::conn::READ_BYTES),
+        };
         let share = self.share(fetch.request.partition);
-        fetch.body.len() >= ahead.min(self.limits.body_ahead).min(share)
-            || fetch.passing && connection.input.bytes().len() >= PASS_BYTES.min(share)
+        fetch.body.len() >= ahead.min(share)
+            || fetch.passing && connection.input.bytes().len() >= input.min(share)
     }
 
     /// What each fetch of a partition may hold, where its fetches are many.
@@ -521,7 +525,12 @@ impl Core {
         read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
     ) -> Fill {
         let Some(connection) = self.conns.get(conn.0) else { return Fill::Over };
-        let share = connection.fetch.map_or(usize::MAX, |id| self.share_of(id));
+        let fetch = connection.fetch.and_then(|id| self.fetches.get(id));
+        let share = fetch.map_or(usize::MAX, |fetch| self.share(fetch.request.partition));
+        let most = match fetch {
+            Some(fetch) if fetch.passing && fetch.begun => PASS_BYTES,
+            _ => crate::conn::READ_BYTES,
+        };
         let Some(connection) = self.conns.get_mut(conn.0) else { return Fill::Over };
         if !connection.input.has_memory()
             && let Some(memory) = self.spare.pop()
@@ -533,7 +542,7 @@ impl Core {
             count = read(room)?;
             Ok(count)
         };
-        let filled = connection.fill(&mut self.scratch, crate::conn::READ_BYTES.min(share), read);
+        let filled = connection.fill(&mut self.scratch, most.min(share), read);
         match filled {
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock) => {
                 self.give_back(conn.0);
@@ -704,6 +713,18 @@ impl Core {
         }
         fetch.reading = true;
         BodyRead::Pending
+    }
+
+    /// Takes the response's body if it is complete, or has failed, with at most so many bytes that nobody has taken: then the fetch is
+    /// over. `None`: it is not, or is larger.
+    pub fn take_whole(&mut self, id: FetchId, most: usize) -> Option<Result<Vec<u8>, FetchError>> {
+        let fetch = self.fetches.get_mut(id.0)?;
+        if fetch.body.len() > most || !(fetch.complete || fetch.error.is_some()) {
+            return None;
+        }
+        let whole = fetch.error.take().map_or_else(|| Ok(std::mem::take(&mut fetch.body)), Err);
+        self.remove(id.0);
+        Some(whole)
     }
 
     /// Gives what has come of the response's body to `take`, piece by piece for as long as that returns true: from where it was received
@@ -1265,6 +1286,9 @@ impl Core {
         }
         let length = connection.reader.remaining().filter(|length| !decoded || *length == 0);
         fetch.state = State::Receiving(conn);
+        // A large body stays where it was received until somebody asks for it: it may be passed on.
+        fetch.passing = !decoded
+            && connection.reader.remaining().is_some_and(|length| length > crate::conn::READ_BYTES as u64);
         if status == 101 {
             connection.stage = Stage::Raw;
             fetch.upload = Some(Upload { left: None, sent: 0, raw: true, wants_room: false, touched: false });

@@ -190,6 +190,16 @@ impl Network for InstanceNetwork {
         }
     }
 
+    fn take_whole(&self, id: u64, most: usize) -> Option<Result<Vec<u8>, NetworkError>> {
+        match self.client.take_whole(self.get(id)?, most)? {
+            Ok(body) => {
+                self.forget(id);
+                Some(Ok(body))
+            }
+            Err(failed) => Some(Err(self.failed(id, &failed))),
+        }
+    }
+
     fn pass(&self, id: u64, take: &mut dyn FnMut(&[u8]) -> Written) -> NetworkPassed {
         let Some(fetch) = self.get(id) else { return NetworkPassed::End };
         let mut said = Written::Ready;

@@ -99,6 +99,9 @@ pub trait Network {
     fn response(&self, id: u64) -> Option<Result<IncomingResponse, NetworkError>>;
     /// Takes the next bytes of the response's body.
     fn read(&self, id: u64) -> NetworkRead;
+    /// Takes the response's body if it is complete, or has failed, with at most so many bytes that nobody has taken: then the fetch is
+    /// over.
+    fn take_whole(&self, id: u64, most: usize) -> Option<Result<Vec<u8>, NetworkError>>;
     /// Gives the next bytes of a response's body to `take`, which must not call back: without a copy of its own where that is possible.
     fn pass(&self, id: u64, take: &mut dyn FnMut(&[u8]) -> Written) -> NetworkPassed;
     /// Writes a piece of an [`OutgoingBody::Stream`].

@@ -6,7 +6,7 @@
 
 use super::client;
 use crate::host::{
-    BodyRead, Exchange, FailureCause, NetworkError, NetworkEvent, NetworkPassed, NetworkRead, ResponseHead,
+    BodyRead, Exchange, FailureCause, NetworkError, NetworkEvent, NetworkPassed, ResponseHead,
     Written,
 };
 use crate::infra::{Scope, state};
@@ -197,22 +197,9 @@ pub(crate) fn respond(scope: &mut Scope<'_, '_>, slot: &Rc<Slot>, head: &Respons
         break_off(&*slot.exchange, "it is over, and its body can no longer be read");
         return false;
     };
-    let mut here = Vec::new();
-    let end = loop {
-        match network.read(id) {
-            NetworkRead::Bytes(bytes) if here.is_empty() => here = bytes,
-            NetworkRead::Bytes(bytes) => here.extend_from_slice(&bytes),
-            NetworkRead::Pending => break None,
-            NetworkRead::End => break Some(Ok(())),
-            NetworkRead::Failed(error) => break Some(Err(error)),
-        }
-        if here.len() >= WHOLE_BYTES {
-            break None;
-        }
-    };
-    if let Some(end) = end {
-        match end {
-            Ok(()) => slot.exchange.respond(head, Some(&here)),
+    if let Some(whole) = network.take_whole(id, WHOLE_BYTES) {
+        match whole {
+            Ok(body) => slot.exchange.respond(head, Some(&body)),
             // Nothing of it was sent: the client gets an error, which is better than a part.
             Err(error) => break_off(&*slot.exchange, &error.message),
         }
@@ -227,11 +214,8 @@ pub(crate) fn respond(scope: &mut Scope<'_, '_>, slot: &Rc<Slot>, head: &Respons
     }
     fetch.pipe.response_to.set(Some(slot.id()));
     slot.receives_from.set(Some(id));
-    let written = if here.is_empty() { Written::Ready } else { slot.exchange.write(&here) };
-    match (written, state(scope)) {
-        (Written::Ready, Some(state)) => drop(state.move_response(id, &fetch, slot.id())),
-        (Written::Gone, _) => client::forget(scope, id, true),
-        (Written::Full, _) | (_, None) => {}
+    if let Some(state) = state(scope) {
+        state.move_response(id, &fetch, slot.id());
     }
     fetch.pipe.response_to.get().is_some()
 }
