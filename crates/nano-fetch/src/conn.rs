@@ -309,7 +309,8 @@ impl Conn {
                 Ok(0) => break,
                 Ok(_) => {}
                 Err(error) => {
-                    result = Err(FetchError::new(ErrorKind::Tls, format!("{}: {error}", self.origin.key.host)));
+                    result =
+                        Err(FetchError::new(ErrorKind::Tls, format!("{}: {error}", self.origin.key.host)));
                     break;
                 }
             }

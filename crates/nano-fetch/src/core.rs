@@ -17,8 +17,8 @@ use crate::response::{Head, Reader, Step};
 use crate::slots::Slots;
 use nano_loop::Moment;
 use rustls::ClientConfig;
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -282,7 +282,7 @@ pub struct Core {
     proxies: Proxies,
     fetches: Slots<Fetch>,
     /// How many fetches each partition has.
-    partitions: HashMap<u64, usize>,
+    partitions: BTreeMap<u64, usize>,
     conns: Slots<Conn>,
     /// Those that have a fetch or a connection.
     origins: HashSet<Rc<Origin>>,
@@ -316,7 +316,7 @@ impl Core {
             timeouts,
             proxies,
             fetches: Slots::new(),
-            partitions: HashMap::new(),
+            partitions: BTreeMap::new(),
             conns: Slots::new(),
             origins: HashSet::new(),
             idle: 0,
@@ -965,7 +965,10 @@ impl Core {
             let Some(conn) = origin.idle.borrow_mut().pop() else { break };
             self.idle -= 1;
             if let Some(connection) = self.conns.get_mut(conn) {
-                self.deadlines.remove(&(idle_until(connection.idle_since, connection.idle_for, &self.timeouts), Timer::Idle(conn)));
+                self.deadlines.remove(&(
+                    idle_until(connection.idle_since, connection.idle_for, &self.timeouts),
+                    Timer::Idle(conn),
+                ));
                 connection.reused = true;
                 return self.assign(conn, id, now);
             }
@@ -1504,8 +1507,9 @@ impl Core {
                     return;
                 }
                 let silent = connection.reader.wants_head() && !connection.heard;
-                let cut =
-                    connection.origin.key.tls && !connection.clean_end && connection.reader.remaining() != Some(0);
+                let cut = connection.origin.key.tls
+                    && !connection.clean_end
+                    && connection.reader.remaining() != Some(0);
                 let end = match connection.reader.end() {
                     Ok(()) if cut => {
                         let message =

@@ -6,6 +6,21 @@ use std::fmt;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers {
     block: Vec<u8>,
+    /// Which of the [`steering`] names are there.
+    steering: u8,
+}
+
+/// A bit for each of the names that are looked for in every response, so that one which is not there is not looked for; 0 for others.
+const fn steering(name: &[u8]) -> u8 {
+    match name {
+        b"connection" => 1,
+        b"content-encoding" => 2,
+        b"content-length" => 4,
+        b"keep-alive" => 8,
+        b"location" => 16,
+        b"transfer-encoding" => 32,
+        _ => 0,
+    }
 }
 
 /// A field that cannot be sent: its name is no token, or its value has a control character.
@@ -60,7 +75,7 @@ impl Headers {
     ///
     /// If a line is no valid field.
     pub fn from_block(block: &[u8]) -> Result<Self, InvalidField> {
-        let mut headers = Self { block: Vec::with_capacity(block.len()) };
+        let mut headers = Self { block: Vec::with_capacity(block.len()), steering: 0 };
         let mut rest = block;
         while !rest.is_empty() {
             let end = memchr::memchr(b'\n', rest).ok_or(InvalidField)?;
@@ -84,6 +99,7 @@ impl Headers {
         let start = self.block.len();
         self.block.extend_from_slice(name);
         self.block[start..].make_ascii_lowercase();
+        self.steering |= steering(&self.block[start..]);
         self.block.extend_from_slice(b": ");
         self.block.extend_from_slice(value);
         self.block.extend_from_slice(b"\r\n");
@@ -97,7 +113,16 @@ impl Headers {
 
     /// The first value of a name, which is in lower case.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
+        if self.lacks(name) {
+            return None;
+        }
         self.iter().find(|(other, _)| *other == name.as_bytes()).map(|(_, value)| value)
+    }
+
+    /// Whether it is known without a look that a name is not there.
+    fn lacks(&self, name: &str) -> bool {
+        let bit = steering(name.as_bytes());
+        bit != 0 && self.steering & bit == 0
     }
 
     /// Whether a name, in lower case, is there.
@@ -119,6 +144,7 @@ impl Headers {
             }
         }
         self.block = kept;
+        self.steering &= !names.iter().fold(0, |bits, name| bits | steering(name.as_bytes()));
     }
 
     /// All lines, without a copy.
@@ -177,8 +203,8 @@ pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
 
 /// The trimmed elements of all fields of a name, as the comma-separated list that they are.
 pub(crate) fn list<'a>(headers: &'a Headers, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-    headers
-        .iter()
+    let fields = if headers.lacks(name) { Iter { rest: &[] } } else { headers.iter() };
+    fields
         .filter(move |(other, _)| *other == name.as_bytes())
         .flat_map(|(_, value)| value.split(|&byte| byte == b',').map(trim))
         .filter(|element| !element.is_empty())

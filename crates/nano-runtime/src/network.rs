@@ -10,7 +10,7 @@ use nano_web::{
     OutgoingRequest, Redirect, Written,
 };
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -47,7 +47,49 @@ pub(crate) struct InstanceNetwork {
     limits: Cell<FetchLimits>,
     /// Whose fetches they are counted as.
     app: RefCell<Option<Arc<Application>>>,
-    fetches: RefCell<HashMap<u64, Fetch>>,
+    /// By the platform's id: in the order in which they began.
+    fetches: RefCell<BTreeMap<u64, Fetch>>,
+    urls: Urls,
+}
+
+/// Makes URLs of what the platform has serialized.
+#[derive(Default)]
+struct Urls {
+    /// The origin of the last one, as a URL of the path `/`. An application asks few origins: the parser looks at a host once, not for each
+    /// request.
+    last: RefCell<Option<Url>>,
+}
+
+impl Urls {
+    fn parse(&self, text: &str) -> Result<Url, NetworkError> {
+        let mut last = self.last.borrow_mut();
+        if let Some(last) = &*last
+            && let Some(rest) = text.strip_prefix(&last.as_str()[..last.as_str().len() - 1])
+            && rest.starts_with('/')
+        {
+            let (rest, fragment) =
+                rest.split_once('#').map_or((rest, None), |(rest, part)| (rest, Some(part)));
+            let (path, query) = rest.split_once('?').map_or((rest, None), |(path, part)| (path, Some(part)));
+            let mut url = last.clone();
+            if path != "/" {
+                url.set_path(path);
+            }
+            if query.is_some() {
+                url.set_query(query);
+            }
+            if fragment.is_some() {
+                url.set_fragment(fragment);
+            }
+            return Ok(url);
+        }
+        let url = Url::parse(text).map_err(|error| refused(format!("the URL is not valid: {error}")))?;
+        let mut origin = url.clone();
+        origin.set_path("/");
+        origin.set_query(None);
+        origin.set_fragment(None);
+        *last = Some(origin);
+        Ok(url)
+    }
 }
 
 /// A fetch that is under way.
@@ -65,6 +107,7 @@ impl InstanceNetwork {
             limits: Cell::default(),
             app: RefCell::default(),
             fetches: RefCell::default(),
+            urls: Urls::default(),
         }
     }
 
@@ -123,8 +166,7 @@ impl Network for InstanceNetwork {
             let message = format!("the application has {most} requests under way already");
             return Err(NetworkError { code: "EBUSY", message });
         }
-        let url =
-            Url::parse(request.url).map_err(|error| refused(format!("the URL is not valid: {error}")))?;
+        let url = self.urls.parse(request.url)?;
         let policy: Rc<dyn Policy> =
             if limits.allow_private { Rc::new(AllowAll) } else { Rc::new(PublicOnly) };
         let mut outgoing = Request::new(request.method, url, policy);
@@ -241,5 +283,38 @@ impl Network for InstanceNetwork {
 
     fn max_subrequests(&self) -> u32 {
         self.limits.get().max_subrequests
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_of_the_last_origin_is_what_the_parser_makes_of_it() {
+        let urls = Urls::default();
+        for text in [
+            "http://a.example/",
+            "http://a.example/b/c?d=e#f",
+            "http://a.example/?",
+            "http://a.example/#",
+            "http://a.example/?#?",
+            "http://a.example//x/",
+            "http://a.example/%2e%20|\"?'%27#`",
+            "http://a.example:8080/x",
+            "http://a.example:8080/x?y",
+            "http://a.example:80801/x",
+            "http://a.example.org/x",
+            "https://a.example.org/x",
+            "http://u:p@127.0.0.1:3000/x",
+            "http://u:p@127.0.0.1:3000/../y",
+            "http://127.0.0.1:3000/y",
+            "http://[::1]:3000/y",
+            "http://[::1]:3000/y/z?q#/a?b",
+            "http:/",
+            "",
+        ] {
+            assert_eq!(urls.parse(text).ok(), Url::parse(text).ok(), "{text}");
+        }
     }
 }

@@ -64,7 +64,8 @@ fn is_serialized_host(host: &[u8], own_port: &[u8]) -> bool {
         None => true,
         Some(port) => {
             matches!(port, [b'1'..=b'9', rest @ ..] if rest.len() < 5 && rest.iter().all(u8::is_ascii_digit))
-                && port.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0')) <= u32::from(u16::MAX)
+                && port.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
+                    <= u32::from(u16::MAX)
                 && port != own_port
         }
     };

@@ -26,8 +26,10 @@ enum Entry {
     ReceiveBroadcast,
     /// Called by V8 and not by the embedder: see [`crate::wasm`].
     StreamWasm,
+    /// Called by what fetches: see [`crate::fetch::client`].
+    SettleFetch,
 }
-const ENTRIES: usize = Entry::StreamWasm as usize + 1;
+const ENTRIES: usize = Entry::SettleFetch as usize + 1;
 
 /// Handles to an isolate's entry functions, made once for each context.
 pub struct Entries {
@@ -44,6 +46,7 @@ impl Entries {
         }
         if let Some(state) = try_state(scope) {
             *state.wasm.source.borrow_mut() = Some(functions[Entry::StreamWasm as usize].clone());
+            *state.fetches.settle.borrow_mut() = Some(functions[Entry::SettleFetch as usize].clone());
         }
         let undefined = v8::undefined(scope);
         Some(Self { functions: functions.try_into().ok()?, undefined: v8::Global::new(scope, undefined) })

@@ -192,6 +192,12 @@ const Exchange = hideObjectPrototype(class Exchange {
     else PromisePrototypeThen(room, (open) => open ? begin() : this.ended === null && waiting.cancel(undefined));
   }
 
+  // There will be no response.
+  refuse(error) {
+    this.finish();
+    (0, this.reject)(error);
+  }
+
   // The response's head has come: see fetchHead in client.rs.
   receive(head) {
     if (this.ended !== null) return;
@@ -331,7 +337,9 @@ function httpFetch(request, resolve, reject, signal, service) {
     block = headerBlock(request);
   }
   try {
-    exchange.id = ops.fetchStart(requestMethod(request), requestUrl(request), block, mode, body, protocol, service);
+    exchange.id = ops.fetchStart(
+      requestMethod(request), requestUrl(request), block, mode, body, protocol, service, exchange,
+    );
   } catch (error) {
     reject(error);
     if (stream !== null) PromisePrototypeThen(internal.streams.readableStreamCancel(stream, error), undefined, () => {});
@@ -343,14 +351,6 @@ function httpFetch(request, resolve, reject, signal, service) {
     exchange.onAbort = () => exchange.end(internal.abort.getReason(signal));
     internal.abort.addAlgorithm(signal, exchange.onAbort);
   }
-  PromisePrototypeThen(
-    ops.fetchHead(exchange.id),
-    (head) => exchange.receive(head),
-    (error) => {
-      exchange.finish();
-      (0, exchange.reject)(error);
-    },
-  );
   if (stream !== null) exchange.write(stream);
   else if (incoming !== -1) ops.fetchUpload(exchange.id, incoming);
 }

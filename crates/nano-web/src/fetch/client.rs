@@ -11,10 +11,10 @@ use crate::infra::{
     Args, Error, NO_ROOM, Ret, Scope, buffer, collect, latin1, new_error, ops, owner, state, text, throw,
     try_uint8_array, with_bytes,
 };
+use crate::sequence::Sequence;
 use crate::state::{ExchangeId, Gathered, Reading, State};
 use crate::websocket::Attached;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -33,8 +33,18 @@ ops! {
 /// The isolate's fetches.
 #[derive(Default)]
 pub(crate) struct Fetches {
-    live: RefCell<HashMap<u64, Rc<Fetch>>>,
-    last: Cell<u64>,
+    live: RefCell<Sequence<Rc<Fetch>>>,
+    /// The function that tells a [`Waiter`], once the context has it.
+    pub(crate) settle: RefCell<Option<v8::Global<v8::Function>>>,
+}
+
+/// Who waits for a response's head.
+enum Head {
+    /// Who asked for a promise of it.
+    Promise(v8::Global<v8::PromiseResolver>),
+    /// An object with methods for it and for what happens instead, and the request that it belongs to. Every request that an application
+    /// passes on has one: a promise and its reactions would cost each half a microsecond.
+    Waiter(v8::Global<v8::Object>, Option<f64>),
 }
 
 /// A request's body that is held whole counts for the isolate's memory until its fetch is over: it may have to be sent again. That a
@@ -64,7 +74,7 @@ impl Drop for Counted {
 #[derive(Default)]
 pub(super) struct Fetch {
     _body: Option<Counted>,
-    head: RefCell<Option<v8::Global<v8::PromiseResolver>>>,
+    head: RefCell<Option<Head>>,
     reading: RefCell<Option<Reading>>,
     room: RefCell<Option<v8::Global<v8::PromiseResolver>>>,
     /// [`NetworkEvent::Room`] came before anybody waited.
@@ -78,7 +88,7 @@ pub(super) struct Fetch {
 impl Fetches {
     /// Ends a fetch; who waits for something of it waits for ever.
     pub(super) fn cancel(&self, host: &dyn Host, id: u64) -> Option<Rc<Fetch>> {
-        let removed = self.live.borrow_mut().remove(&id)?;
+        let removed = self.live.borrow_mut().remove(id)?;
         if let Some(network) = host.network() {
             network.cancel(id);
         }
@@ -87,7 +97,7 @@ impl Fetches {
 
     /// A fetch that is over is forgotten.
     pub(super) fn remove(&self, id: u64) {
-        self.live.borrow_mut().remove(&id);
+        self.live.borrow_mut().remove(id);
     }
 
     /// The bytes of a fetch that was answered with 101 are for this one from now on. False: the fetch is over.
@@ -99,7 +109,7 @@ impl Fetches {
 
     /// Whether anybody waits for anything.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.live.borrow().values().any(|fetch| {
+        self.live.borrow().iter().any(|fetch| {
             fetch.head.borrow().is_some()
                 || fetch.reading.borrow().is_some()
                 || fetch.room.borrow().is_some()
@@ -108,7 +118,7 @@ impl Fetches {
     }
 
     pub(super) fn get(&self, id: u64) -> Option<Rc<Fetch>> {
-        self.live.borrow().get(&id).cloned()
+        self.live.borrow().get(id).cloned()
     }
 }
 
@@ -141,8 +151,10 @@ fn define<'s, 'i>(
     }
 }
 
-/// `fetchStart(method, url, headerBlock, redirect, body, upgrade, service)`: the fetch's id; throws if it cannot begin. `redirect` is 0
-/// (follow), 1 (error) or 2 (manual); `body` null, a string, a Uint8Array, or for a stream its length, -1 if that is unknown.
+/// `fetchStart(method, url, headerBlock, redirect, body, upgrade, service, waiter)`: the fetch's id; throws if it cannot begin. `redirect`
+/// is 0 (follow), 1 (error) or 2 (manual); `body` null, a string, a Uint8Array, or for a stream its length, -1 if that is unknown.
+/// `waiter` is undefined, or an object of which `receive(head)` or `refuse(error)` is called once, unless the fetch is cancelled before:
+/// instead of [`fetch_head`].
 fn fetch_start(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let (mut method_stack, mut url_stack) = (buffer::<32>(), buffer::<1024>());
     let method = text(scope, args.get(0), &mut method_stack);
@@ -204,8 +216,11 @@ fn fetch_start(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
         trace,
         service: service.as_deref(),
     };
+    let waiter = v8::Local::<v8::Object>::try_from(args.get(7)).ok();
+    let waiter = waiter.map(|object| Head::Waiter(v8::Global::new(scope, object), owner));
+    let fetch = Fetch { _body: counted, head: RefCell::new(waiter), ..Fetch::default() };
     let started = match state(scope) {
-        Some(state) => start(state, owner, request, counted),
+        Some(state) => start(state, owner, request, fetch),
         None => return,
     };
     match started {
@@ -229,7 +244,7 @@ fn start(
     state: &State,
     owner: Option<f64>,
     request: OutgoingRequest<'_>,
-    body: Option<Counted>,
+    fetch: Fetch,
 ) -> Result<u64, NetworkError> {
     let fail = |code, message: &str| Err(NetworkError { code, message: message.to_owned() });
     let Some(network) = state.host().network() else {
@@ -252,11 +267,11 @@ fn start(
             format!("more than {} requests were made for one (max_subrequests)", network.max_subrequests());
         return fail("ERR_TOO_MANY_SUBREQUESTS", &message);
     }
-    let id = state.fetches.last.get() + 1;
-    state.fetches.last.set(id);
-    network.start(id, request)?;
-    let fetch = Rc::new(Fetch { _body: body, ..Fetch::default() });
-    state.fetches.live.borrow_mut().insert(id, fetch);
+    let id = state.fetches.live.borrow_mut().insert_with(|_| Rc::new(fetch));
+    if let Err(error) = network.start(id, request) {
+        state.fetches.remove(id);
+        return Err(error);
+    }
     if let Some(slot) = slot {
         slot.fetches.borrow_mut().push(id);
     }
@@ -281,7 +296,7 @@ fn wait<'s>(
 fn fetch_head(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let id = id(scope, &args);
     let Some(fetch) = state(scope).and_then(|state| state.fetches.get(id)) else { return };
-    if let Some(promise) = wait(scope, |resolver| *fetch.head.borrow_mut() = Some(resolver)) {
+    if let Some(promise) = wait(scope, |resolver| *fetch.head.borrow_mut() = Some(Head::Promise(resolver))) {
         ret.set(promise.into());
     }
 }
@@ -365,7 +380,7 @@ fn step<'s>(scope: &mut Scope<'s, '_>, id: u64, all: &mut Option<Gathered>) -> S
 /// The fetch is over: who writes its body is told that nobody wants it, and the response that its body went to breaks off.
 pub(super) fn forget(scope: &mut Scope<'_, '_>, id: u64, cancel: bool) {
     let Some(state) = state(scope) else { return };
-    let removed = state.fetches.live.borrow_mut().remove(&id);
+    let removed = state.fetches.live.borrow_mut().remove(id);
     if cancel && let Some(network) = state.host().network() {
         network.cancel(id);
     }
@@ -384,12 +399,52 @@ pub(super) fn fail(scope: &mut Scope<'_, '_>, id: u64, error: &NetworkError) {
     let Some(fetch) = state(scope).and_then(|state| state.fetches.get(id)) else { return };
     forget(scope, id, true);
     let reason = failure(scope, error);
-    reject(scope, &fetch, reason);
+    let head = fetch.head.borrow_mut().take();
+    match head {
+        Some(head) => settle(scope, head, Err(reason)),
+        None => reject(scope, &fetch, reason),
+    }
+}
+
+/// Tells who waits for a head that it is there, or why it will not be.
+fn settle<'s>(
+    scope: &mut Scope<'s, '_>,
+    head: Head,
+    outcome: Result<v8::Local<'s, v8::String>, v8::Local<'s, v8::Value>>,
+) {
+    match head {
+        Head::Promise(resolver) => {
+            let resolver = v8::Local::new(scope, &resolver);
+            match outcome {
+                Ok(head) => resolver.resolve(scope, head.into()),
+                Err(reason) => resolver.reject(scope, reason),
+            };
+        }
+        Head::Waiter(waiter, owner) => {
+            let function = state(scope).and_then(|state| state.fetches.settle.borrow().clone());
+            let Some(function) = function else { return };
+            let (function, waiter) = (v8::Local::new(scope, &function), v8::Local::new(scope, &waiter));
+            let undefined: v8::Local<'_, v8::Value> = v8::undefined(scope).into();
+            let owner = owner.map_or(undefined, |owner| v8::Number::new(scope, owner).into());
+            let (head, error) = match outcome {
+                Ok(head) => (head.into(), undefined),
+                Err(reason) => (undefined, reason),
+            };
+            // It goes on in the name of the request that it belongs to, as a promise's reaction would.
+            let before = scope.get_continuation_preserved_embedder_data();
+            scope.set_continuation_preserved_embedder_data(owner);
+            function.call(scope, undefined, &[waiter.into(), head, error]);
+            scope.set_continuation_preserved_embedder_data(before);
+        }
+    }
 }
 
 /// Who waits for the fetch's head or its body gets `reason`.
 fn reject(scope: &mut Scope<'_, '_>, fetch: &Fetch, reason: v8::Local<'_, v8::Value>) {
-    let head = fetch.head.borrow_mut().take();
+    let head = match fetch.head.borrow_mut().take() {
+        Some(Head::Promise(resolver)) => Some(resolver),
+        _ => None,
+    };
     let reading = fetch.reading.borrow_mut().take().map(|reading| reading.resolver);
     for resolver in [head, reading].into_iter().flatten() {
         let resolver = v8::Local::new(scope, &resolver);
@@ -467,11 +522,11 @@ pub(crate) fn resume(scope: &mut Scope<'_, '_>, id: u64, event: NetworkEvent) {
         NetworkEvent::Head => {
             let response = state(scope).and_then(|state| state.host().network()?.response(id));
             let Some(response) = response else { return };
-            let resolver = fetch.head.borrow_mut().take();
+            let waiting = fetch.head.borrow_mut().take();
             match response {
                 Ok(response) => {
                     let mut head = Vec::with_capacity(response.headers.len() + response.url.len() + 32);
-                    head.extend_from_slice(response.status.to_string().as_bytes());
+                    head.extend_from_slice(itoa::Buffer::new().format(response.status).as_bytes());
                     head.push(b' ');
                     for (flag, is) in [(b'r', response.redirected), (b'e', response.is_empty)] {
                         if is {
@@ -486,10 +541,10 @@ pub(crate) fn resume(scope: &mut Scope<'_, '_>, id: u64, event: NetworkEvent) {
                     head.push(b'\n');
                     head.extend_from_slice(response.url.as_bytes());
                     let mut rest = &response.headers[..];
-                    while let Some(end) = memchr(b'\n', rest) {
+                    while let Some(end) = memchr::memchr(b'\n', rest) {
                         let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
                         rest = &rest[end + 1..];
-                        if let Some(colon) = memchr(b':', line) {
+                        if let Some(colon) = memchr::memchr(b':', line) {
                             head.push(b'\n');
                             head.extend_from_slice(&line[..=colon]);
                             head.extend_from_slice(line[colon + 1..].strip_prefix(b" ").unwrap_or_default());
@@ -498,18 +553,15 @@ pub(crate) fn resume(scope: &mut Scope<'_, '_>, id: u64, event: NetworkEvent) {
                     if response.is_empty {
                         forget(scope, id, true);
                     }
-                    let Some(resolver) = resolver else { return };
-                    let resolver = v8::Local::new(scope, &resolver);
-                    if let Some(head) = latin1(scope, &head) {
-                        resolver.resolve(scope, head.into());
+                    if let (Some(waiting), Some(head)) = (waiting, latin1(scope, &head)) {
+                        settle(scope, waiting, Ok(head));
                     }
                 }
                 Err(error) => {
                     forget(scope, id, false);
-                    let Some(resolver) = resolver else { return };
-                    let resolver = v8::Local::new(scope, &resolver);
+                    let Some(waiting) = waiting else { return };
                     let error = failure(scope, &error);
-                    resolver.reject(scope, error);
+                    settle(scope, waiting, Err(error));
                 }
             }
         }
@@ -539,8 +591,4 @@ pub(crate) fn resume(scope: &mut Scope<'_, '_>, id: u64, event: NetworkEvent) {
             }
         }
     }
-}
-
-fn memchr(byte: u8, bytes: &[u8]) -> Option<usize> {
-    bytes.iter().position(|other| *other == byte)
 }

@@ -6,8 +6,7 @@
 
 use super::client;
 use crate::host::{
-    BodyRead, Exchange, FailureCause, NetworkError, NetworkEvent, NetworkPassed, ResponseHead,
-    Written,
+    BodyRead, Exchange, FailureCause, NetworkError, NetworkEvent, NetworkPassed, ResponseHead, Written,
 };
 use crate::infra::{Scope, state};
 use crate::state::{ExchangeId, Slot, State};

@@ -352,4 +352,5 @@ function receiveBroadcast(name, message) {
 internal.entry = [
   start, dispatch, fail, abort, fireTimer, report, reportRejection, describe, runTask, receiveBroadcast,
   (source, id) => internal.wasm.stream(source, id),
+  (waiter, head, error) => head === undefined ? waiter.refuse(error) : waiter.receive(head),
 ];
