@@ -28,7 +28,7 @@ pub use log_limit::{LogLimits, MAX_TEXT_BYTES, cut as cut_text};
 pub use memory::{Held, isolate_budget, process_limit, process_used, set_isolate_budget, set_process_limit};
 pub use nano_web::{
     BodyLength, BodyRead, Exchange, ExchangeId, FailureCause, FetchTrace, Level, ResponseHead,
-    WebSocketLimits, Written, blocks, is_wiping,
+    WebSocketLimits, Written, blocks, is_serialized_ipv4, is_wiping,
 };
 pub use network::MAX_FETCHES;
 pub use realm::{NoIsolate, SCRIPT_YOUNG_BYTES, THREAD_STACK_BYTES, YOUNG_BYTES};

@@ -3,6 +3,7 @@
 //! The form is that of `fetch/incoming.js` in nano-web. Knows HTTP heads and URLs; nothing of connections and applications.
 
 use nano_http::Head;
+use nano_runtime::is_serialized_ipv4;
 use url::Url;
 
 /// The URL of the request cannot be made from its target and host: 400.
@@ -76,23 +77,7 @@ fn is_serialized_host(host: &[u8], own_port: &[u8]) -> bool {
         && last.first().is_some_and(u8::is_ascii_lowercase)
         // Punycode is validated by the parser.
         && !name.windows(4).any(|label| label == b"xn--")
-        || is_plain_ipv4(name) && canonical_port
-}
-
-/// Four decimal numbers without leading zeros: the serialized form of an IPv4 address.
-fn is_plain_ipv4(name: &[u8]) -> bool {
-    let mut parts = 0;
-    name.split(|byte| *byte == b'.').all(|part| {
-        parts += 1;
-        match part {
-            [b'0'] => true,
-            [b'1'..=b'9', ..] if part.len() <= 3 => {
-                part.iter().all(u8::is_ascii_digit)
-                    && part.iter().fold(0u32, |sum, digit| sum * 10 + u32::from(digit - b'0')) <= 255
-            }
-            _ => false,
-        }
-    }) && parts == 4
+        || is_serialized_ipv4(name) && canonical_port
 }
 
 const SAFE: u8 = 0;

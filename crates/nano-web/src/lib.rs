@@ -43,6 +43,7 @@ pub use nano_clone::Message;
 pub use nano_subtle::is_wiping;
 pub use parts::Caches;
 pub use state::{ExchangeId, MAX_EXCHANGES, STATE_SLOT, State};
+pub use url::plain::is_serialized_ipv4;
 pub use wasm::memory::{MAX_HIDDEN_BYTES, MAX_MEMORIES};
 
 /// Name and text of each file. The text is ASCII and static, so that all isolates share it: V8 refers to it and never copies.

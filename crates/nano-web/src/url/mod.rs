@@ -2,7 +2,7 @@
 //! application/x-www-form-urlencoded.
 
 mod file;
-mod plain;
+pub(crate) mod plain;
 mod quirk;
 
 use crate::infra::{Args, Ret, Scope, buffer, fill_u32, latin1, ops, string, text};

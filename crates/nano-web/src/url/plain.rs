@@ -168,6 +168,23 @@ fn is_plain_host(host: &[u8]) -> bool {
     last_is_name
 }
 
+/// Whether a host is an IPv4 address as the URL standard serializes it (section 3.6, "IPv4 serializer"): four decimal numbers without
+/// leading zeros.
+pub fn is_serialized_ipv4(host: &[u8]) -> bool {
+    let mut parts = 0;
+    host.split(|byte| *byte == b'.').all(|part| {
+        parts += 1;
+        match part {
+            [b'0'] => true,
+            [b'1'..=b'9', ..] if part.len() <= 3 => {
+                part.iter().all(u8::is_ascii_digit)
+                    && part.iter().fold(0u32, |sum, digit| sum * 10 + u32::from(digit - b'0')) <= 255
+            }
+            _ => false,
+        }
+    }) && parts == 4
+}
+
 /// A URL that begins with its scheme.
 fn absolute<'a>(input: &[u8], room: &'a mut Room) -> Option<Plain<'a>> {
     let (scheme_end, default_port) = if input.starts_with(b"https://") {
@@ -211,7 +228,7 @@ fn absolute<'a>(input: &[u8], room: &'a mut Room) -> Option<Plain<'a>> {
             (&host[..colon], Some(port))
         }
     };
-    if !is_plain_host(host) {
+    if !is_plain_host(host) && !is_serialized_ipv4(host) {
         return None;
     }
     let mut plain = Plain {
@@ -325,6 +342,14 @@ mod tests {
             "a:+1",
             "a:",
             "1.2.3.4",
+            "127.0.0.1:38500",
+            "user@255.255.255.0",
+            "1.2.3",
+            "1.2.3.4.",
+            "1.2.3.04",
+            "1.2.3.0x4",
+            "1.a.3.4",
+            "a.1.2.3.com",
             "a.1",
             "a.0x1",
             "1.a",
