@@ -21,7 +21,8 @@ reports what became of them, the neighbour's times, and memory.
 
 Usage: cargo xtask soak [OPTIONS]
 
-  --seconds N   for how long (default 600)
+  --seconds N   for how long (default 600; with --each, for how long each: default 10)
+  --each        one hostile tenant after the other instead of all at once: the neighbour's times beside each
   --only WAYS   only these ways of misbehaving, with commas between (`json,sort`): those of hostile_tenants.js, a
                 kind of them (`cpu`, `wall`, `answered`), or `memory` for those of memory_bombs.js
   --nano PATH   the binary (default: a release build is made)
@@ -29,6 +30,12 @@ Usage: cargo xtask soak [OPTIONS]
 
 /// How long, if nothing is said.
 const DEFAULT_SECONDS: u64 = 600;
+
+/// How long each has, if they come one after the other: a thousand answers of the neighbour.
+const EACH_SECONDS: u64 = 10;
+
+/// How much later the neighbour's p99 may be beside one who misbehaves, in milliseconds.
+const NEIGHBOUR_SLACK_MS: f64 = 5.0;
 
 /// How often the neighbour is asked, as in `cargo xtask bench neighbour`.
 const EVERY: Duration = Duration::from_millis(10);
@@ -63,8 +70,10 @@ pub fn main(args: &[String]) -> Result<(), String> {
         print!("{HELP}");
         return Ok(());
     }
+    let each = take_flag(&mut args, "--each");
     let seconds = match take_value(&mut args, "--seconds")? {
         Some(text) => text.parse().map_err(|_| format!("--seconds is a number, not {text:?}"))?,
+        None if each => EACH_SECONDS,
         None => DEFAULT_SECONDS,
     };
     let only = take_value(&mut args, "--only")?;
@@ -78,7 +87,8 @@ pub fn main(args: &[String]) -> Result<(), String> {
             target_dir().join("release/nano")
         }
     };
-    soak(&nano, Duration::from_secs(seconds), only.as_deref())
+    let time = Duration::from_secs(seconds);
+    if each { one_by_one(&nano, time, only.as_deref()) } else { soak(&nano, time, only.as_deref()) }
 }
 
 /// The binary that the tests have built.
@@ -92,18 +102,80 @@ struct Hostile {
     targets: Vec<String>,
 }
 
-fn soak(nano: &Path, time: Duration, only: Option<&[String]>) -> Result<(), String> {
-    let folder = target_dir().join("soak");
-    let silent =
-        TcpListener::bind("127.0.0.1:0").map_err(|error| format!("no port to be silent on: {error}"))?;
-    let silent = silent.local_addr().map_err(|error| error.to_string())?.port();
-    let port = process::free_port()?;
-    let mut server = start(nano, &folder, port)?;
+/// A server, who will misbehave, and a port that says nothing.
+struct Field {
+    server: Server,
+    hostile: Vec<Hostile>,
+    _silent: TcpListener,
+}
+
+impl Field {
+    fn new(nano: &Path, only: Option<&[String]>) -> Result<Self, String> {
+        let silent =
+            TcpListener::bind("127.0.0.1:0").map_err(|error| format!("no port to be silent on: {error}"))?;
+        let silent_port = silent.local_addr().map_err(|error| error.to_string())?.port();
+        let server = start(nano, &target_dir().join("soak"), process::free_port()?)?;
+        let hostile = tenants(server.address, silent_port, only)?;
+        for tenant in &hostile {
+            expect_ok(server.address, &tenant.host)?;
+        }
+        Ok(Self { server, hostile, _silent: silent })
+    }
+}
+
+/// One hostile tenant after the other beside the neighbour.
+fn one_by_one(nano: &Path, time: Duration, only: Option<&[String]>) -> Result<(), String> {
+    let Field { mut server, hostile, _silent } = Field::new(nano, only)?;
     let address = server.address;
-    let hostile = tenants(address, silent, only)?;
+    ask_neighbour_for(address, time / 10)?;
+    let quiet = ask_neighbour_for(address, time)?;
+    let show = |name: &str, times: &[f64]| {
+        let at = |percent| percentile(times, percent);
+        say(&format!("  {name:<36} {:>6.2} {:>8.2} {:>9.1}", at(50.0), at(99.0), at(100.0)));
+        at(99.0)
+    };
+    say(&format!(
+        "the neighbour beside one hostile tenant for {}\n  {:<36} {:>6} {:>8} {:>9}",
+        duration(time),
+        "",
+        "p50 ms",
+        "p99 ms",
+        "slowest"
+    ));
+    let quiet_p99 = show("quiet", &quiet);
+    let mut beyond = Vec::new();
     for tenant in &hostile {
+        let (stop, counted) = (AtomicBool::new(false), Counted::default());
+        let times = std::thread::scope(|scope| {
+            let (stop, counted) = (&stop, &counted);
+            scope.spawn(move || misbehave(address, tenant, stop, counted));
+            let times = ask_neighbour_for(address, time);
+            stop.store(true, Ordering::Release);
+            times
+        })?;
+        let name = match &*tenant.targets {
+            [target] => target.split('?').next().unwrap_or_default().trim_start_matches('/').to_owned(),
+            targets => format!("memory: {} ways in turn", targets.len()),
+        };
+        if show(&name, &times) > quiet_p99 + NEIGHBOUR_SLACK_MS {
+            beyond.push(name);
+        }
+        server.check_alive()?;
         expect_ok(address, &tenant.host)?;
     }
+    say(&match beyond.len() {
+        0 => format!(
+            "beside each of {}, p99 is within {NEIGHBOUR_SLACK_MS} ms of the quiet one",
+            hostile.len()
+        ),
+        _ => format!("beyond {NEIGHBOUR_SLACK_MS} ms of the quiet p99: {}", beyond.join(", ")),
+    });
+    Ok(())
+}
+
+fn soak(nano: &Path, time: Duration, only: Option<&[String]>) -> Result<(), String> {
+    let Field { mut server, hostile, _silent } = Field::new(nano, only)?;
+    let address = server.address;
     let quiet_time = (time / 10).min(Duration::from_secs(10));
     ask_neighbour_for(address, quiet_time)?;
     server.wait_idle(Duration::from_secs(10));
