@@ -8,29 +8,43 @@
 //! cleared, as V8 does where it copies.
 
 use std::alloc::Layout;
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The least that a block is made for. Below, clearing and page faults do not show beside the rest.
-pub const BLOCK_BYTES_MIN: usize = 1 << 16;
+pub const BLOCK_BYTES_MIN: usize = 1 << 15;
 
 /// Blocks of this size and above are mappings. What JavaScript makes itself is a block only from here on: it has to be cleared anyway.
 pub const MAPPING_BYTES_MIN: usize = 1 << 20;
 
 /// What the process keeps, at most, in blocks that nobody uses: what an isolate drops between two collections (`AHEAD_BYTES`), and some.
-pub const KEPT_BYTES_MAX: usize = 40 << 20;
+pub const KEPT_BYTES_MAX: usize = 64 << 20;
 
 /// Blocks are of whole such pieces, so that sizes that are nearly equal are equal.
-const PIECE_BYTES: usize = 1 << 16;
+const PIECE_BYTES: usize = 1 << 14;
 
 /// Of blocks that are not mappings.
 const ALIGN: usize = 16;
 
 struct Kept {
-    blocks: Vec<(usize, usize)>,
+    /// Addresses and sizes; the last is the one that was used last.
+    blocks: VecDeque<(usize, usize)>,
     bytes: usize,
 }
 
-static KEPT: Mutex<Kept> = Mutex::new(Kept { blocks: Vec::new(), bytes: 0 });
+impl Kept {
+    /// The block that was not used for longest, if more is kept than may be: nobody may want its size any more.
+    fn leaving(&mut self) -> Option<(usize, usize)> {
+        if self.bytes <= KEPT_BYTES_MAX {
+            return None;
+        }
+        let block = self.blocks.pop_front()?;
+        self.bytes -= block.1;
+        Some(block)
+    }
+}
+
+static KEPT: Mutex<Kept> = Mutex::new(Kept { blocks: VecDeque::new(), bytes: 0 });
 
 fn kept() -> MutexGuard<'static, Kept> {
     KEPT.lock().unwrap_or_else(PoisonError::into_inner)
@@ -77,9 +91,10 @@ pub fn allocate(bytes: usize, zeroed: bool) -> *mut u8 {
         let mut kept = kept();
         // The one that was used last: its pages are the likeliest to be in a cache.
         let index = kept.blocks.iter().rposition(|(_, of)| *of == size);
-        index.map(|index| {
+        let known = index.and_then(|index| kept.blocks.remove(index));
+        known.map(|(address, size)| {
             kept.bytes -= size;
-            kept.blocks.remove(index).0
+            address
         })
     };
     if let Some(address) = known {
@@ -100,16 +115,21 @@ pub fn allocate(bytes: usize, zeroed: bool) -> *mut u8 {
 /// `data` came from [`allocate`] with the same `bytes`, and is not used any more.
 pub unsafe fn free(data: *mut u8, bytes: usize) {
     let Some(size) = size(bytes) else { return };
-    {
-        let mut kept = kept();
-        if kept.bytes + size <= KEPT_BYTES_MAX {
-            kept.bytes += size;
-            kept.blocks.push((data.expose_provenance(), size));
-            return;
-        }
+    if size > KEPT_BYTES_MAX {
+        // SAFETY: the caller's word: it came from `allocate`, and so from `obtain` with the same size.
+        return unsafe { give_back(data, size) };
     }
-    // SAFETY: the caller's word: it came from `allocate`, and so from `obtain` with the same size.
-    unsafe { give_back(data, size) };
+    let mut leaving = {
+        let mut kept = kept();
+        kept.bytes += size;
+        kept.blocks.push_back((data.expose_provenance(), size));
+        kept.leaving()
+    };
+    while let Some((address, size)) = leaving {
+        // SAFETY: the block has left the list, and was made with this size.
+        unsafe { give_back(std::ptr::with_exposed_provenance_mut(address), size) };
+        leaving = kept().leaving();
+    }
 }
 
 /// Gives what is kept back to the system.
@@ -151,6 +171,13 @@ mod tests {
             unsafe { free(data, MAPPING_BYTES_MIN) };
         }
         assert!((KEPT_BYTES_MAX - MAPPING_BYTES_MIN..=KEPT_BYTES_MAX).contains(&kept().bytes));
+        // What is freed now is kept, and what was freed long ago is not.
+        let other = allocate(2 * MAPPING_BYTES_MIN, false);
+        // SAFETY: as above.
+        unsafe { free(other, 2 * MAPPING_BYTES_MIN) };
+        assert_eq!(allocate(2 * MAPPING_BYTES_MIN, false), other);
+        // SAFETY: as above.
+        unsafe { free(other, 2 * MAPPING_BYTES_MIN) };
         trim();
         assert_eq!(kept().bytes, 0);
         assert!(allocate(usize::MAX, false).is_null() && allocate(1 << 50, false).is_null());

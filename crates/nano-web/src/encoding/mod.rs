@@ -55,11 +55,18 @@ unsafe extern "C" fn ascii_into_fast(
 
 fn write_ascii(latin1: &[u8], bytes: v8::Local<'_, v8::Value>) -> bool {
     let Ok(view) = v8::Local::<v8::Uint8Array>::try_from(bytes) else { return false };
-    if !latin1.is_ascii() || view.byte_length() != latin1.len() {
-        return false;
+    let mut inline = [0; v8::TYPED_ARRAY_MAX_SIZE_IN_HEAP];
+    let copy = inline.as_ptr();
+    // No handle may be made here, as `data()` makes one of the buffer: what optimized code calls has no scope that would end, and each
+    // array would live as long as the code that calls it.
+    // SAFETY: `data` points at `length` bytes of the view, which is alive; nothing else runs. A copy of them is not written to.
+    unsafe {
+        let (data, length) = view.get_contents_raw_parts(&mut inline);
+        if data.cast_const() == copy || length != latin1.len() || !latin1.is_ascii() {
+            return false;
+        }
+        std::ptr::copy_nonoverlapping(latin1.as_ptr(), data, length);
     }
-    // SAFETY: `data` points at `byte_length` bytes of the view, which is alive; nothing else runs.
-    unsafe { std::ptr::copy_nonoverlapping(latin1.as_ptr(), view.data().cast::<u8>(), latin1.len()) };
     true
 }
 
