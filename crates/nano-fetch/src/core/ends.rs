@@ -1,6 +1,6 @@
 //! How fetches and connections end, what their owners are told of it, and when it is too late.
 
-use super::{Action, ConnId, Core, EventKind, PASS_BYTES, SPARE_BUFFERS, State, Timer, event, idle_until};
+use super::{Action, ConnId, Core, EventKind, SPARE_BYTES, State, Timer, event, idle_until};
 use crate::conn::{Conn, Stage};
 use crate::error::{ErrorKind, FetchError};
 use nano_loop::Moment;
@@ -94,7 +94,9 @@ impl Core {
     }
 
     pub(super) fn keep_memory(&mut self, memory: Vec<u8>) {
-        if self.spare.len() < SPARE_BUFFERS && memory.len() <= PASS_BYTES + crate::conn::READ_BYTES {
+        // A buffer never is a half of that, so there are few to be looked at.
+        let kept: usize = self.spare.iter().map(Vec::len).sum();
+        if memory.len() <= SPARE_BYTES / 2 && kept + memory.len() <= SPARE_BYTES {
             self.spare.push(memory);
         }
     }

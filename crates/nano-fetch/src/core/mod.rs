@@ -299,12 +299,12 @@ pub struct Core {
     spare: Vec<Vec<u8>>,
 }
 
-/// Buffers kept for connections that become active; each is 64 KiB, or what a body that is passed on takes at most.
-const SPARE_BUFFERS: usize = 16;
+/// Bytes of buffers kept for connections that become active; each is 64 KiB, or what a body that is passed on takes at most.
+const SPARE_BYTES: usize = 4 * PASS_BYTES;
 
 /// What is received of a body that is passed on before it is, and what one read from a socket gets of it: enough for a socket's buffer,
 /// and little enough for a processor's cache.
-const PASS_BYTES: usize = 4 * crate::conn::READ_BYTES;
+const PASS_BYTES: usize = 8 * crate::conn::READ_BYTES;
 
 impl Core {
     /// A client without fetches.
