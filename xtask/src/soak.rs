@@ -22,7 +22,7 @@ reports what became of them, the neighbour's times, and memory.
 Usage: cargo xtask soak [OPTIONS]
 
   --seconds N   for how long (default 600; with --each, for how long each: default 10)
-  --each        one hostile tenant after the other instead of all at once: the neighbour's times beside each
+  --each        one way of misbehaving after the other instead of all at once: the neighbour's times beside each
   --only WAYS   only these ways of misbehaving, with commas between (`json,sort`): those of hostile_tenants.js, a
                 kind of them (`cpu`, `wall`, `answered`), or `memory` for those of memory_bombs.js
   --nano PATH   the binary (default: a release build is made)
@@ -127,6 +127,13 @@ impl Field {
 fn one_by_one(nano: &Path, time: Duration, only: Option<&[String]>) -> Result<(), String> {
     let Field { mut server, hostile, _silent } = Field::new(nano, only)?;
     let address = server.address;
+    // Those who have many ways have each by itself.
+    let hostile: Vec<Hostile> = hostile
+        .into_iter()
+        .flat_map(|Hostile { host, targets }| {
+            targets.into_iter().map(move |target| Hostile { host: host.clone(), targets: vec![target] })
+        })
+        .collect();
     ask_neighbour_for(address, time / 10)?;
     let quiet = ask_neighbour_for(address, time)?;
     let show = |name: &str, times: &[f64]| {
@@ -153,10 +160,8 @@ fn one_by_one(nano: &Path, time: Duration, only: Option<&[String]>) -> Result<()
             stop.store(true, Ordering::Release);
             times
         })?;
-        let name = match &*tenant.targets {
-            [target] => target.split('?').next().unwrap_or_default().trim_start_matches('/').to_owned(),
-            targets => format!("memory: {} ways in turn", targets.len()),
-        };
+        let name = tenant.targets.concat();
+        let name = name.split('?').next().unwrap_or_default().trim_start_matches('/').to_owned();
         if show(&name, &times) > quiet_p99 + NEIGHBOUR_SLACK_MS {
             beyond.push(name);
         }

@@ -71,6 +71,23 @@ fn explode(server: &mut Nano, name: &str) -> Result<(), String> {
     server.alive()
 }
 
+/// Optimized code calls native functions without a scope for handles: what one of them left behind would live until the handler
+/// returns.
+#[test]
+fn what_a_loop_encodes_is_dropped() {
+    let code = r#"const encoder = new TextEncoder();
+        export default { fetch() {
+          let bytes = 0;
+          for (let n = 0; n < 1_000_000; n++) bytes += encoder.encode("a short text").length;
+          return new Response(String(bytes));
+        } };"#;
+    let config = r#"{ "apps": [{ "name": "a", "path": "a.js", "memory_mb": 32, "timeout_ms": 300000, "wall_timeout_ms": 300000 }] }"#;
+    let server = Nano::config(Dir::new(&[("a.js", code), ("nano.jsonc", config)]), Options::one_thread());
+    let answer = get(server.port(), "a", "/");
+    assert_eq!((answer.status, answer.text()), (200, "12000000".to_owned()));
+    server.stop();
+}
+
 fn all_names() -> Vec<String> {
     let server = server(1, "1");
     get(server.port(), "bomb-0", "/names").text().split(' ').map(str::to_owned).collect()

@@ -8,8 +8,8 @@ use crate::host::{
     Written,
 };
 use crate::infra::{
-    Args, Error, NO_ROOM, Ret, Scope, buffer, collect, latin1, new_error, ops, owner, state, text, throw,
-    try_uint8_array, with_bytes,
+    Args, Error, NO_ROOM, Ret, Scope, buffer, collect, latin1, latin1_bytes, new_error, ops, owner, state,
+    text, throw, try_uint8_array, with_bytes,
 };
 use crate::sequence::Sequence;
 use crate::state::{ExchangeId, Gathered, Reading, State};
@@ -159,14 +159,7 @@ fn fetch_start(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let (mut method_stack, mut url_stack) = (buffer::<32>(), buffer::<1024>());
     let method = text(scope, args.get(0), &mut method_stack);
     let url = text(scope, args.get(1), &mut url_stack);
-    let mut headers = match v8::Local::<v8::String>::try_from(args.get(2)) {
-        Ok(block) => {
-            let mut bytes = vec![0u8; block.length()];
-            block.write_one_byte_v2(scope, 0, &mut bytes, v8::WriteFlags::empty());
-            bytes
-        }
-        Err(_) => Vec::new(),
-    };
+    let mut headers = latin1_bytes(scope, args.get(2), &mut buffer::<1024>()).into_owned();
     let redirect = match args.get(3).uint32_value(scope) {
         Some(1) => Redirect::Error,
         Some(2) => Redirect::Manual,

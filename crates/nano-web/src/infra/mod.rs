@@ -9,6 +9,7 @@ use crate::host::Accountant;
 use crate::state::{ExchangeId, Slot, State, try_state};
 use std::borrow::Cow;
 use std::ffi::c_void;
+use std::mem::MaybeUninit;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -126,7 +127,7 @@ fn checked<'s, 'i>(
 pub(crate) fn text<'a, const N: usize>(
     scope: &mut Scope<'_, '_>,
     value: v8::Local<'_, v8::Value>,
-    buffer: &'a mut [std::mem::MaybeUninit<u8>; N],
+    buffer: &'a mut [MaybeUninit<u8>; N],
 ) -> Cow<'a, str> {
     match v8::Local::<v8::String>::try_from(value) {
         Ok(string) => string.to_rust_cow_lossy(scope, buffer),
@@ -135,8 +136,26 @@ pub(crate) fn text<'a, const N: usize>(
 }
 
 /// A buffer for [`text`].
-pub(crate) fn buffer<const N: usize>() -> [std::mem::MaybeUninit<u8>; N] {
-    [std::mem::MaybeUninit::uninit(); N]
+pub(crate) fn buffer<const N: usize>() -> [MaybeUninit<u8>; N] {
+    [MaybeUninit::uninit(); N]
+}
+
+/// The characters of a string of Latin-1; none for anything else.
+pub(crate) fn latin1_bytes<'a, const N: usize>(
+    scope: &mut Scope<'_, '_>,
+    value: v8::Local<'_, v8::Value>,
+    stack: &'a mut [MaybeUninit<u8>; N],
+) -> Cow<'a, [u8]> {
+    let Ok(text) = v8::Local::<v8::String>::try_from(value) else { return Cow::Borrowed(&[]) };
+    let length = text.length();
+    if length > N {
+        let mut bytes = vec![0; length];
+        text.write_one_byte_v2(scope, 0, &mut bytes, v8::WriteFlags::empty());
+        return Cow::Owned(bytes);
+    }
+    text.write_one_byte_uninit_v2(scope, 0, &mut stack[..length], v8::WriteFlags::empty());
+    // SAFETY: V8 has just written the first `length` bytes.
+    Cow::Borrowed(unsafe { std::slice::from_raw_parts(stack.as_ptr().cast::<u8>(), length) })
 }
 
 /// Calls `with` with the bytes of an ArrayBuffer, a SharedArrayBuffer or a view; with none for anything else.

@@ -4,12 +4,13 @@ mod head;
 
 use crate::fetch::pipe;
 use crate::host::{FailureCause, ResponseHead, Written};
-use crate::infra::{Args, Fast, Ret, Scope, buffer, guard_fast, ops, slot, state, text, with_bytes};
+use crate::infra::{
+    Args, Fast, Ret, Scope, buffer, guard_fast, latin1_bytes, ops, slot, state, text, with_bytes,
+};
 use crate::state::{ExchangeId, Slot, State, try_state};
 use crate::worker::head::PassedHead;
 use std::borrow::Cow;
 use std::ffi::c_void;
-use std::mem::MaybeUninit;
 use v8::fast_api::{
     CFunction, CFunctionInfo, FastApiCallbackOptions, FastApiOneByteString, Int64Representation, Type,
 };
@@ -199,24 +200,6 @@ fn send_latin1(state: &State, slot: &Slot, head: &ResponseHead<'_>, text: &[u8])
         state.accountant().give_back(bytes);
     }
     slot.exchange.respond(head, Some(utf8.as_bytes()));
-}
-
-/// The characters of a string of Latin-1; none for anything else.
-fn latin1_bytes<'a, const N: usize>(
-    scope: &mut Scope<'_, '_>,
-    value: v8::Local<'_, v8::Value>,
-    stack: &'a mut [MaybeUninit<u8>; N],
-) -> Cow<'a, [u8]> {
-    let Ok(text) = v8::Local::<v8::String>::try_from(value) else { return Cow::Borrowed(&[]) };
-    let length = text.length();
-    if length > N {
-        let mut bytes = vec![0; length];
-        text.write_one_byte_v2(scope, 0, &mut bytes, v8::WriteFlags::empty());
-        return Cow::Owned(bytes);
-    }
-    text.write_one_byte_uninit_v2(scope, 0, &mut stack[..length], v8::WriteFlags::empty());
-    // SAFETY: V8 has just written the first `length` bytes.
-    Cow::Borrowed(unsafe { std::slice::from_raw_parts(stack.as_ptr().cast::<u8>(), length) })
 }
 
 /// `respondStream(id, status, statusText, headerBlock, contentLength)`: whether a body is wanted.
