@@ -10,7 +10,7 @@ use crate::response::Step;
 use nano_loop::Moment;
 
 impl Core {
-    /// Begins a fetch. Its outcome, failures included, is told by [`EventKind::Head`].
+    /// Begins a fetch. Its outcome, failures included, is told by [`EventKind::Head`](super::EventKind::Head).
     pub fn start(&mut self, request: Request, now: Moment) -> FetchId {
         let origin = self.origin(self.key(&request));
         let total = self.timeouts.total.map_or(Moment::MAX, |total| now + total);
@@ -211,8 +211,8 @@ impl Core {
         }
     }
 
-    /// Writes a piece of a [`RequestBody::Stream`], or, after an upgrade, of the other protocol. To be called when
-    /// [`EventKind::Room`] has come.
+    /// Writes a piece of a [`RequestBody::Stream`](crate::RequestBody::Stream), or, after an upgrade, of the other protocol. To be called when
+    /// [`EventKind::Room`](super::EventKind::Room) has come.
     pub fn write_body(&mut self, id: FetchId, bytes: &[u8], now: Moment) -> Written {
         let share = self.share_of(id.0);
         let Some(fetch) = self.fetches.get_mut(id.0) else { return Written::Gone };
