@@ -44,7 +44,7 @@ const EVERY: Duration = Duration::from_millis(10);
 /// take the machine from the server with refusals alone.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What the resident memory may be larger at the end: what the allocator and V8 keep at hand (blocks for large buffers alone: 96 MB).
+/// What the resident memory may be larger at the end: what the allocator and V8 keep at hand (blocks for large buffers alone: 64 MB).
 const MEMORY_SLACK_KB: u64 = 160 << 10;
 
 /// How long it has to come back: isolates that nobody asks for are closed after a minute, and with them goes what is kept for buffers.
