@@ -94,7 +94,7 @@ impl Core {
     }
 
     pub(super) fn keep_memory(&mut self, memory: Vec<u8>) {
-        // A buffer never is a half of that, so there are few to be looked at.
+        // What has grown beyond what is usual is not kept. There are few to be looked at.
         let kept: usize = self.spare.iter().map(Vec::len).sum();
         if memory.len() <= SPARE_BYTES / 2 && kept + memory.len() <= SPARE_BYTES {
             self.spare.push(memory);
