@@ -139,14 +139,8 @@ fn one_by_one(nano: &Path, time: Duration, only: Option<&[String]>) -> Result<()
         say(&format!("  {name:<36} {:>6.2} {:>8.2} {:>9.1}", at(50.0), at(99.0), at(100.0)));
         at(99.0)
     };
-    say(&format!(
-        "the neighbour beside one hostile tenant for {}\n  {:<36} {:>6} {:>8} {:>9}",
-        duration(time),
-        "",
-        "p50 ms",
-        "p99 ms",
-        "slowest"
-    ));
+    say(&format!("the neighbour beside one hostile tenant for {}", duration(time)));
+    say(&format!("  {:<36} {:>6} {:>8} {:>9}", "", "p50 ms", "p99 ms", "slowest"));
     let quiet_p99 = show("quiet", &quiet);
     let mut beyond = Vec::new();
     for tenant in &hostile {

@@ -113,20 +113,15 @@ struct Socket {
 #[derive(Default)]
 struct Sockets {
     places: Vec<Option<Socket>>,
-    open: usize,
 }
 
 impl Sockets {
-    fn at(&self, index: u32) -> Option<&Socket> {
-        self.places.get(index as usize)?.as_ref()
-    }
-
     fn at_mut(&mut self, index: u32) -> Option<&mut Socket> {
         self.places.get_mut(index as usize)?.as_mut()
     }
 
     fn get(&self, conn: ConnId) -> Option<&Socket> {
-        self.at(conn.index()).filter(|socket| socket.conn == conn)
+        self.places.get(conn.index() as usize)?.as_ref().filter(|socket| socket.conn == conn)
     }
 
     fn get_mut(&mut self, conn: ConnId) -> Option<&mut Socket> {
@@ -138,15 +133,11 @@ impl Sockets {
         if self.places.len() <= index {
             self.places.resize_with(index + 1, || None);
         }
-        self.open += 1;
-        if self.places[index].replace(socket).is_some() {
-            self.open -= 1;
-        }
+        self.places[index] = Some(socket);
     }
 
     fn remove(&mut self, conn: ConnId) -> Option<Socket> {
         self.get(conn)?;
-        self.open -= 1;
         self.places[conn.index() as usize].take()
     }
 }
@@ -263,7 +254,7 @@ impl Client {
 
     /// Sockets that are open: for tests.
     pub fn sockets(&self) -> usize {
-        self.sockets.borrow().open
+        self.sockets.borrow().places.iter().flatten().count()
     }
 
     // ---- For the loop's driver ----
@@ -382,9 +373,7 @@ impl Client {
     /// Reads once, if there is something and it is wanted. Whether it is worth another look.
     fn read(&self, conn: ConnId) -> bool {
         let mut sockets = self.sockets.borrow_mut();
-        let Some(socket) = sockets.get_mut(conn) else {
-            return false;
-        };
+        let Some(socket) = sockets.get_mut(conn) else { return false };
         let mut core = self.core.borrow_mut();
         if !socket.readable || !core.wants_read(conn) {
             return false;
@@ -414,9 +403,7 @@ impl Client {
 
     fn write(&self, conn: ConnId) -> bool {
         let mut sockets = self.sockets.borrow_mut();
-        let Some(socket) = sockets.get_mut(conn) else {
-            return false;
-        };
+        let Some(socket) = sockets.get_mut(conn) else { return false };
         let mut core = self.core.borrow_mut();
         let output = core.output(conn);
         if !socket.writable || socket.connecting || output.is_empty() {

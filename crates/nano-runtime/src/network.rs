@@ -83,11 +83,7 @@ impl Urls {
             return Ok(url);
         }
         let url = Url::parse(text).map_err(|error| refused(format!("the URL is not valid: {error}")))?;
-        let mut origin = url.clone();
-        origin.set_path("/");
-        origin.set_query(None);
-        origin.set_fragment(None);
-        *last = Some(origin);
+        *last = url.join("/").ok();
         Ok(url)
     }
 }

@@ -45,10 +45,7 @@ impl Core {
             let Some(conn) = origin.idle.borrow_mut().pop() else { break };
             self.idle -= 1;
             if let Some(connection) = self.conns.get_mut(conn) {
-                self.deadlines.remove(&(
-                    idle_until(connection.idle_since, connection.idle_for, &self.timeouts),
-                    Timer::Idle(conn),
-                ));
+                self.deadlines.remove(&(idle_until(connection, &self.timeouts), Timer::Idle(conn)));
                 connection.reused = true;
                 return self.assign(conn, id, now);
             }
@@ -64,14 +61,14 @@ impl Core {
         self.locate(id, now);
     }
 
-    pub(super) fn enqueue(&mut self, id: u64, now: Moment) {
+    fn enqueue(&mut self, id: u64, now: Moment) {
         if let Some(fetch) = self.fetches.get_mut(id) {
             fetch.state = State::Queued;
         }
         self.set_due(id, now + self.timeouts.queue);
     }
 
-    pub(super) fn close_oldest_idle(&mut self, now: Moment) -> bool {
+    fn close_oldest_idle(&mut self, now: Moment) -> bool {
         let idle = self.conns.iter().filter(|(_, connection)| connection.fetch.is_none());
         let Some((oldest, _)) = idle.min_by_key(|(_, connection)| connection.idle_since) else {
             return false;
@@ -106,12 +103,12 @@ impl Core {
         }
     }
 
-    pub(super) fn is_queued(&self, id: u64) -> bool {
+    fn is_queued(&self, id: u64) -> bool {
         self.fetches.get(id).is_some_and(|fetch| matches!(fetch.state, State::Queued))
     }
 
     /// Finds the addresses for a fetch.
-    pub(super) fn locate(&mut self, id: u64, now: Moment) {
+    fn locate(&mut self, id: u64, now: Moment) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
         let origin = Rc::clone(&fetch.origin);
         let key = &origin.key;
@@ -189,7 +186,7 @@ impl Core {
         }
     }
 
-    pub(super) fn connect(&mut self, id: u64, target: Target, address: Option<IpAddr>) {
+    fn connect(&mut self, id: u64, target: Target, address: Option<IpAddr>) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
         let conn = self.conns.insert(Conn::new(Rc::clone(&fetch.origin), id));
         fetch.origin.open.set(fetch.origin.open.get() + 1);

@@ -2,10 +2,8 @@
 //!
 //! Knows how bytes come and go, and not what they mean.
 
-use super::{
-    Action, ConnId, Core, Counts, Event, EventKind, Fetch, Fill, PASS_BYTES, State, Timer, Tls, event,
-};
-use crate::conn::{Conn, Filled, Stage};
+use super::{Action, ConnId, Core, Counts, Event, EventKind, Fetch, Fill, State, Timer, Tls, event};
+use crate::conn::{Conn, Filled, READ_BYTES, Stage};
 use crate::error::{ErrorKind, FetchError, io_text};
 use crate::limits::Limits;
 use crate::request::RequestBody;
@@ -181,17 +179,14 @@ impl Core {
     /// Whether so much was received that is not read that no more is taken from the socket.
     pub(super) fn is_full(&self, fetch: &Fetch, connection: &Conn) -> bool {
         // Little, until somebody asks for it: it may be passed on.
-        let (ahead, input) = match fetch.begun {
-            true => (self.limits.body_ahead, PASS_BYTES),
-            false => (crate::conn::READ_BYTES.min(self.limits.body_ahead), crate::conn::READ_BYTES),
-        };
+        let ahead = if fetch.begun { usize::MAX } else { READ_BYTES }.min(self.limits.body_ahead);
         let share = self.share(fetch.request.partition);
         fetch.body.len() >= ahead.min(share)
-            || fetch.passing && connection.input.bytes().len() >= input.min(share)
+            || fetch.passing && connection.input.bytes().len() >= fetch.input_bytes().min(share)
     }
 
     /// What each fetch of a partition may hold, where its fetches are many.
-    pub(super) fn share(&self, partition: u64) -> usize {
+    fn share(&self, partition: u64) -> usize {
         // Nearly always.
         if self.fetches.len().saturating_mul(self.limits.body_ahead) <= self.limits.partition_ahead {
             return usize::MAX;
@@ -215,10 +210,7 @@ impl Core {
         let Some(connection) = self.conns.get(conn.0) else { return Fill::Over };
         let fetch = connection.fetch.and_then(|id| self.fetches.get(id));
         let share = fetch.map_or(usize::MAX, |fetch| self.share(fetch.request.partition));
-        let most = match fetch {
-            Some(fetch) if fetch.passing && fetch.begun => PASS_BYTES,
-            _ => crate::conn::READ_BYTES,
-        };
+        let most = fetch.map_or(READ_BYTES, Fetch::input_bytes);
         let Some(connection) = self.conns.get_mut(conn.0) else { return Fill::Over };
         if !connection.input.has_memory()
             && let Some(memory) = self.spare.pop()

@@ -71,7 +71,8 @@ impl Core {
         if let Some(memory) = connection.input.take_memory() {
             self.keep_memory(memory);
         }
-        let Conn { origin, idle_since, idle_for, .. } = connection;
+        let until = idle_until(&connection, &self.timeouts);
+        let Conn { origin, .. } = connection;
         origin.open.set(origin.open.get().saturating_sub(1));
         let was_idle = {
             let mut idle = origin.idle.borrow_mut();
@@ -80,7 +81,7 @@ impl Core {
         };
         if was_idle {
             self.idle -= 1;
-            self.deadlines.remove(&(idle_until(idle_since, idle_for, &self.timeouts), Timer::Idle(conn)));
+            self.deadlines.remove(&(until, Timer::Idle(conn)));
         }
         self.actions.push_back(Action::Close { conn: ConnId(conn) });
         self.admit(&origin, now);
@@ -93,7 +94,7 @@ impl Core {
         }
     }
 
-    pub(super) fn keep_memory(&mut self, memory: Vec<u8>) {
+    fn keep_memory(&mut self, memory: Vec<u8>) {
         // What has grown beyond what is usual is not kept. There are few to be looked at.
         let kept: usize = self.spare.iter().map(Vec::len).sum();
         if memory.len() <= SPARE_BYTES / 2 && kept + memory.len() <= SPARE_BYTES {

@@ -9,7 +9,7 @@ mod ends;
 mod owner;
 mod receive;
 
-use crate::conn::{Conn, Origin};
+use crate::conn::{Conn, Origin, READ_BYTES};
 use crate::error::{ErrorKind, FetchError};
 use crate::limits::{Limits, Timeouts};
 use crate::proxy::Proxies;
@@ -240,6 +240,14 @@ struct Fetch {
     total: Moment,
 }
 
+impl Fetch {
+    /// What is received of its body at once, and stays where it was received until it is passed on.
+    fn input_bytes(&self) -> usize {
+        // Little, until somebody asks for it.
+        if self.passing && self.begun { PASS_BYTES } else { READ_BYTES }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
     Fetch(u64),
@@ -304,7 +312,7 @@ const SPARE_BYTES: usize = 4 * PASS_BYTES;
 
 /// What is received of a body that is passed on before it is, and what one read from a socket gets of it: enough for a socket's buffer,
 /// and little enough for a processor's cache.
-const PASS_BYTES: usize = 8 * crate::conn::READ_BYTES;
+const PASS_BYTES: usize = 8 * READ_BYTES;
 
 impl Core {
     /// A client without fetches.
@@ -344,6 +352,6 @@ fn event(id: u64, fetch: &Fetch, kind: EventKind) -> Event {
     Event { fetch: FetchId(id), owner: fetch.request.owner, kind }
 }
 
-fn idle_until(since: Moment, allowed: Option<Duration>, timeouts: &Timeouts) -> Moment {
-    since + allowed.unwrap_or(Duration::MAX).min(timeouts.idle)
+fn idle_until(connection: &Conn, timeouts: &Timeouts) -> Moment {
+    connection.idle_since + connection.idle_for.unwrap_or(Duration::MAX).min(timeouts.idle)
 }

@@ -79,28 +79,33 @@ impl Core {
             }
             return BodyRead::Bytes(bytes);
         }
-        if let Some(error) = fetch.error.take() {
-            self.remove(id.0);
-            return BodyRead::Failed(error);
-        }
-        if fetch.complete {
-            self.remove(id.0);
-            return BodyRead::End;
-        }
         fetch.reading = true;
-        BodyRead::Pending
+        match self.take_end(id.0) {
+            None => BodyRead::Pending,
+            Some(Ok(_)) => BodyRead::End,
+            Some(Err(error)) => BodyRead::Failed(error),
+        }
     }
 
     /// Takes the response's body if it is complete, or has failed, with at most so many bytes that nobody has taken: then the fetch is
     /// over. `None`: it is not, or is larger.
     pub fn take_whole(&mut self, id: FetchId, most: usize) -> Option<Result<Vec<u8>, FetchError>> {
-        let fetch = self.fetches.get_mut(id.0)?;
-        if fetch.body.len() > most || !(fetch.complete || fetch.error.is_some()) {
+        if self.fetches.get(id.0)?.body.len() > most {
             return None;
         }
-        let whole = fetch.error.take().map_or_else(|| Ok(std::mem::take(&mut fetch.body)), Err);
-        self.remove(id.0);
-        Some(whole)
+        self.take_end(id.0)
+    }
+
+    /// How a fetch's body has ended, with what nobody has taken of it, if it has: then the fetch is over.
+    fn take_end(&mut self, id: u64) -> Option<Result<Vec<u8>, FetchError>> {
+        let fetch = self.fetches.get_mut(id)?;
+        let end = match fetch.error.take() {
+            Some(error) => Err(error),
+            None if fetch.complete => Ok(std::mem::take(&mut fetch.body)),
+            None => return None,
+        };
+        self.remove(id);
+        Some(end)
     }
 
     /// Gives what has come of the response's body to `take`, piece by piece for as long as that returns true: from where it was received
@@ -152,20 +157,16 @@ impl Core {
             fetch.body.clear();
             return BodyPassed::Bytes;
         }
-        if let Some(error) = fetch.error.take() {
-            self.remove(id.0);
-            return BodyPassed::Failed(error);
-        }
-        if fetch.complete {
-            self.remove(id.0);
-            return BodyPassed::End;
-        }
         fetch.reading = true;
-        BodyPassed::Pending
+        match self.take_end(id.0) {
+            None => BodyPassed::Pending,
+            Some(Ok(_)) => BodyPassed::End,
+            Some(Err(error)) => BodyPassed::Failed(error),
+        }
     }
 
     /// Passes on what a connection's input has of a body that is not decoded. Whether there was something, and whether it is complete.
-    pub(super) fn pass_input(
+    fn pass_input(
         &mut self,
         conn: u64,
         id: u64,

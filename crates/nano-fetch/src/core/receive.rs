@@ -2,7 +2,7 @@
 //! too early.
 
 use super::{Core, EventKind, State, Timer, Upload, check_received, event, idle_until};
-use crate::conn::{Conn, Stage};
+use crate::conn::{Conn, READ_BYTES, Stage};
 use crate::decode::Decoder;
 use crate::error::{ErrorKind, FetchError, io_text};
 use crate::headers::list;
@@ -89,7 +89,7 @@ impl Core {
     }
 
     /// A response's head has come.
-    pub(super) fn head(&mut self, conn: u64, id: u64, head: Head, now: Moment) -> Result<(), FetchError> {
+    fn head(&mut self, conn: u64, id: u64, head: Head, now: Moment) -> Result<(), FetchError> {
         let (Some(connection), Some(fetch)) = (self.conns.get_mut(conn), self.fetches.get_mut(id)) else {
             return Ok(());
         };
@@ -137,8 +137,8 @@ impl Core {
         let length = connection.reader.remaining().filter(|length| !decoded || *length == 0);
         fetch.state = State::Receiving(conn);
         // A large body stays where it was received until somebody asks for it: it may be passed on.
-        fetch.passing = !decoded
-            && connection.reader.remaining().is_some_and(|length| length > crate::conn::READ_BYTES as u64);
+        fetch.passing =
+            !decoded && connection.reader.remaining().is_some_and(|length| length > READ_BYTES as u64);
         if status == 101 {
             connection.stage = Stage::Raw;
             fetch.upload = Some(Upload { left: None, sent: 0, raw: true, wants_room: false, touched: false });
@@ -152,7 +152,7 @@ impl Core {
     }
 
     /// The request was changed to follow a redirect: the connection goes back or away, and the next is found.
-    pub(super) fn redirected(&mut self, conn: u64, id: u64, now: Moment) {
+    fn redirected(&mut self, conn: u64, id: u64, now: Moment) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
         // Whoever writes a body finds out that it is not wanted any more.
         if fetch.upload.take().is_some() {
@@ -296,7 +296,7 @@ impl Core {
     }
 
     /// A connection without a fetch is kept for the next one, or closed.
-    pub(super) fn retire(&mut self, conn: u64, now: Moment) {
+    fn retire(&mut self, conn: u64, now: Moment) {
         let Some(connection) = self.conns.get_mut(conn) else { return };
         let origin = Rc::clone(&connection.origin);
         let idle_for = connection.idle_for.unwrap_or(Duration::MAX).min(self.timeouts.idle);
@@ -313,7 +313,7 @@ impl Core {
             return self.close(conn, now);
         }
         connection.idle_since = now;
-        let until = idle_until(connection.idle_since, connection.idle_for, &self.timeouts);
+        let until = idle_until(connection, &self.timeouts);
         self.deadlines.insert((until, Timer::Idle(conn)));
         self.idle += 1;
         origin.idle.borrow_mut().push(conn);
@@ -392,7 +392,7 @@ impl Core {
 
     /// A connection has ended before anything of the response came. If it was one that was kept, the server may just have closed it:
     /// then the request is sent again where that is safe (RFC 9112 9.3.1).
-    pub(super) fn fail_or_retry(&mut self, conn: u64, id: u64, error: FetchError, now: Moment) {
+    fn fail_or_retry(&mut self, conn: u64, id: u64, error: FetchError, now: Moment) {
         let (Some(connection), Some(fetch)) = (self.conns.get_mut(conn), self.fetches.get_mut(id)) else {
             return;
         };

@@ -34,7 +34,7 @@ ops! {
 #[derive(Default)]
 pub(crate) struct Fetches {
     live: RefCell<Sequence<Rc<Fetch>>>,
-    /// The function that tells a [`Waiter`], once the context has it.
+    /// The function that tells a [`Head::Waiter`], once the context has it.
     pub(crate) settle: RefCell<Option<v8::Global<v8::Function>>>,
 }
 
