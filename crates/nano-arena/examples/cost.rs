@@ -4,7 +4,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use nano_arena::{Budget, Buffer, Pool};
+use nano_arena::{Account, Buffer, Pool};
 
 const ROUNDS: usize = 20;
 const TIMES: u32 = 200_000;
@@ -23,21 +23,21 @@ fn measure(what: &str, mut body: impl FnMut()) {
 
 fn main() {
     let pool = Pool::default();
-    let budget = Budget::new(64 << 20).child(8 << 20);
+    let account = Account::new(64 << 20).child(8 << 20);
     let head = [b'h'; 200];
     measure("an arena that nothing is put into", || {
-        black_box(pool.arena_for(&budget));
+        black_box(pool.arena_for(&account));
     });
     measure("an arena, 200 bytes stored, given back", || {
-        let arena = pool.arena_for(&budget).with_limit(1 << 20);
+        let arena = pool.arena_for(&account).with_limit(1 << 20);
         black_box(arena.store_bytes(black_box(&head)).ok());
     });
-    measure("the same without a budget", || {
+    measure("the same without a account", || {
         let arena = pool.arena();
         black_box(arena.store_bytes(black_box(&head)).ok());
     });
     measure("an arena, a head of 200 bytes, 12 handles got, a buffer of 150 bytes built", || {
-        let arena = pool.arena_for(&budget);
+        let arena = pool.arena_for(&account);
         let Ok(stored) = arena.store_bytes(black_box(&head)) else { return };
         for n in 0..12 {
             black_box(stored.slice(n * 10..n * 10 + 8).map(|part| arena.get(part).len()));

@@ -1,5 +1,5 @@
-//! Arenas: memory that is given back as a whole. Knows its pool, its limits and how to hand out pieces; what grows is in
-//! `list.rs`.
+//! Arenas: memory that is given back as a whole. Knows its pool, its limits and how to hand out pieces. Lists that grow are
+//! in `list.rs`, text that grows in `buffer.rs`; both add methods to [`Arena`].
 
 use std::alloc::Layout;
 use std::cell::{Cell, RefCell};
@@ -9,13 +9,12 @@ use std::ops::Deref;
 use std::ptr::{self, NonNull};
 use std::slice;
 use std::str::{self, Utf8Error};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::budget::Budget;
-use crate::buffer::Buffer;
+use crate::account::Account;
 use crate::chunk::{self, Chunk};
-use crate::error::{Exhausted, FormatError, RefusedBy};
+use crate::error::{Exhausted, RefusedBy};
 use crate::handle::{Bytes, Handle, Slice, Text};
-use crate::list::{Draft, List};
 use crate::pool::{Pool, Size};
 
 /// A region of memory for one task, such as a request: allocating is a few instructions, and everything is given back at once.
@@ -24,7 +23,7 @@ use crate::pool::{Pool, Size};
 /// be stored beside the arena in one struct; [`Arena::get`] resolves them. Values are `Copy`: nothing in an arena is ever
 /// dropped. Nothing has a built-in size limit: what does not fit the current chunk gets another.
 ///
-/// Every chunk counts, as a whole and while the arena holds it, against the arena's own limit and the budget it was made
+/// Every chunk counts, as a whole and while the arena holds it, against the arena's own limit and the account it was made
 /// for; refusals are errors and leave all as it was. An arena costs nothing before its first allocation.
 ///
 /// ```
@@ -42,9 +41,9 @@ use crate::pool::{Pool, Size};
 pub struct Arena {
     current: RefCell<Option<Chunk>>,
     others: RefCell<Vec<Chunk>>,
-    account: Account,
-    /// In a [`Scope`], the account of the arena that it is in, which pays for it.
-    payer: Option<NonNull<Account>>,
+    holding: Holding,
+    /// In a [`Scope`], the holding of the arena that it is in, which pays for it.
+    payer: Option<NonNull<Holding>>,
     /// The class of the next chunk.
     next_class: Cell<u8>,
     id: u64,
@@ -52,21 +51,21 @@ pub struct Arena {
 }
 
 /// What an arena and its scopes hold, and may hold.
-struct Account {
+struct Holding {
     held: Cell<usize>,
     limit: Cell<usize>,
-    budget: Option<Budget>,
+    account: RefCell<Option<Account>>,
 }
 
-impl Account {
+impl Holding {
     fn charge(&self, bytes: usize) -> Result<(), Exhausted> {
         let (used, limit) = (self.held.get(), self.limit.get());
         let held = match used.checked_add(bytes) {
             Some(held) if held <= limit => held,
             _ => return Err(Exhausted { requested: bytes, used, limit, by: RefusedBy::ArenaLimit }),
         };
-        if let Some(budget) = &self.budget {
-            budget.add(bytes)?;
+        if let Some(account) = &*self.account.borrow() {
+            account.add(bytes, None)?;
         }
         self.held.set(held);
         Ok(())
@@ -74,33 +73,65 @@ impl Account {
 
     fn release(&self, bytes: usize) {
         self.held.set(self.held.get() - bytes);
-        if let Some(budget) = &self.budget {
-            budget.sub(bytes);
+        if let Some(account) = &*self.account.borrow() {
+            account.release_bytes(bytes);
         }
     }
 }
 
+/// How many identities a thread takes at a time, so that threads rarely meet at [`NEXT_IDS`].
+const IDS_AT_A_TIME: u64 = 1 << 20;
+
+/// The first identity that no thread has taken yet. 0 is `NO_ARENA`.
+static NEXT_IDS: AtomicU64 = AtomicU64::new(1);
+
 thread_local! {
-    static NEXT_ID: Cell<u64> = const { Cell::new(1) };
+    /// The identities that this thread may still give away: the next one, and how many there are.
+    static IDS: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
 }
 
-/// An identity no other arena on this thread has or had: handles cannot leave their thread, and 2^64 are not used up.
+/// An identity that no other arena of the process has or had. There are 2^64: at a billion a second they last 500 years.
 #[inline]
 fn new_id() -> u64 {
-    NEXT_ID.with(|next| {
-        let id = next.get();
-        next.set(id + 1);
-        id
-    })
+    let (next, left) = match IDS.get() {
+        (_, 0) => (NEXT_IDS.fetch_add(IDS_AT_A_TIME, Ordering::Relaxed), IDS_AT_A_TIME),
+        some => some,
+    };
+    IDS.set((next + 1, left - 1));
+    next
 }
+
+impl Pool {
+    /// A new arena that no account limits. It holds no memory before its first allocation.
+    #[inline]
+    pub fn arena(&self) -> Arena {
+        Arena::new(self.clone(), None)
+    }
+
+    /// A new arena whose chunks are charged to `account`.
+    #[inline]
+    pub fn arena_for(&self, account: &Account) -> Arena {
+        Arena::new(self.clone(), Some(account.clone()))
+    }
+}
+
+// SAFETY: an arena owns its chunks, its pool is `Send`, and nothing in it is tied to a thread. References to its memory
+// borrow it, so it cannot be sent while there are any. The one pointer, `payer`, is only set inside a `Scope`, which is
+// not `Send`: it holds a `&Arena`, and `Arena` is not `Sync`. What the memory holds is only reached again through
+// `Slice<T>` and `Draft<T>`, which are `Send` only where `T` is.
+unsafe impl Send for Arena {}
 
 impl Arena {
     #[inline]
-    pub(crate) fn new(pool: Pool, budget: Option<Budget>) -> Arena {
+    fn new(pool: Pool, account: Option<Account>) -> Arena {
         Arena {
             current: RefCell::new(None),
             others: RefCell::new(Vec::new()),
-            account: Account { held: Cell::new(0), limit: Cell::new(usize::MAX), budget },
+            holding: Holding {
+                held: Cell::new(0),
+                limit: Cell::new(usize::MAX),
+                account: RefCell::new(account),
+            },
             payer: None,
             next_class: Cell::new(0),
             id: new_id(),
@@ -108,21 +139,36 @@ impl Arena {
         }
     }
 
-    /// The same arena with a limit of `bytes` on what it and its scopes hold together, beside its budget.
+    /// The same arena with a limit of `bytes` on what it and its scopes hold together, beside its account.
     #[must_use]
     pub fn with_limit(self, bytes: usize) -> Arena {
-        self.account.limit.set(bytes);
+        self.holding.limit.set(bytes);
         self
     }
 
-    /// Bytes of the chunks that the arena and its scopes hold: what is charged to its budget.
+    /// Bytes of the chunks that the arena and its scopes hold: these bytes are charged to its account.
     pub fn held(&self) -> usize {
-        self.account().held.get()
+        self.holding().held.get()
     }
 
     /// The arena's own limit in bytes, `usize::MAX` if it has none.
     pub fn limit(&self) -> usize {
-        self.account().limit.get()
+        self.holding().limit.get()
+    }
+
+    /// Makes `account` pay for what the arena and its scopes hold, from now on: for an arena that is older than the
+    /// decision who pays, such as one with a request's head before the request is routed.
+    ///
+    /// # Errors
+    /// If the account refuses what is held already; then everything stays as it was.
+    pub fn set_account(&self, account: &Account) -> Result<(), Exhausted> {
+        let holding = self.holding();
+        let held = holding.held.get();
+        account.charge_bytes(held).inspect_err(|_| self.pool.count_refused_by_limit())?;
+        if let Some(before) = holding.account.replace(Some(account.clone())) {
+            before.release_bytes(held);
+        }
+        Ok(())
     }
 
     /// The pool it takes its chunks from.
@@ -137,7 +183,7 @@ impl Arena {
         self.next_class.set(0);
     }
 
-    /// An arena inside this one: it has memory of its own, given back when it is dropped, and shares limit and budget.
+    /// An arena inside this one: it has memory of its own, given back when it is dropped, and shares limit and account.
     /// This one can be used at the same time.
     ///
     /// ```
@@ -153,7 +199,7 @@ impl Arena {
     /// ```
     pub fn scope(&self) -> Scope<'_> {
         let mut arena = Arena::new(self.pool.clone(), None);
-        arena.payer = Some(NonNull::from(self.account()));
+        arena.payer = Some(NonNull::from(self.holding()));
         Scope { arena, parent: PhantomData }
     }
 
@@ -168,42 +214,6 @@ impl Arena {
         let bytes = self.alloc_slice(text.as_bytes())?;
         // SAFETY: these are the bytes of a `str`.
         Ok(unsafe { str::from_utf8_unchecked(bytes) })
-    }
-
-    /// Copies strings in, one behind the other.
-    ///
-    /// # Errors
-    /// As [`Arena::alloc_str`].
-    pub fn alloc_concat(&self, parts: &[&str]) -> Result<&str, Exhausted> {
-        let len = parts.iter().try_fold(0usize, |sum, part| sum.checked_add(part.len()));
-        let len = len.ok_or_else(|| self.refuse_system(usize::MAX))?;
-        let mut buffer = Buffer::with_capacity(self, len)?;
-        for part in parts {
-            buffer.push_str(part)?;
-        }
-        // SAFETY: strings one behind the other are UTF-8.
-        Ok(unsafe { str::from_utf8_unchecked(buffer.into_slice()) })
-    }
-
-    /// Writes formatted text into the arena.
-    ///
-    /// ```
-    /// # use nano_arena::Pool;
-    /// let arena = Pool::default().arena();
-    /// assert_eq!(arena.format(format_args!("{}:{}", "host", 80))?, "host:80");
-    /// # Ok::<(), nano_arena::FormatError>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`FormatError::Exhausted`] as for all that allocates, [`FormatError::Display`] if one of the arguments fails to format.
-    pub fn format(&self, args: fmt::Arguments<'_>) -> Result<&str, FormatError> {
-        if let Some(text) = args.as_str() {
-            return Ok(self.alloc_str(text)?);
-        }
-        let mut buffer = Buffer::new(self);
-        buffer.push_fmt(args)?;
-        // SAFETY: only `str`s were written.
-        Ok(unsafe { str::from_utf8_unchecked(buffer.into_slice()) })
     }
 
     /// Moves a value in.
@@ -309,7 +319,7 @@ impl Arena {
             return None;
         }
         // SAFETY: the identity is this arena's, which is not dropped or reset while `&self` is borrowed; no two arenas of
-        // a thread ever have the same, and handles do not leave their thread.
+        // the process ever have the same.
         Some(unsafe { handle.resolve() })
     }
 
@@ -327,15 +337,6 @@ impl Arena {
         Ok(unsafe { Text::new(bytes) })
     }
 
-    /// Goes on with a list that was [detached](List::detach).
-    ///
-    /// # Panics
-    /// As [`Arena::get`].
-    #[track_caller]
-    pub fn attach<T: Copy>(&self, draft: Draft<T>) -> List<'_, T> {
-        List::attach(self, draft)
-    }
-
     // --- Inside -----------------------------------------------------------------------------------------------------
 
     #[inline]
@@ -344,9 +345,9 @@ impl Arena {
     }
 
     #[inline]
-    fn account(&self) -> &Account {
+    fn holding(&self) -> &Holding {
         match self.payer {
-            None => &self.account,
+            None => &self.holding,
             // SAFETY: only a `Scope` has a payer, which borrows the paying arena (through its parents) as long as it lives.
             Some(payer) => unsafe { payer.as_ref() },
         }
@@ -475,10 +476,10 @@ impl Arena {
 
     #[inline]
     fn acquire_size(&self, size: Size) -> Result<Chunk, Exhausted> {
-        let account = self.account();
-        account.charge(size.bytes)?;
+        let holding = self.holding();
+        holding.charge(size.bytes)?;
         let Some(chunk) = self.pool.take(size) else {
-            account.release(size.bytes);
+            holding.release(size.bytes);
             return Err(Exhausted::system(size.bytes));
         };
         if chunk.bytes() != size.bytes {
@@ -490,8 +491,8 @@ impl Arena {
     /// Puts right a charge that was not what the chunk turned out to cost.
     #[cold]
     fn recharge(&self, chunk: Chunk, charged: usize) -> Result<Chunk, Exhausted> {
-        self.account().release(charged);
-        match self.account().charge(chunk.bytes()) {
+        self.holding().release(charged);
+        match self.holding().charge(chunk.bytes()) {
             Ok(()) => Ok(chunk),
             Err(refusal) => {
                 self.pool.give(chunk);
@@ -501,7 +502,7 @@ impl Arena {
     }
 
     fn put_back(&self, chunk: Chunk) {
-        self.account().release(chunk.bytes());
+        self.holding().release(chunk.bytes());
         self.pool.give(chunk);
     }
 
@@ -509,10 +510,10 @@ impl Arena {
         match refusal.by {
             RefusedBy::System => self.pool.count_refused_by_system(),
             RefusedBy::ArenaLimit => self.pool.count_refused_by_limit(),
-            RefusedBy::Budget => {
+            RefusedBy::Account => {
                 self.pool.count_refused_by_limit();
-                if let Some(budget) = &self.account().budget {
-                    budget.count_refusal();
+                if let Some(account) = &*self.holding().account.borrow() {
+                    account.count_refusal();
                 }
             }
         }
@@ -565,7 +566,7 @@ pub(crate) fn foreign(handle: u64, arena: u64) -> ! {
 #[derive(Debug)]
 pub struct Scope<'parent> {
     arena: Arena,
-    /// Holds the paying arena in place: see `Arena::account`.
+    /// Holds the paying arena in place: see `Arena::holding`.
     parent: PhantomData<&'parent Arena>,
 }
 

@@ -126,7 +126,7 @@ impl<'a> Buffer<'a> {
     /// If the bytes are not UTF-8.
     pub fn freeze_text(self) -> Result<Text, Utf8Error> {
         str::from_utf8(&self.list)?;
-        // SAFETY: just checked.
+        // SAFETY: the line above has checked it.
         Ok(unsafe { Text::new(self.list.freeze()) })
     }
 
@@ -139,6 +139,44 @@ impl<'a> Buffer<'a> {
     /// `Buffer::from(arena.attach(draft))` goes on with it.
     pub fn detach(self) -> Draft<u8> {
         self.list.detach()
+    }
+}
+
+impl Arena {
+    /// Copies strings in, one behind the other.
+    ///
+    /// # Errors
+    /// As [`Arena::alloc_str`].
+    pub fn alloc_concat(&self, parts: &[&str]) -> Result<&str, Exhausted> {
+        let len = parts.iter().try_fold(0usize, |sum, part| sum.checked_add(part.len()));
+        let len = len.ok_or_else(|| self.refuse_system(usize::MAX))?;
+        let mut buffer = Buffer::with_capacity(self, len)?;
+        for part in parts {
+            buffer.push_str(part)?;
+        }
+        // SAFETY: strings one behind the other are UTF-8.
+        Ok(unsafe { str::from_utf8_unchecked(buffer.into_slice()) })
+    }
+
+    /// Writes formatted text into the arena.
+    ///
+    /// ```
+    /// # use nano_arena::Pool;
+    /// let arena = Pool::default().arena();
+    /// assert_eq!(arena.format(format_args!("{}:{}", "host", 80))?, "host:80");
+    /// # Ok::<(), nano_arena::FormatError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`FormatError::Exhausted`] as for all that allocates, [`FormatError::Display`] if one of the arguments fails to format.
+    pub fn format(&self, args: fmt::Arguments<'_>) -> Result<&str, FormatError> {
+        if let Some(text) = args.as_str() {
+            return Ok(self.alloc_str(text)?);
+        }
+        let mut buffer = Buffer::new(self);
+        buffer.push_fmt(args)?;
+        // SAFETY: only `str`s were written.
+        Ok(unsafe { str::from_utf8_unchecked(buffer.into_slice()) })
     }
 }
 

@@ -1,4 +1,4 @@
-//! One block of memory from the system, bumped through by bumpalo. Knows nothing of pools and budgets.
+//! One block of memory from the system, bumped through by bumpalo. Knows nothing of pools and accounts.
 
 use std::alloc::Layout;
 use std::ptr::{self, NonNull};
@@ -34,6 +34,9 @@ pub(crate) struct Chunk {
     head: NonNull<Head>,
 }
 
+// SAFETY: a chunk owns its block, head and `Bump` included, and neither is tied to a thread.
+unsafe impl Send for Chunk {}
+
 /// What describes a block: the first that is cut off it, whenever it is empty.
 struct Head {
     bump: Bump,
@@ -61,7 +64,7 @@ impl Chunk {
     pub(crate) fn from_system(capacity: usize, class: u8) -> Option<Chunk> {
         debug_assert!(capacity > 0 && capacity <= LARGEST);
         let bump = Bump::try_with_capacity(capacity + size_of::<Head>()).ok()?;
-        // All growth goes through the pool and its budget, so bumpalo must never ask for a second block.
+        // All growth goes through the arena and its limits, so bumpalo must never ask for a second block.
         bump.set_allocation_limit(Some(bump.allocated_bytes()));
         let bytes = bump.allocated_bytes_including_metadata();
         let head = bump.try_alloc_layout(Layout::new::<Head>()).ok()?.cast::<Head>();

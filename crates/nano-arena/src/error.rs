@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-/// Who refused memory.
+/// Which limit refused memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RefusedBy {
     /// The arena's own limit ([`Arena::with_limit`](crate::Arena::with_limit)).
     ArenaLimit,
-    /// A [`Budget`](crate::Budget), or one of those above it.
-    Budget,
+    /// An [`Account`](crate::Account), or one of those above it.
+    Account,
     /// The system's allocator, or a size that no address space can hold.
     System,
 }
@@ -60,8 +60,11 @@ impl fmt::Display for Exhausted {
                     "{requested} more bytes do not fit: {used} of the arena's limit of {limit} are held"
                 )
             }
-            RefusedBy::Budget => {
-                write!(f, "{requested} more bytes do not fit: {used} of the budget of {limit} are held")
+            RefusedBy::Account => {
+                write!(
+                    f,
+                    "{requested} more bytes do not fit: {used} of the account's limit of {limit} are charged"
+                )
             }
         }
     }
@@ -89,13 +92,20 @@ pub enum FormatError {
 impl fmt::Display for FormatError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            FormatError::Exhausted(e) => e.fmt(f),
+            FormatError::Exhausted(_) => f.write_str("there is no memory for the formatted text"),
             FormatError::Display => f.write_str("a value to be formatted reported an error"),
         }
     }
 }
 
-impl std::error::Error for FormatError {}
+impl std::error::Error for FormatError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            FormatError::Exhausted(e) => Some(e),
+            FormatError::Display => None,
+        }
+    }
+}
 
 impl From<Exhausted> for FormatError {
     fn from(e: Exhausted) -> FormatError {

@@ -10,13 +10,19 @@ pub(crate) const NO_ARENA: u64 = 0;
 
 /// Names a slice in an [`Arena`](crate::Arena), which [`Arena::get`](crate::Arena::get) turns into a reference.
 ///
-/// It can be copied and stored anywhere on its thread, and costs three words. It carries the identity of its arena: with another
+/// It can be copied, stored anywhere and sent to other threads, and costs three words. It carries the identity of its arena: with another
 /// one, or with the same after it was reset, `get` panics and [`Arena::try_get`](crate::Arena::try_get) says `None`.
 pub struct Slice<T> {
     at: NonNull<T>,
     len: usize,
     arena: u64,
 }
+
+// SAFETY: an address, which is only followed through the slice's arena, for a shared reference to the values. `T: Sync`
+// because copies of the handle may be on several threads, `T: Send` because the arena may be sent after the handle.
+unsafe impl<T: Send + Sync> Send for Slice<T> {}
+// SAFETY: as for `Send`; the handle itself is never written to.
+unsafe impl<T: Send + Sync> Sync for Slice<T> {}
 
 /// Names bytes in an arena.
 pub type Bytes = Slice<u8>;

@@ -4,18 +4,19 @@
 //!
 //! | type | what it is |
 //! | --- | --- |
-//! | [`Pool`] | one thread's store of free chunks, with a high-water mark and counters |
+//! | [`Pool`] | a store of free chunks, with a high-water mark and counters |
 //! | [`Arena`] | a region of memory that is given back as a whole; taken from a pool |
 //! | [`Scope`] | an arena inside an arena, given back earlier |
 //! | [`Slice`], [`Bytes`], [`Text`] | what an arena holds, named by a handle that can be stored beside the arena |
 //! | [`List`], [`Buffer`], [`Draft`] | what still grows |
-//! | [`Budget`], [`Charge`] | how many bytes somebody may hold, counted across arenas and other buffers |
+//! | [`Account`], [`Charge`] | how many bytes a process, tenant or isolate holds and may hold, counted across arenas and other buffers |
 //! | [`Exhausted`] | the one error: which limit refused, and its figures |
 //!
-//! Nothing here is `Send`: a pool, its arenas and the budgets they charge live on one thread and take no lock.
+//! [`Account`], [`Charge`] and [`Pool`] are `Send` and `Sync`: any thread may use them. An [`Arena`] is `Send` and not `Sync`: one
+//! thread at a time uses it, without a lock. Handles go wherever their arena goes.
 
+mod account;
 mod arena;
-mod budget;
 mod buffer;
 mod chunk;
 mod error;
@@ -23,8 +24,8 @@ mod handle;
 mod list;
 mod pool;
 
+pub use account::{Account, Charge};
 pub use arena::{Arena, Scope};
-pub use budget::{Budget, Charge};
 pub use buffer::Buffer;
 pub use error::{Exhausted, FormatError, RefusedBy};
 pub use handle::{Bytes, Handle, Slice, Text};

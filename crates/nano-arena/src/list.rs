@@ -223,6 +223,17 @@ impl<'a, T: Copy> List<'a, T> {
     }
 }
 
+impl Arena {
+    /// Goes on with a list that was [detached](List::detach).
+    ///
+    /// # Panics
+    /// As [`Arena::get`].
+    #[track_caller]
+    pub fn attach<T: Copy>(&self, draft: Draft<T>) -> List<'_, T> {
+        List::attach(self, draft)
+    }
+}
+
 impl<T: Copy> Drop for List<'_, T> {
     fn drop(&mut self) {
         if self.raw.own {
@@ -264,6 +275,9 @@ pub struct Draft<T: Copy> {
     raw: Raw<T>,
     arena: u64,
 }
+
+// SAFETY: an address, which is only followed through the draft's arena, and that gives out the values themselves.
+unsafe impl<T: Copy + Send> Send for Draft<T> {}
 
 impl<T: Copy> Draft<T> {
     /// How many values it has.

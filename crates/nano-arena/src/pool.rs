@@ -1,11 +1,8 @@
-//! A thread's store of free chunks: arenas take from it and give back to it. Knows nothing of what chunks hold.
+//! A store of free chunks: arenas take from it and give back to it. Knows nothing of what chunks hold.
 
-use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::arena::Arena;
-use crate::budget::Budget;
 use crate::chunk::{Chunk, LARGEST, OVERHEAD, UNPOOLED};
 
 /// What a [`Pool`] keeps and in which sizes.
@@ -18,8 +15,8 @@ pub struct PoolConfig {
     /// from the system, which goes back to the system: a single large request must not fatten the pool.
     /// Default 64 KiB.
     pub largest_chunk: usize,
-    /// The high-water mark: bytes of free chunks that the pool keeps at most. Default 4 MiB for each thread, a
-    /// thousand requests in flight at a time.
+    /// The high-water mark: bytes of free chunks that the pool keeps at most. Default 4 MiB, a thousand
+    /// requests in flight at a time.
     pub high_water: usize,
 }
 
@@ -49,15 +46,17 @@ pub struct PoolStats {
     pub allocated: u64,
     /// How many chunks were given back to the system, in all.
     pub freed: u64,
-    /// How many allocations were refused by an arena's limit or a budget, in all.
+    /// How many allocations were refused by an arena's limit or an account, in all.
     pub refused_by_limit: u64,
     /// How many allocations were refused by the system, in all.
     pub refused_by_system: u64,
 }
 
-/// One thread's store of free chunks, and the source of its arenas.
+/// A store of free chunks, and the source of its arenas.
 ///
-/// A handle: clones are the same pool. It lives as long as it or one of its arenas does.
+/// A handle: clones are the same pool. It lives as long as it or one of its arenas does. Each worker and each isolate has
+/// its own. Arenas may go to another thread and give their chunks back from there; a mutex guards the free chunks, which
+/// costs two uncontended atomic operations for each chunk that is taken or given back.
 ///
 /// ```
 /// # use nano_arena::Pool;
@@ -71,23 +70,21 @@ pub struct PoolStats {
 /// ```
 #[derive(Clone)]
 pub struct Pool {
-    shared: Rc<Shared>,
+    shared: Arc<Shared>,
 }
 
 struct Shared {
-    /// Free chunks, a shelf for each class: class `n` is `first_chunk << n` bytes.
-    shelves: RefCell<Vec<Vec<Chunk>>>,
     /// What a chunk of each class is.
     sizes: Vec<Size>,
-    high_water: Cell<usize>,
-    pooled_bytes: Cell<usize>,
-    live_bytes: Cell<usize>,
-    peak_bytes: Cell<usize>,
-    recycled: Cell<u64>,
-    allocated: Cell<u64>,
-    freed: Cell<u64>,
-    refused_by_limit: Cell<u64>,
-    refused_by_system: Cell<u64>,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// Free chunks, a shelf for each class: class `n` is `first_chunk << n` bytes.
+    shelves: Vec<Vec<Chunk>>,
+    high_water: usize,
+    /// All counters but `pooled_chunks`, which the shelves know.
+    stats: PoolStats,
 }
 
 /// A size of chunk that [`Pool::take`] can be asked for.
@@ -116,75 +113,48 @@ impl Pool {
             let capacity = (first_chunk << class) - OVERHEAD;
             Size { class: class as u8, capacity, bytes: Chunk::bytes_for(capacity) }
         };
-        Pool {
-            shared: Rc::new(Shared {
-                shelves: RefCell::new((0..classes).map(|_| Vec::new()).collect()),
-                sizes: (0..classes).map(size).collect(),
-                high_water: Cell::new(config.high_water),
-                pooled_bytes: Cell::new(0),
-                live_bytes: Cell::new(0),
-                peak_bytes: Cell::new(0),
-                recycled: Cell::new(0),
-                allocated: Cell::new(0),
-                freed: Cell::new(0),
-                refused_by_limit: Cell::new(0),
-                refused_by_system: Cell::new(0),
-            }),
-        }
-    }
-
-    /// A new arena that no budget limits. It holds no memory before its first allocation.
-    #[inline]
-    pub fn arena(&self) -> Arena {
-        Arena::new(self.clone(), None)
-    }
-
-    /// A new arena whose chunks are charged to `budget`.
-    #[inline]
-    pub fn arena_for(&self, budget: &Budget) -> Arena {
-        Arena::new(self.clone(), Some(budget.clone()))
+        let sizes: Vec<Size> = (0..classes).map(size).collect();
+        let shelves = sizes.iter().map(|_| Vec::new()).collect();
+        let state = State { shelves, high_water: config.high_water, stats: PoolStats::default() };
+        Pool { shared: Arc::new(Shared { sizes, state: Mutex::new(state) }) }
     }
 
     /// The counters.
     pub fn stats(&self) -> PoolStats {
-        let s = &*self.shared;
-        PoolStats {
-            live_bytes: s.live_bytes.get(),
-            peak_bytes: s.peak_bytes.get(),
-            pooled_bytes: s.pooled_bytes.get(),
-            pooled_chunks: s.shelves.borrow().iter().map(Vec::len).sum(),
-            recycled: s.recycled.get(),
-            allocated: s.allocated.get(),
-            freed: s.freed.get(),
-            refused_by_limit: s.refused_by_limit.get(),
-            refused_by_system: s.refused_by_system.get(),
-        }
+        let state = self.state();
+        PoolStats { pooled_chunks: state.shelves.iter().map(Vec::len).sum(), ..state.stats }
     }
 
     /// Changes the high-water mark, and trims to it.
     pub fn set_high_water(&self, bytes: usize) {
-        self.shared.high_water.set(bytes);
+        self.state().high_water = bytes;
         self.trim(bytes);
     }
 
     /// Gives free chunks back to the system, the largest first, until at most `to` bytes are left.
     /// Returns how many bytes were given back.
     pub fn trim(&self, to: usize) -> usize {
-        let s = &*self.shared;
-        let before = s.pooled_bytes.get();
-        for shelf in s.shelves.borrow_mut().iter_mut().rev() {
-            while s.pooled_bytes.get() > to
+        let State { shelves, stats, .. } = &mut *self.state();
+        let before = stats.pooled_bytes;
+        for shelf in shelves.iter_mut().rev() {
+            while stats.pooled_bytes > to
                 && let Some(chunk) = shelf.pop()
             {
-                s.pooled_bytes.set(s.pooled_bytes.get() - chunk.bytes());
-                s.freed.set(s.freed.get() + 1);
+                stats.pooled_bytes -= chunk.bytes();
+                stats.freed += 1;
             }
             if to == 0 {
                 // Not `shrink_to_fit`, which may allocate.
                 *shelf = Vec::new();
             }
         }
-        before - s.pooled_bytes.get()
+        before - stats.pooled_bytes
+    }
+
+    #[inline]
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No code of others runs under the lock, so a panic in there has left nothing half done.
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The smallest size of chunks that has `need` usable bytes and is of `class` or more; `None` if the pool keeps none.
@@ -209,55 +179,58 @@ impl Pool {
     /// Takes a chunk, from the pool or the system; `None` if the system refuses.
     #[inline]
     pub(crate) fn take(&self, size: Size) -> Option<Chunk> {
-        let s = &*self.shared;
-        let free = match s.shelves.borrow_mut().get_mut(size.class as usize) {
-            Some(shelf) => shelf.pop(),
-            None => None,
-        };
-        let chunk = match free {
-            Some(chunk) => {
-                s.pooled_bytes.set(s.pooled_bytes.get() - chunk.bytes());
-                s.recycled.set(s.recycled.get() + 1);
-                chunk
-            }
-            None => {
-                let chunk = Chunk::from_system(size.capacity, size.class)?;
-                s.allocated.set(s.allocated.get() + 1);
-                chunk
-            }
-        };
-        let live = s.live_bytes.get() + chunk.bytes();
-        s.live_bytes.set(live);
-        s.peak_bytes.set(s.peak_bytes.get().max(live));
+        let mut state = self.state();
+        let State { shelves, stats, .. } = &mut *state;
+        if let Some(chunk) = shelves.get_mut(size.class as usize).and_then(Vec::pop) {
+            stats.pooled_bytes -= chunk.bytes();
+            stats.recycled += 1;
+            stats.add_live(chunk.bytes());
+            return Some(chunk);
+        }
+        drop(state);
+        let chunk = Chunk::from_system(size.capacity, size.class)?;
+        let stats = &mut self.state().stats;
+        stats.allocated += 1;
+        stats.add_live(chunk.bytes());
         Some(chunk)
     }
 
     /// Takes a chunk back: it is kept if its size is pooled and the high-water mark allows, else freed.
     #[inline]
     pub(crate) fn give(&self, mut chunk: Chunk) {
-        let s = &*self.shared;
+        chunk.clear();
         let bytes = chunk.bytes();
-        s.live_bytes.set(s.live_bytes.get() - bytes);
-        let pooled = s.pooled_bytes.get() + bytes;
-        if pooled <= s.high_water.get()
-            && let Some(shelf) = s.shelves.borrow_mut().get_mut(chunk.class() as usize)
+        let mut state = self.state();
+        let State { shelves, high_water, stats } = &mut *state;
+        stats.live_bytes -= bytes;
+        if stats.pooled_bytes + bytes <= *high_water
+            && let Some(shelf) = shelves.get_mut(chunk.class() as usize)
             // Without room in the list the chunk is merely not kept.
             && shelf.try_reserve(1).is_ok()
         {
-            chunk.clear();
             shelf.push(chunk);
-            s.pooled_bytes.set(pooled);
-        } else {
-            s.freed.set(s.freed.get() + 1);
+            stats.pooled_bytes += bytes;
+            return;
         }
+        stats.freed += 1;
+        // Freed without the lock.
+        drop(state);
+        drop(chunk);
     }
 
     pub(crate) fn count_refused_by_limit(&self) {
-        self.shared.refused_by_limit.set(self.shared.refused_by_limit.get() + 1);
+        self.state().stats.refused_by_limit += 1;
     }
 
     pub(crate) fn count_refused_by_system(&self) {
-        self.shared.refused_by_system.set(self.shared.refused_by_system.get() + 1);
+        self.state().stats.refused_by_system += 1;
+    }
+}
+
+impl PoolStats {
+    fn add_live(&mut self, bytes: usize) {
+        self.live_bytes += bytes;
+        self.peak_bytes = self.peak_bytes.max(self.live_bytes);
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::Write as _;
 
 use nano_arena::{
-    Arena, Budget, Buffer, Bytes, Draft, FormatError, List, Pool, PoolConfig, RefusedBy, Slice, Text,
+    Account, Arena, Buffer, Bytes, Draft, FormatError, List, Pool, PoolConfig, RefusedBy, Slice, Text,
 };
 
 use crate::allocator::live_bytes;
@@ -186,15 +186,15 @@ fn the_limit_of_an_arena_holds_at_and_beyond() {
 }
 
 #[test]
-fn a_budget_is_shared_and_told_who_refused() {
+fn an_account_is_shared_and_reports_its_refusal() {
     let pool = Pool::default();
-    let thread = Budget::new(100_000);
+    let thread = Account::new(100_000);
     let tenant = thread.child(20_000);
     let one = pool.arena_for(&tenant);
     let two = pool.arena_for(&tenant).with_limit(1 << 30);
     one.alloc_slice(&[0u8; 10_000]).unwrap();
     let refusal = two.alloc_slice(&[0u8; 10_000]).unwrap_err();
-    assert_eq!((refusal.by(), refusal.limit()), (RefusedBy::Budget, 20_000));
+    assert_eq!((refusal.by(), refusal.limit()), (RefusedBy::Account, 20_000));
     assert_eq!((two.held(), tenant.refused(), thread.used()), (0, 1, tenant.used()));
     let charge = tenant.charge(tenant.remaining()).unwrap();
     assert!(two.alloc(1u8).is_err());
@@ -226,8 +226,8 @@ fn sizes_beyond_the_address_space_are_refused_by_the_system() {
 #[test]
 fn a_scope_gives_back_at_its_end_and_shares_the_limits() {
     let pool = Pool::default();
-    let budget = Budget::new(1 << 20);
-    let arena = pool.arena_for(&budget).with_limit(64 << 10);
+    let account = Account::new(1 << 20);
+    let arena = pool.arena_for(&account).with_limit(64 << 10);
     let kept = arena.alloc_str("kept").unwrap();
     let before = arena.held();
     {
@@ -243,16 +243,16 @@ fn a_scope_gives_back_at_its_end_and_shares_the_limits() {
         // The outer one can be used meanwhile.
         arena.alloc_str("too").unwrap();
         scope.alloc_slice(&[2u8; 20_000]).unwrap();
-        assert_eq!((inner[19_999], budget.used()), (1, arena.held()));
+        assert_eq!((inner[19_999], account.used()), (1, arena.held()));
     }
-    assert_eq!((kept, arena.held(), budget.used()), ("kept", before, before));
+    assert_eq!((kept, arena.held(), account.used()), ("kept", before, before));
 }
 
 #[test]
 fn growing_leaves_little_behind() {
     let pool = Pool::default();
-    let budget = Budget::unlimited();
-    let arena = pool.arena_for(&budget);
+    let account = Account::unlimited();
+    let arena = pool.arena_for(&account);
     let mut buffer = Buffer::new(&arena);
     for n in 0..1_000_000u32 {
         buffer.push_bytes(&n.to_le_bytes()).unwrap();
@@ -260,7 +260,7 @@ fn growing_leaves_little_behind() {
     let (len, capacity) = (buffer.len(), buffer.capacity());
     let handle = buffer.freeze();
     assert!(arena.held() <= capacity + 2 * 4096, "{} held for {len} of {capacity}", arena.held());
-    assert!(capacity <= 2 * len + 4096 && budget.peak() <= 3 * len + 3 * 4096);
+    assert!(capacity <= 2 * len + 4096 && account.peak() <= 3 * len + 3 * 4096);
     let bytes = arena.get(handle);
     assert!(bytes.chunks(4).zip(0u32..).all(|(chunk, n)| chunk == n.to_le_bytes()));
 

@@ -1,12 +1,12 @@
 //! The system's allocator fails, at each allocation in turn: everything reports it, and nothing is lost or left behind.
 
-use nano_arena::{Budget, Buffer, Exhausted, List, Pool, RefusedBy};
+use nano_arena::{Account, Buffer, Exhausted, List, Pool, RefusedBy};
 
 use crate::allocator::{failing_after, live_bytes};
 
 /// A bit of everything that allocates.
-fn use_arena(pool: &Pool, budget: &Budget) -> Result<(), Exhausted> {
-    let arena = pool.arena_for(budget);
+fn use_arena(pool: &Pool, account: &Account) -> Result<(), Exhausted> {
+    let arena = pool.arena_for(account);
     let first = arena.store_text("first")?;
     for n in 1..40 {
         let bytes = arena.alloc_slice_with(n * 50, |_| n as u8)?;
@@ -38,12 +38,12 @@ fn each_failure_of_the_system_is_an_error() {
         let before = live_bytes();
         let pool = Pool::default();
         pool.set_high_water(high_water);
-        let budget = Budget::unlimited();
+        let account = Account::unlimited();
         let mut failures = 0;
         for count in 0.. {
             pool.trim(0);
-            let (outcome, failed) = failing_after(count, || use_arena(&pool, &budget));
-            assert_eq!((budget.used(), pool.stats().live_bytes), (0, 0), "after failing at {count}");
+            let (outcome, failed) = failing_after(count, || use_arena(&pool, &account));
+            assert_eq!((account.used(), pool.stats().live_bytes), (0, 0), "after failing at {count}");
             match outcome {
                 // Without memory a smaller chunk may have done, and a chunk given back may just not have been kept.
                 Ok(()) if !failed => break,
@@ -53,11 +53,11 @@ fn each_failure_of_the_system_is_an_error() {
                     failures += 1;
                 }
             }
-            assert!(use_arena(&pool, &budget).is_ok(), "after failing at {count}");
+            assert!(use_arena(&pool, &account).is_ok(), "after failing at {count}");
         }
         assert!(failures > 5, "only {failures} failures");
         assert_eq!(pool.stats().refused_by_system, failures);
-        drop((pool, budget));
+        drop((pool, account));
         assert_eq!(live_bytes(), before);
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::ops::Range;
 
 use nano_arena::{
-    Arena, Budget, Buffer, Bytes, Charge, Draft, List, Pool, PoolConfig, RefusedBy, Slice, Text,
+    Account, Arena, Buffer, Bytes, Charge, Draft, List, Pool, PoolConfig, RefusedBy, Slice, Text,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -65,7 +65,7 @@ fn limit() -> impl Strategy<Value = usize> {
 struct World {
     pool: Pool,
     high_water: usize,
-    budget: Budget,
+    account: Account,
     charges: Vec<Charge>,
     /// The memory of what the outer arenas hold.
     outer: Vec<Range<usize>>,
@@ -102,7 +102,7 @@ impl World {
         result: &Result<T, nano_arena::Exhausted>,
     ) {
         if let Err(refusal) = result {
-            let room = arena.limit().saturating_sub(arena.held()).min(self.budget.remaining());
+            let room = arena.limit().saturating_sub(arena.held()).min(self.account.remaining());
             let tightest = if bytes < 3900 { (bytes + 200).next_power_of_two() } else { bytes + 2 * 4096 };
             assert!(room < tightest.max(512), "{bytes} refused with room for {room}: {refusal}");
             assert_ne!(refusal.by(), RefusedBy::System);
@@ -140,9 +140,9 @@ impl World {
         let used: usize = memory.iter().map(|range| range.len()).sum();
         let stats = self.pool.stats();
         assert!(used <= arena.held(), "{used} used of {} held", arena.held());
-        assert_eq!(self.budget.used(), arena.held() + charged);
-        assert!(self.budget.used() <= self.budget.limit() && arena.held() <= arena.limit());
-        assert!(self.budget.peak() >= self.budget.used());
+        assert_eq!(self.account.used(), arena.held() + charged);
+        assert!(self.account.used() <= self.account.limit() && arena.held() <= arena.limit());
+        assert!(self.account.peak() >= self.account.used());
         assert_eq!(stats.live_bytes, arena.held());
         assert!(stats.pooled_bytes <= self.high_water);
         assert!(stats.peak_bytes >= stats.live_bytes);
@@ -245,8 +245,8 @@ impl World {
                 Op::Reset if depth == 0 => return true,
                 Op::Leave | Op::Reset => {}
                 Op::Charge(bytes) => {
-                    let remaining = self.budget.remaining();
-                    let charge = self.budget.charge(bytes);
+                    let remaining = self.account.remaining();
+                    let charge = self.account.charge(bytes);
                     assert_eq!(charge.is_ok(), bytes <= remaining);
                     self.charges.extend(charge);
                 }
@@ -296,28 +296,28 @@ proptest! {
     #[test]
     fn arenas_keep_what_they_hold_and_count_it(
         ops in prop::collection::vec(op(), 1..80),
-        budget in limit(),
+        account in limit(),
         arena_limit in limit(),
         high_water in prop_oneof![Just(0usize), 0usize..40_000, Just(usize::MAX)],
         first_chunk in prop_oneof![Just(512usize), Just(4096)],
     ) {
         let pool = Pool::new(PoolConfig { first_chunk, high_water, ..PoolConfig::default() });
-        let whole = Budget::new(budget);
+        let whole = Account::new(account);
         let mut world = World {
             pool: pool.clone(),
             high_water,
-            budget: whole.child(usize::MAX),
+            account: whole.child(usize::MAX),
             charges: Vec::new(),
             outer: Vec::new(),
             next: 0,
         };
-        let mut arena = pool.arena_for(&world.budget).with_limit(arena_limit);
+        let mut arena = pool.arena_for(&world.account).with_limit(arena_limit);
         let mut ops = ops.into_iter();
         while world.run(&arena, 0, &mut ops) {
             arena.reset();
             prop_assert_eq!(arena.held(), 0);
         }
-        prop_assert_eq!(whole.used(), world.budget.used());
+        prop_assert_eq!(whole.used(), world.account.used());
         drop(arena);
         world.charges.clear();
         prop_assert_eq!((whole.used(), pool.stats().live_bytes), (0, 0));
