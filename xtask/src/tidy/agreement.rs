@@ -1,0 +1,38 @@
+//! Places that must say the same: V8's pinned version and the fuzz targets.
+
+use crate::util::workspace_root;
+use std::collections::BTreeSet;
+use std::fs;
+
+#[test]
+fn the_pinned_v8_is_the_one_that_setup_provides() {
+    let manifest = fs::read_to_string(workspace_root().join("Cargo.toml")).unwrap();
+    let pin = format!("v8 = {{ version = \"={}\"", crate::setup::V8_VERSION);
+    assert!(
+        manifest.contains(&pin),
+        "Cargo.toml does not say `{pin}`: change it and xtask/src/setup/artifact.rs together"
+    );
+}
+
+#[test]
+fn every_fuzz_target_is_in_its_manifest() {
+    let folder = workspace_root().join("fuzz");
+    let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+    let named: BTreeSet<String> = manifest
+        .lines()
+        .filter_map(|line| {
+            line.trim().strip_prefix("path = \"fuzz_targets/")?.strip_suffix(".rs\"").map(str::to_string)
+        })
+        .collect();
+    let there: BTreeSet<String> = crate::fuzz::targets().unwrap().into_iter().collect();
+    assert_eq!(named, there, "fuzz/Cargo.toml (left) and fuzz/fuzz_targets (right) differ");
+}
+
+#[test]
+fn the_build_from_source_is_documented() {
+    let text = fs::read_to_string(workspace_root().join("docs/decisions/v8-library.md")).unwrap();
+    assert!(
+        text.contains(crate::setup::V8_VERSION),
+        "docs/decisions/v8-library.md speaks of another version of V8"
+    );
+}
