@@ -4,13 +4,22 @@
 //!
 //! - `house`: which crate may depend on which
 //! - `licenses`: licences and sources of the dependencies
-//! - `files`: the opening comment of every source file
+//! - `structure`: no circles of files or folders, no overgrown types
+//! - `rust`, `javascript`: the parsers behind it, and the lint for the platform's JavaScript
+//! - `graph`: circles of a graph
+//! - `files`: opening comments, lengths, widths
+//! - `ratchet`: exceptions from `structure`, `files` and the lint: a list that only shrinks
 //! - `agreement`: places that must say the same
 
 mod agreement;
 mod files;
+mod graph;
 mod house;
+mod javascript;
 mod licenses;
+mod ratchet;
+mod rust;
+mod structure;
 
 use crate::util::{capture, cargo};
 use serde_json::Value;
