@@ -2,6 +2,7 @@
 //!
 //! Each suite is a module that measures one thing; `page` makes the document of what they found.
 
+mod against;
 pub mod client;
 mod clone;
 mod crypto;
@@ -52,6 +53,9 @@ Suites (all when none is named):
   --seconds N      length of a round under load (default 5)
   --rounds N       rounds of each (default: each suite's own, 3 to 30)
   --no-pin         leaves it to the system on which cores server and load run
+  --against BINARY compares this build with another: hello, inspect, echo-1k and proxy (or the suites named) under both and
+                   under a copy of this build, in turn; fails if a median is more than 2 % worse beyond the difference
+                   between the build and its copy
   --page           writes the page from what is stored, and measures nothing
 
 The page is made from each suite's stored result (target/bench/results), so a run of some suites leaves the others' sections as
@@ -98,15 +102,15 @@ pub fn main(args: &[String]) -> Result<(), String> {
     let seconds = number(util::take_value(&mut args, "--seconds")?, "--seconds")?;
     let rounds = number(util::take_value(&mut args, "--rounds")?, "--rounds")?
         .and_then(|rounds| rounds.try_into().ok());
-    let wanted = Wanted {
-        nano,
-        nano_args,
-        short: util::take_flag(&mut args, "--short"),
-        seconds,
-        rounds,
-        pin: !util::take_flag(&mut args, "--no-pin"),
-        only,
-    };
+    let pin = !util::take_flag(&mut args, "--no-pin");
+    if let Some(other) = util::take_value(&mut args, "--against")? {
+        if let Some(option) = args.iter().find(|arg| arg.starts_with('-')) {
+            return Err(format!("--against goes with no `{option}`; see --help"));
+        }
+        return against::main(&against::Options { other, nano, nano_args, rows: args, seconds, rounds, pin });
+    }
+    let wanted =
+        Wanted { nano, nano_args, short: util::take_flag(&mut args, "--short"), seconds, rounds, pin, only };
     if let Some(unknown) = args.iter().find(|arg| !known.contains(&arg.as_str())) {
         return Err(format!("there is no suite or option `{unknown}`; see --help"));
     }

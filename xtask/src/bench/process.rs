@@ -173,6 +173,19 @@ impl Server {
         total
     }
 
+    /// Ticks of 10 ms so far in which the program ran, and in which the kernel ran for it.
+    pub fn cpu_ticks(&self) -> Ticks {
+        let mut ticks = Ticks { program: 0, kernel: 0 };
+        for id in self.processes() {
+            let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+            if let Some(more) = Ticks::read(&stat) {
+                ticks.program += more.program;
+                ticks.kernel += more.kernel;
+            }
+        }
+        ticks
+    }
+
     /// Memory now, of all the server's processes together.
     pub fn memory(&self) -> Memory {
         let mut memory = Memory::default();
@@ -215,6 +228,39 @@ impl Drop for Server {
         }
         let _ = self.child.wait();
     }
+}
+
+/// Processor time of a process in ticks: `utime` and `stime` of /proc/PID/stat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticks {
+    pub program: u64,
+    pub kernel: u64,
+}
+
+impl Ticks {
+    fn read(stat: &str) -> Option<Ticks> {
+        // `PID (name) state PPID …`: the name may hold anything. `utime` is the 14th field, the 12th after the name.
+        let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+        let mut next = || fields.next()?.parse().ok();
+        Some(Ticks { program: next()?, kernel: next()? })
+    }
+
+    /// What has come since an earlier reading.
+    pub fn since(self, before: Ticks) -> Ticks {
+        Ticks {
+            program: self.program.saturating_sub(before.program),
+            kernel: self.kernel.saturating_sub(before.kernel),
+        }
+    }
+}
+
+#[test]
+fn ticks_are_read_behind_any_name() {
+    let stat = "7 (a) b c) S 1 7 7 0 -1 4194304 0 0 0 0 123 45 0 0 20 0 9 0 1 0 0";
+    let ticks = Ticks::read(stat).unwrap();
+    assert_eq!(ticks, Ticks { program: 123, kernel: 45 });
+    assert_eq!(ticks.since(Ticks { program: 100, kernel: 50 }), Ticks { program: 23, kernel: 0 });
+    assert_eq!(Ticks::read("7 (a"), None);
 }
 
 /// Resident memory: everything mapped in (RSS), and with what is shared counted by its share (PSS), in KiB.

@@ -20,14 +20,14 @@ use crate::util;
 pub const KEY: &str = "proxy";
 
 /// One size of bodies.
-struct Body {
-    path: &'static str,
+pub struct Body {
+    pub path: &'static str,
     title: &'static str,
     bytes: usize,
-    connections: usize,
+    pub connections: usize,
 }
 
-const BODIES: [Body; 3] = [
+pub const BODIES: [Body; 3] = [
     Body { path: "/small", title: "1 KB", bytes: 1_000, connections: 64 },
     Body { path: "/middle", title: "1 MB", bytes: 1_000_000, connections: 16 },
     Body { path: "/large", title: "10 MB", bytes: 10_000_000, connections: 8 },
@@ -35,16 +35,7 @@ const BODIES: [Body; 3] = [
 
 /// Loads every runtime in turn, several rounds, each with a fresh process; the upstream stays.
 pub fn run(field: &Field) -> Result<Section, String> {
-    util::ensure_program("nginx", "nginx-light", "having an upstream to pass requests on to")?;
-    let port = process::free_port()?;
-    lay_out(port)?;
-    let work = field::work_folder().join("nginx");
-    let nginx = util::which("nginx").ok_or("nginx is not installed")?;
-    let mut command = process::pinned(&nginx, field.load_core);
-    command.arg("-p").arg(&work).arg("-c").arg(configure(&work, port)?).args(["-e", "error.log"]);
-    let mut upstream = Server::spawn(&mut command, port, &field::work_folder().join("logs/nginx.log"))?;
-    upstream.wait_listening().map_err(|error| format!("nginx: {error}"))?;
-
+    let _upstream = upstream(field.load_core)?;
     let peers: Vec<Peer> = field.peers.iter().copied().filter(|peer| *peer != Peer::Bare).collect();
     let rounds = field.rounds.unwrap_or(if field.short { 1 } else { 3 });
     let seconds = field.seconds.unwrap_or(if field.short { 1 } else { 4 });
@@ -76,6 +67,20 @@ pub fn run(field: &Field) -> Result<Section, String> {
         }
     }
     Ok(section(&peers, rounds, seconds, &found))
+}
+
+/// Starts nginx as the upstream, and lays the applications out that pass requests on to it.
+pub fn upstream(core: Option<usize>) -> Result<Server, String> {
+    util::ensure_program("nginx", "nginx-light", "having an upstream to pass requests on to")?;
+    let port = process::free_port()?;
+    lay_out(port)?;
+    let work = field::work_folder().join("nginx");
+    let nginx = util::which("nginx").ok_or("nginx is not installed")?;
+    let mut command = process::pinned(&nginx, core);
+    command.arg("-p").arg(&work).arg("-c").arg(configure(&work, port)?).args(["-e", "error.log"]);
+    let mut upstream = Server::spawn(&mut command, port, &field::work_folder().join("logs/nginx.log"))?;
+    upstream.wait_listening().map_err(|error| format!("nginx: {error}"))?;
+    Ok(upstream)
 }
 
 /// Tells the applications where the upstream is.
@@ -110,7 +115,7 @@ fn configure(work: &Path, port: u16) -> Result<std::path::PathBuf, String> {
     Ok(path)
 }
 
-fn check(body: &Body, server: &Server) -> Result<(), String> {
+pub fn check(body: &Body, server: &Server) -> Result<(), String> {
     let answer = client::once(server.address, &Request::get(&server.address.to_string(), body.path))?;
     if answer.status != 200 || answer.body != vec![b'x'; body.bytes] {
         return Err(format!(

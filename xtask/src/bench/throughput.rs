@@ -16,8 +16,8 @@ pub struct Handler {
     pub key: &'static str,
     pub title: &'static str,
     intro: &'static str,
-    app: &'static str,
-    ask: Ask,
+    pub app: &'static str,
+    pub ask: Ask,
     /// The answer that every runtime must give before it is measured.
     answer: fn() -> Vec<u8>,
     /// Rounds where the command line does not say.
@@ -129,7 +129,8 @@ pub fn run(field: &Field, handler: &Handler) -> Result<Section, String> {
     Ok(section(field, handler, rounds, seconds, &found))
 }
 
-fn check(handler: &Handler, peer: Peer, server: &super::process::Server) -> Result<(), String> {
+/// Asks once, and compares with the answer that the handler must give.
+pub fn check(handler: &Handler, peer: Peer, server: &super::process::Server) -> Result<(), String> {
     let ask = handler.ask;
     let body = if ask.body > 0 { Body::Whole(vec![b'x'; ask.body]) } else { Body::None };
     let headers = vec![("Accept".into(), "*/*".into()), ("User-Agent".into(), "wrk".into())];
