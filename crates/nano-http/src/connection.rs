@@ -37,7 +37,8 @@ pub enum Input {
 pub enum Next {
     /// The next request may come, or is there already: call [`Connection::next`].
     KeepAlive,
-    /// The connection ends as [`Connection::closing`] says.
+    /// There will be no other request. The connection ends as [`Connection::closing`] says, at once or when
+    /// the rest of the request's body was thrown away.
     Close,
 }
 
@@ -65,6 +66,9 @@ pub enum Awaiting {
     HeadRest,
     /// The client: more of the request's body.
     Body,
+    /// The client: the rest of a body that is thrown away, since the response is complete. When this takes
+    /// too long, call [`stop_discarding`](Connection::stop_discarding).
+    Discard,
     /// The application: a response, or more of it.
     Handler,
     /// The client: that it reads our output.
@@ -81,7 +85,8 @@ enum Phase {
     Head,
     /// From the head, or a refusal, to the end of the response.
     Request,
-    /// The response is finished; the rest of the request's body is read away.
+    /// The response is finished; the rest of the request's body is read and thrown away. Then the next
+    /// request begins, or the connection closes if `keep_alive` is false.
     Discard,
     Closing {
         linger: bool,
@@ -260,6 +265,14 @@ impl Connection {
         self.incoming.consume(usize::MAX >> 1);
     }
 
+    /// Throws away no more of a body ([`Awaiting::Discard`]): the connection closes, lingering. Without such
+    /// a body it does nothing.
+    pub fn stop_discarding(&mut self) {
+        if self.phase == Phase::Discard {
+            self.close(true);
+        }
+    }
+
     /// The server is shutting down: the response in progress, or the next one, says `Connection: close`, and
     /// an idle connection closes at the next [`next`](Connection::next).
     pub fn drain(&mut self) {
@@ -306,7 +319,7 @@ impl Connection {
             Phase::Head => Awaiting::HeadRest,
             Phase::Request if self.starved => Awaiting::Body,
             Phase::Request => Awaiting::Handler,
-            Phase::Discard => Awaiting::Body,
+            Phase::Discard => Awaiting::Discard,
             Phase::Closing { .. } if self.closing() == Closing::Linger => Awaiting::Linger,
             Phase::Closing { .. } | Phase::HandedOver => Awaiting::Nothing,
         }

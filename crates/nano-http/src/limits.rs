@@ -35,15 +35,19 @@ pub struct Limits {
     ///
     /// 16 KiB.
     pub chunk_extension_bytes: usize,
-    /// How much of a request's body is read and thrown away, after a response that did not need it, to keep
-    /// the connection. More than that and the connection closes.
+    /// How much of a request's body is read and thrown away after a response that did not need it. The
+    /// connection stays open meanwhile: many clients write their whole request before they read, and one that
+    /// finds the connection closed while it writes never sees the response. Beyond this limit the connection
+    /// closes as [`Closing::Linger`](crate::Closing::Linger) says.
     ///
-    /// 64 KiB: one read; beyond it a new connection is cheaper than the transfer.
+    /// 16 MiB: photos and documents are smaller, and throwing this much away takes a thread a few
+    /// milliseconds.
     pub discard_bytes: u64,
     /// How much input is thrown away while lingering on a connection that is about to close, so that the
     /// client reads our answer before its own unread data provokes a reset.
     ///
-    /// 256 KiB: what a client has typically in flight.
+    /// 16 MiB: more than Linux's largest default socket buffers on both sides hold together (4 MiB to send,
+    /// 6 MiB received), so that everything that was sent before the client could know is read.
     pub linger_bytes: u64,
     /// Body bytes kept in memory, delivered to nobody yet, before [`want_read`](crate::Connection::want_read)
     /// says no: the request side of back-pressure.
@@ -79,8 +83,8 @@ impl Default for Limits {
             trailer_bytes: 8 << 10,
             chunk_line_bytes: 256,
             chunk_extension_bytes: 16 << 10,
-            discard_bytes: 64 << 10,
-            linger_bytes: 256 << 10,
+            discard_bytes: 16 << 20,
+            linger_bytes: 16 << 20,
             body_ahead: 64 << 10,
             pipeline_ahead: 8 << 10,
             output_ahead: 64 << 10,

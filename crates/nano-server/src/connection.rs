@@ -728,8 +728,9 @@ impl Conn {
         if leaving {
             time = timeouts::DRAIN_IDLE;
         }
-        // A head has one deadline, from its first byte; everything else counts from the last progress.
-        if awaiting == self.awaiting.get() && (awaiting == Awaiting::HeadRest || !self.progress.get()) {
+        // These have one deadline, from their first byte; everything else counts from the last progress.
+        let is_total = matches!(awaiting, Awaiting::HeadRest | Awaiting::Discard | Awaiting::Linger);
+        if awaiting == self.awaiting.get() && (is_total || !self.progress.get()) {
             return;
         }
         self.progress.set(false);
@@ -783,6 +784,10 @@ impl Conn {
                     exchange.refused(408);
                     self.abandon(&worker, &exchange);
                 }
+                self.drive();
+            }
+            Awaiting::Discard => {
+                self.http.borrow_mut().stop_discarding();
                 self.drive();
             }
             _ => self.close(&worker),

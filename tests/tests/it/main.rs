@@ -30,5 +30,6 @@ mod terminal;
 mod tls;
 mod types;
 mod typescript;
+mod unread_bodies;
 mod versions;
 mod websockets;

@@ -303,8 +303,14 @@ impl Connection {
     fn next_in_discard(&mut self) -> Option<Input> {
         loop {
             match self.advance_body() {
-                Ok(Step::Ended) => {
+                Ok(Step::Ended) if self.keep_alive => {
                     self.begin_next();
+                    return None;
+                }
+                Ok(Step::Ended) => {
+                    // A client that meant to go on may have sent more already.
+                    let linger = self.parsed.keep_alive || !self.incoming.is_empty();
+                    self.close(linger);
                     return None;
                 }
                 Ok(Step::NeedMore) if self.eof => return Some(self.close(false)),

@@ -208,7 +208,8 @@ impl Connection {
         Ok(self.end_response())
     }
 
-    /// Whether the rest of the request's body is known to be worth reading away.
+    /// Whether the rest of the request's body may be within
+    /// [`Limits::discard_bytes`](crate::Limits::discard_bytes).
     fn rest_is_small(&self) -> bool {
         match self.body {
             Body::Length(due) => due <= self.limits.discard_bytes,
@@ -218,19 +219,22 @@ impl Connection {
     }
 
     fn end_response(&mut self) -> Next {
-        if !self.keep_alive || self.draining || !self.rest_is_small() {
+        self.keep_alive &= !self.draining && self.rest_is_small();
+        // The end of the connection is the response's end, or the client may wait for a 100 that never comes:
+        // neither waits for the request's body.
+        let closes_now = self.response == Response::UntilClose || self.continue_due;
+        if self.body != Body::Ended && self.rest_is_small() && !closes_now {
+            // A client that still writes must not find the connection closed: it would not read the response.
+            self.phase = Phase::Discard;
+            self.discarded = 0;
+        } else if self.keep_alive {
+            self.begin_next();
+        } else {
             // A client that meant to go on may have sent more already.
             let linger = self.parsed.keep_alive || self.body != Body::Ended || !self.incoming.is_empty();
             self.close(linger);
-            return Next::Close;
         }
-        if self.body == Body::Ended {
-            self.begin_next();
-        } else {
-            self.phase = Phase::Discard;
-            self.discarded = 0;
-        }
-        Next::KeepAlive
+        if self.keep_alive { Next::KeepAlive } else { Next::Close }
     }
 
     /// A complete small response with `Connection: close`, for a [`Refusal`], a timeout or a server that has

@@ -2,7 +2,7 @@
 
 use crate::common::{Driver, Handler, Seen, drive, refusal};
 use nano_http::{
-    Awaiting, BodyLength, BufferPool, Closing, Connection, Input, Limits, Refusal, ResponseHead,
+    Awaiting, BodyLength, BufferPool, Closing, Connection, Input, Limits, Next, Refusal, ResponseHead,
 };
 
 fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
@@ -176,6 +176,58 @@ fn a_small_unread_body_is_read_away_and_a_larger_one_closes() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn the_rest_of_a_body_is_thrown_away_before_the_connection_closes() {
+    let body = [b'x'; 300];
+    let limits = limits(|l| l.discard_bytes = 300);
+    let mut http = Connection::new(limits.clone());
+    http.receive(b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 300\r\n\r\n");
+    assert_eq!(http.next(), Ok(Input::Head));
+    assert_eq!(http.respond_with(ResponseHead::new(200, b""), b"early"), Ok(Next::Close));
+    http.wrote(http.pending_output());
+    for piece in body.chunks(100) {
+        assert_eq!((http.next(), http.closing()), (Ok(Input::NeedMore), Closing::Open));
+        assert_eq!((http.awaiting(), http.want_read()), (Awaiting::Discard, true));
+        http.receive(piece);
+    }
+    assert_eq!(http.next(), Ok(Input::Closed));
+    assert_eq!(http.closing(), Closing::Flush, "nothing of the client is unread");
+
+    // A client that waits for 100 may never send the body; a response without a length ends with the
+    // connection.
+    let expects = "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 300\r\n\r\n";
+    let http10 = "POST / HTTP/1.0\r\nContent-Length: 300\r\n\r\n";
+    for request in [expects, http10] {
+        let mut http = Connection::new(limits.clone());
+        http.receive(request.as_bytes());
+        assert_eq!(http.next(), Ok(Input::Head));
+        http.respond(ResponseHead::new(200, b""), BodyLength::Unknown).unwrap();
+        assert_eq!(http.finish(None), Ok(Next::Close));
+        assert_eq!(http.closing(), Closing::Linger, "{request}");
+    }
+}
+
+#[test]
+fn throwing_away_can_be_stopped() {
+    for connection in ["close", "keep-alive"] {
+        let mut http = Connection::new(Limits::default());
+        let head =
+            format!("POST / HTTP/1.1\r\nHost: a\r\nConnection: {connection}\r\nContent-Length: 9\r\n\r\n");
+        http.receive(head.as_bytes());
+        assert_eq!(http.next(), Ok(Input::Head));
+        http.stop_discarding();
+        assert_eq!(http.closing(), Closing::Open, "only a body that is thrown away");
+        http.respond_with(ResponseHead::new(200, b""), b"").unwrap();
+        http.wrote(http.pending_output());
+        assert_eq!((http.next(), http.awaiting()), (Ok(Input::NeedMore), Awaiting::Discard));
+        http.stop_discarding();
+        assert_eq!((http.closing(), http.want_read()), (Closing::Linger, true));
+        assert_eq!(http.next(), Ok(Input::NeedMore));
+        http.received_eof();
+        assert_eq!((http.next(), http.should_close()), (Ok(Input::Closed), true));
     }
 }
 
