@@ -49,34 +49,101 @@ impl std::fmt::Display for NoIsolate {
 
 impl std::error::Error for NoIsolate {}
 
-thread_local! {
-    /// The isolate that is entered on this thread though nothing runs in it, or null.
-    static PARKED: Cell<*mut v8::OwnedIsolate> = const { Cell::new(std::ptr::null_mut()) };
-    /// How many realms are entered within each other on this thread.
-    static DEPTH: Cell<u32> = const { Cell::new(0) };
+/// Which isolates V8 has entered for the realms of one runtime.
+///
+/// V8 keeps a stack of entered isolates for each thread, and its top is the thread's current isolate. This value records what of that stack
+/// is ours. The runtime owns it, and each of its realms shares it, so that it moves to another thread together with them; it holds V8's own
+/// addresses of isolates and never one of a Rust value, which may move.
+#[derive(Default)]
+pub(crate) struct IsolateStack {
+    /// The isolate that stays entered although nothing runs in it: the one that ran last. Entering it again costs nothing.
+    parked: Cell<Option<v8::UnsafeRawIsolatePtr>>,
+    /// How many realms are entered within each other.
+    depth: Cell<u32>,
+}
+
+impl IsolateStack {
+    /// Makes the isolate the thread's current one.
+    ///
+    /// # Safety
+    ///
+    /// The isolate is alive, is not entered by a caller of this, and is entered on this thread only until [`leave`](Self::leave) or
+    /// [`exit_parked`](Self::exit_parked) has exited it.
+    unsafe fn enter(&self, isolate: &v8::OwnedIsolate) {
+        if !self.unpark(isolate) {
+            // SAFETY: the caller's promise.
+            unsafe { isolate.enter() };
+        }
+        self.depth.set(self.depth.get() + 1);
+    }
+
+    /// Undoes [`enter`](Self::enter): exits the isolate, or parks it where no other is entered below it.
+    ///
+    /// # Safety
+    ///
+    /// The isolate is the one that was entered last, on this thread.
+    unsafe fn leave(&self, isolate: &v8::OwnedIsolate) {
+        let depth = self.depth.get() - 1;
+        self.depth.set(depth);
+        if depth == 0 {
+            self.parked.set(Some(raw(isolate)));
+        } else {
+            // SAFETY: it was entered last, by `enter`.
+            unsafe { isolate.exit() };
+        }
+    }
+
+    /// Parks nothing from now on. True: `isolate` was parked and is still entered; another isolate was exited.
+    fn unpark(&self, isolate: &v8::OwnedIsolate) -> bool {
+        match self.parked.get() {
+            Some(parked) if address(parked) == address(raw(isolate)) => {
+                self.parked.set(None);
+                true
+            }
+            _ => {
+                self.exit_parked();
+                false
+            }
+        }
+    }
+
+    /// Exits the parked isolate, so that V8 has none of the runtime's isolates entered while none runs: before the runtime's state goes to
+    /// another thread, and before its isolates are dropped.
+    pub(crate) fn exit_parked(&self) {
+        if let Some(parked) = self.parked.take() {
+            // SAFETY: a parked isolate is alive, since a realm that is dropped is unparked first (`Realm::drop`), and it is the top of V8's
+            // stack, since `enter` takes it off before it enters another.
+            unsafe { v8::Isolate::from_raw_isolate_ptr_unchecked(parked).exit() };
+        }
+    }
 }
 
 /// An isolate with one context. It is exited or parked; [`Realm::enter`] enters it for a while.
+///
+/// A realm is made behind an `Rc`, at the address that it keeps: V8's callbacks and the frames that run in it point into it.
 ///
 /// The fields before `isolate` hold handles into it and so are dropped first; those after it are what V8 calls back into.
 pub(crate) struct Realm {
     entries: Entries,
     context: v8::Global<v8::Context>,
     state: Box<State>,
-    entered: Cell<bool>,
+    stack: Rc<IsolateStack>,
+    is_entered: Cell<bool>,
     isolate: UnsafeCell<v8::OwnedIsolate>,
     pub(crate) heap: Box<HeapLimit>,
     pub(crate) buffers: Arc<BufferMemory>,
 }
 
 impl Realm {
-    /// Makes an isolate on this thread. `stack_base` is the thread's [`stack_base`]; `young` is what its young generation may grow to.
+    /// Makes an isolate on this thread. `stack` is the thread's runtime's; `stack_base` is the thread's [`stack_base`]; `young` is what its young
+    /// generation may grow to, in bytes.
     pub(crate) fn new(
         host: Rc<dyn Host>,
+        stack: &Rc<IsolateStack>,
         stack_base: usize,
         young: usize,
         need: Need,
-    ) -> Result<Self, NoIsolate> {
+    ) -> Result<Rc<Self>, NoIsolate> {
         if !memory::has_room_for_isolate(need) {
             return Err(NoIsolate::OutOfMemory);
         }
@@ -113,15 +180,16 @@ impl Realm {
         let Ok((entries, context)) = made else { return Err(NoIsolate::Snapshot) };
         // SAFETY: `Isolate::new` entered it on this thread; nothing was entered since that was not exited.
         unsafe { isolate.exit() };
-        Ok(Self {
+        Ok(Rc::new(Self {
             entries,
             context,
             state,
-            entered: Cell::new(false),
+            stack: Rc::clone(stack),
+            is_entered: Cell::new(false),
             isolate: UnsafeCell::new(isolate),
             heap,
             buffers,
-        })
+        }))
     }
 
     /// The isolate's requests and its host.
@@ -148,60 +216,37 @@ impl Realm {
 
     /// Whether its JavaScript is on the stack: running, or interrupted for a slice.
     pub(crate) fn is_entered(&self) -> bool {
-        self.entered.get()
+        self.is_entered.get()
     }
 
     /// Enters the isolate and its context, and calls `with` there.
     ///
     /// Afterwards V8 still has it as the thread's current isolate, so that the next request for the same application need not
-    /// enter it again; entering another one first leaves it ([`PARKED`]).
+    /// enter it again; entering another one exits it first ([`IsolateStack`]).
     ///
     /// # Panics
     ///
     /// If it [is entered](Self::is_entered) already: callers queue instead.
     pub(crate) fn enter<R>(&self, with: impl FnOnce(&mut v8::PinScope<'_, '_>, &Self) -> R) -> R {
-        struct Exit<'a>(&'a Realm);
-        impl Drop for Exit<'_> {
+        struct Leave<'a>(&'a Realm);
+        impl Drop for Leave<'_> {
             fn drop(&mut self) {
-                self.0.entered.set(false);
-                let depth = DEPTH.get() - 1;
-                DEPTH.set(depth);
-                if depth == 0 {
-                    PARKED.set(self.0.isolate.get());
-                } else {
-                    // SAFETY: entered below, on this thread; what was entered within has been exited (this type again).
-                    unsafe { (*self.0.isolate.get()).exit() };
-                }
+                self.0.is_entered.set(false);
+                // SAFETY: entered below, on this thread; realms that were entered within this one have been left (this type again).
+                unsafe { self.0.stack.leave(&*self.0.isolate.get()) };
             }
         }
-        assert!(!self.entered.replace(true), "an isolate is entered once at a time");
-        // SAFETY: `entered` was false, so no other reference to the isolate exists: this is the only place that makes one that
+        assert!(!self.is_entered.replace(true), "an isolate is entered once at a time");
+        // SAFETY: `is_entered` was false, so no other reference to the isolate exists: this is the only place that makes one that
         // lasts.
         let isolate = unsafe { &mut *self.isolate.get() };
-        if !self.unpark() {
-            // SAFETY: the isolate belongs to this thread, and is exited by `Exit` or `unpark`.
-            unsafe { isolate.enter() };
-        }
-        DEPTH.set(DEPTH.get() + 1);
-        let _exit = Exit(self);
+        // SAFETY: the isolate is alive as long as `self`, was not entered, and `Leave` leaves it. It belongs to this thread, as `self` does.
+        unsafe { self.stack.enter(isolate) };
+        let _leave = Leave(self);
         v8::scope!(let scope, &mut *isolate);
         let context = v8::Local::new(scope, &self.context);
         let scope = &mut v8::ContextScope::new(scope, context);
         with(scope, self)
-    }
-
-    /// Nothing is parked on this thread from now on. True: it was this isolate, which stays entered; another is exited.
-    fn unpark(&self) -> bool {
-        let parked = PARKED.replace(std::ptr::null_mut());
-        if parked == self.isolate.get() {
-            return true;
-        }
-        if !parked.is_null() {
-            // SAFETY: what is parked is an isolate of this thread that is alive (its realm's `drop` would have unparked it) and
-            // the last that was entered and not exited.
-            unsafe { (*parked).exit() };
-        }
-        false
     }
 
     /// Counts memories of WebAssembly, which have grown unseen; the isolate is terminated if they are beyond its limit.
@@ -238,20 +283,29 @@ impl Realm {
 
 impl Drop for Realm {
     fn drop(&mut self) {
-        if !self.unpark() {
+        let isolate = self.isolate.get_mut();
+        if !self.stack.unpark(isolate) {
             // SAFETY: V8 wants an isolate entered while its handles and itself are dropped; `OwnedIsolate` exits it.
-            unsafe { (*self.isolate.get()).enter() };
+            unsafe { isolate.enter() };
         }
     }
+}
+
+fn raw(isolate: &v8::OwnedIsolate) -> v8::UnsafeRawIsolatePtr {
+    // SAFETY: only the pointer is taken.
+    unsafe { isolate.as_raw_isolate_ptr() }
 }
 
 /// An isolate's address.
 pub(crate) fn address_of(isolate: &v8::Isolate) -> usize {
     // SAFETY: only the pointer is taken.
-    let pointer = unsafe { isolate.as_raw_isolate_ptr() };
+    address(unsafe { isolate.as_raw_isolate_ptr() })
+}
+
+fn address(isolate: v8::UnsafeRawIsolatePtr) -> usize {
     const { assert!(size_of::<v8::UnsafeRawIsolatePtr>() == size_of::<usize>()) };
     // SAFETY: the type is a transparent wrapper of the isolate's address.
-    unsafe { std::mem::transmute::<v8::UnsafeRawIsolatePtr, usize>(pointer) }
+    unsafe { std::mem::transmute::<v8::UnsafeRawIsolatePtr, usize>(isolate) }
 }
 
 /// The highest address of this thread's stack, nearly: of a local of the caller's caller.

@@ -86,8 +86,8 @@ pub fn check(app: &Arc<Application>, console: Rc<dyn Console>) -> Result<Vec<Loa
     let lp = Rc::new(Loop::new(Config::default())?);
     let client = Rc::new(Client::new(Rc::clone(&lp), engine::waiting_pool(), ClientOptions::default()));
     let host = InstanceHost::new(lp, console, None, client);
-    let realm =
-        Realm::new(host, realm::stack_base(), realm::YOUNG_BYTES, Need::Request).map_err(io::Error::other)?;
+    let realm = Realm::new(host, &Rc::default(), realm::stack_base(), realm::YOUNG_BYTES, Need::Request)
+        .map_err(io::Error::other)?;
     let entry = match app.entry() {
         Ok(entry) => entry,
         Err(error) => return Ok(vec![error]),

@@ -12,7 +12,7 @@ use crate::lifecycle::{self, Ending, Lifecycle};
 use crate::memory::{self, Need};
 use crate::modules::{self, Failure, ModuleMap};
 use crate::network;
-use crate::realm::{self, NoIsolate, Realm};
+use crate::realm::{self, IsolateStack, NoIsolate, Realm};
 use crate::slice::{self, Pulse, Watched};
 use crate::source_map::Original;
 use crate::weight::HEAVY;
@@ -95,7 +95,8 @@ pub struct Runtime {
     console: Rc<dyn Console>,
     client: Rc<Client>,
     spare_target: Cell<usize>,
-    spares: RefCell<Vec<(Realm, Rc<InstanceHost>)>>,
+    spares: RefCell<Vec<(Rc<Realm>, Rc<InstanceHost>)>>,
+    isolate_stack: Rc<IsolateStack>,
     instances: RefCell<HashMap<u32, Rc<Instance>>>,
     by_isolate: RefCell<HashMap<usize, u32>>,
     next_key: Cell<u32>,
@@ -147,6 +148,7 @@ impl Runtime {
                 client,
                 spare_target: Cell::new(options.spares),
                 spares: RefCell::default(),
+                isolate_stack: Rc::default(),
                 instances: RefCell::default(),
                 by_isolate: RefCell::default(),
                 next_key: Cell::new(1),
@@ -236,7 +238,7 @@ impl Runtime {
             app: Arc::clone(app),
             phase: RefCell::new(Phase::New),
             modules: ModuleMap::new(Arc::clone(app)),
-            realm: RefCell::new(Some(Rc::new(realm))),
+            realm: RefCell::new(Some(realm)),
             host,
             queue: RefCell::default(),
             closing: Cell::new(false),
@@ -255,7 +257,7 @@ impl Runtime {
         Ok(instance)
     }
 
-    fn make_realm(&self, need: Need) -> Result<(Realm, Rc<InstanceHost>), NoIsolate> {
+    fn make_realm(&self, need: Need) -> Result<(Rc<Realm>, Rc<InstanceHost>), NoIsolate> {
         let host = InstanceHost::new(
             Rc::clone(&self.lp),
             Rc::clone(&self.console),
@@ -263,7 +265,7 @@ impl Runtime {
             Rc::clone(&self.client),
         );
         let their = Rc::clone(&host) as Rc<dyn nano_web::Host>;
-        let realm = Realm::new(their, self.stack_base, self.young_bytes, need)?;
+        let realm = Realm::new(their, &self.isolate_stack, self.stack_base, self.young_bytes, need)?;
         engine::register(realm.address(), self.foreground_sender.clone());
         Ok((realm, host))
     }
