@@ -505,6 +505,10 @@ impl Application {
         let name = path.strip_prefix(&self.entry.root).unwrap_or(path).display().to_string();
         let fail = |message: String| LoadError { message, file: Some(name.clone()), position: None };
         let failed = |error| fail(format!("cannot be read: {error}"));
+        let length = std::fs::metadata(path).map_err(failed)?.len();
+        if length > MAX_MODULE_BYTES {
+            return Err(fail(format!("is larger than {} MB", MAX_MODULE_BYTES >> 20)));
+        }
         let bytes = std::fs::read(path).map_err(failed)?;
         // After the reading, so that a change in between is seen.
         if self.replaced.load(Ordering::Relaxed)
@@ -543,6 +547,11 @@ impl Application {
         })
     }
 }
+
+/// The largest file that is a module, in bytes. Its text is one string, of which V8 has none of more than half a gigabyte.
+const MAX_MODULE_BYTES: u64 = 500 << 20;
+
+const _: () = assert!(MAX_MODULE_BYTES < v8::String::MAX_LENGTH as u64);
 
 /// A file's bytes in short. Who could forge it could write the file.
 fn digest(bytes: &[u8]) -> u64 {

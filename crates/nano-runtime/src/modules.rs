@@ -4,6 +4,7 @@
 //! isolate's module records. HTML, section 8.1.3 "JavaScript module scripts".
 
 use crate::app::{Application, Content, Import, LoadError, Source, Text};
+use crate::resolve::{MAX_SPECIFIER_BYTES, ResolveError};
 use crate::traces;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -16,6 +17,9 @@ type Scope<'s, 'i> = v8::PinScope<'s, 'i>;
 const MODULES_SLOT: u32 = nano_web::STATE_SLOT + 1;
 
 /// The modules of one isolate. HTML, "module map".
+///
+/// It is closed: where it has a module, it has all modules that this one imports statically. So V8 finds each import of each module that it
+/// links. Modules of a graph that is not whole are never added.
 pub(crate) struct ModuleMap {
     app: Arc<Application>,
     /// By index into the application's modules.
@@ -38,7 +42,7 @@ impl ModuleMap {
         isolate.set_data(MODULES_SLOT, std::ptr::from_ref(self).cast_mut().cast::<c_void>());
     }
 
-    /// Lets go of all module records; the isolate's JavaScript will not run again.
+    /// Drops all module records; the isolate's JavaScript will not run again.
     pub(crate) fn clear(&self) {
         self.records.borrow_mut().clear();
         self.by_hash.borrow_mut().clear();
@@ -57,6 +61,10 @@ impl ModuleMap {
 
     fn record<'s>(&self, scope: &mut Scope<'s, '_>, index: usize) -> Option<v8::Local<'s, v8::Module>> {
         self.records.borrow().get(&index).map(|record| v8::Local::new(scope, record))
+    }
+
+    fn has(&self, index: usize) -> bool {
+        self.records.borrow().contains_key(&index)
     }
 
     fn add(&self, scope: &mut Scope<'_, '_>, index: usize, module: v8::Local<'_, v8::Module>) {
@@ -81,9 +89,11 @@ pub(crate) fn install(isolate: &mut v8::Isolate) {
     isolate.set_host_import_module_dynamically_callback(import_dynamically);
 }
 
-/// Why a graph is not there: an error of loading, or an exception that is pending in the scope.
+/// Why a module or its graph could not be made.
 pub(crate) enum Failure {
+    /// It could not be found, read or prepared.
     Load(LoadError),
+    /// JavaScript threw, and the exception is pending in the scope.
     Exception,
 }
 
@@ -93,20 +103,24 @@ impl From<LoadError> for Failure {
     }
 }
 
-/// Compiles a module and all that it imports statically. Nothing is evaluated. Breadth does not cost stack.
+/// Compiles a module and all that it imports statically, and adds them to the map if the graph is whole. Nothing is evaluated. Breadth does not
+/// cost stack.
+///
+/// A module that cannot be had leaves no trace: the next import of the graph tries again, and fails the same way or succeeds.
 pub(crate) fn compile_graph<'s>(
     scope: &mut Scope<'s, '_>,
     map: &ModuleMap,
     root: usize,
 ) -> Result<v8::Local<'s, v8::Module>, Failure> {
+    let mut compiled = HashMap::new();
     let mut waiting = vec![root];
     while let Some(index) = waiting.pop() {
-        if map.records.borrow().contains_key(&index) {
+        if map.has(index) || compiled.contains_key(&index) {
             continue;
         }
         let source = map.app.module(index);
         let module = compile(scope, &source)?;
-        map.add(scope, index, module);
+        compiled.insert(index, module);
         if source.imports.get().is_none() {
             let imports = resolve_imports(scope, &map.app, &source, module)?;
             // Another thread may have been first; the result is the same.
@@ -114,7 +128,15 @@ pub(crate) fn compile_graph<'s>(
         }
         waiting.extend(source.imports.get().into_iter().flatten().map(|import| import.target));
     }
-    map.record(scope, root).ok_or(Failure::Exception)
+    for (index, module) in compiled {
+        map.add(scope, index, module);
+    }
+    map.record(scope, root).ok_or_else(|| missing_record().into())
+}
+
+/// A module that should be in the map is not.
+fn missing_record() -> LoadError {
+    LoadError { message: "a fault of the runtime: a module is missing".into(), file: None, position: None }
 }
 
 /// Links a compiled graph and evaluates it. The promise of its evaluation; `None`: an exception is pending.
@@ -133,13 +155,22 @@ fn compile<'s>(
     source: &Arc<Source>,
 ) -> Result<v8::Local<'s, v8::Module>, Failure> {
     match &source.content {
-        Content::Code(text) => compile_code(scope, source, text).ok_or(Failure::Exception),
+        Content::Code(text) => {
+            // V8 gives neither string nor exception for what is longer than its strings may be; the application refuses to load it.
+            debug_assert!(text.len() <= v8::String::MAX_LENGTH);
+            compile_code(scope, source, text).ok_or(Failure::Exception)
+        }
         _ => {
-            let name = v8::String::new(scope, &source.name).ok_or(Failure::Exception)?;
-            let export = v8::String::new(scope, "default").ok_or(Failure::Exception)?;
+            let name = v8::String::new(scope, &source.name).unwrap_or_else(|| v8::String::empty(scope));
+            let export = default_key(scope);
             Ok(v8::Module::create_synthetic_module(scope, name, &[export], evaluate_synthetic))
         }
     }
+}
+
+/// The string `default`.
+fn default_key<'s>(scope: &mut Scope<'s, '_>) -> v8::Local<'s, v8::String> {
+    v8::String::new(scope, "default").unwrap_or_else(|| v8::String::empty(scope))
 }
 
 fn origin<'s>(scope: &mut Scope<'s, '_>, name: &str, module: bool) -> Option<v8::ScriptOrigin<'s>> {
@@ -221,7 +252,7 @@ pub(crate) type Describe<'f> = dyn FnMut(&mut Scope<'_, '_>, v8::Local<'_, v8::V
     + 'f;
 
 /// Compiles a module and all that it imports, and links them, without evaluating anything; every problem that is found on
-/// the way.
+/// the way. The map is for this alone: it is not closed afterwards if there are problems.
 pub(crate) fn check_graph(
     scope: &mut Scope<'_, '_>,
     map: &ModuleMap,
@@ -232,7 +263,7 @@ pub(crate) fn check_graph(
     let mut waiting = vec![root];
     v8::tc_scope!(let scope, scope);
     while let Some(index) = waiting.pop() {
-        if map.records.borrow().contains_key(&index) {
+        if map.has(index) {
             continue;
         }
         let source = map.app.module(index);
@@ -269,16 +300,23 @@ pub(crate) fn check_graph(
         }
         map.add(scope, index, module);
         let mut imports = Vec::new();
+        let mut is_whole = true;
         for (specifier, attribute, at) in requests(scope, module) {
             match resolve_import(&map.app, &source, &specifier, attribute.as_deref(), at) {
                 Ok(target) => {
                     waiting.push(target);
                     imports.push(Import { specifier, attribute, target });
                 }
-                Err(error) => problems.push(error),
+                Err(error) => {
+                    is_whole = false;
+                    problems.push(error);
+                }
             }
         }
-        let _ = source.imports.set(imports);
+        // What every isolate of the application links by must not lack an import.
+        if is_whole {
+            let _ = source.imports.set(imports);
+        }
     }
     if problems.is_empty()
         && let Some(module) = map.record(scope, root)
@@ -293,7 +331,7 @@ pub(crate) fn check_graph(
     problems
 }
 
-/// A string whose characters stay where they are, shared by all isolates.
+/// A string whose characters stay where they are, shared by all isolates. `None`, without an exception: it is longer than V8's strings may be.
 pub(crate) fn shared_string<'s>(scope: &mut Scope<'s, '_>, text: &Text) -> Option<v8::Local<'s, v8::String>> {
     unsafe extern "C" fn free_latin1(data: *mut std::ffi::c_char, length: usize) {
         // SAFETY: the pointer and the length of the `Arc` that was forgotten for this string.
@@ -304,6 +342,8 @@ pub(crate) fn shared_string<'s>(scope: &mut Scope<'s, '_>, text: &Text) -> Optio
         drop(unsafe { Arc::from_raw(std::ptr::slice_from_raw_parts(data, length)) });
     }
     match text {
+        // Not only slower: V8 would not take over the reference that `into_raw` gives it.
+        _ if text.len() > v8::String::MAX_LENGTH => None,
         Text::Latin1(bytes) if bytes.is_empty() => Some(v8::String::empty(scope)),
         Text::Latin1(bytes) => {
             let length = bytes.len();
@@ -382,7 +422,11 @@ fn resolve_import(
     })
 }
 
-/// The `type` of `with { type: … }`. Attributes come as (key, value, …) groups of `stride`.
+/// No type of modules has a longer name; error messages quote it.
+const MAX_TYPE_CHARACTERS: usize = 64;
+
+/// The `type` of `with { type: … }`; `…` stands for one of more than [`MAX_TYPE_CHARACTERS`]. Attributes come as (key, value, …) groups of
+/// `stride`. Throws nothing.
 fn type_attribute(
     scope: &mut Scope<'_, '_>,
     attributes: v8::Local<'_, v8::FixedArray>,
@@ -392,13 +436,14 @@ fn type_attribute(
         let key = v8::Local::<v8::String>::try_from(attributes.get(scope, index)?).ok()?;
         if key.to_rust_string_lossy(scope) == "type" {
             let value = v8::Local::<v8::String>::try_from(attributes.get(scope, index + 1)?).ok()?;
-            return Some(value.to_rust_string_lossy(scope));
+            let is_short = value.length() <= MAX_TYPE_CHARACTERS;
+            return Some(if is_short { value.to_rust_string_lossy(scope) } else { "…".to_owned() });
         }
     }
     None
 }
 
-/// HTML, "HostLoadImportedModule" for a graph whose modules are all compiled.
+/// HTML, "HostLoadImportedModule" for a graph whose modules are all compiled. V8 ends the process if this returns `None` with no exception pending.
 fn resolve_callback<'s>(
     context: v8::Local<'s, v8::Context>,
     specifier: v8::Local<'s, v8::String>,
@@ -406,8 +451,24 @@ fn resolve_callback<'s>(
     referrer: v8::Local<'s, v8::Module>,
 ) -> Option<v8::Local<'s, v8::Module>> {
     v8::callback_scope!(unsafe scope, context);
+    let found = find_import(scope, specifier, attributes, referrer);
+    if found.is_none() {
+        // Nothing in `find_import` throws, and the map is closed: it has each import of a module that is linked.
+        debug_assert!(false, "a graph is linked that is not whole");
+        throw(scope, &missing_record());
+    }
+    found
+}
+
+/// The module that a static import of `referrer` means. Throws nothing.
+fn find_import<'s>(
+    scope: &mut Scope<'s, '_>,
+    specifier: v8::Local<'s, v8::String>,
+    attributes: v8::Local<'s, v8::FixedArray>,
+    referrer: v8::Local<'s, v8::Module>,
+) -> Option<v8::Local<'s, v8::Module>> {
     let map = ModuleMap::of(scope)?;
-    // SAFETY: the map outlives the isolate's JavaScript (`ModuleMap::attach`); only the borrow of `scope` is let go.
+    // SAFETY: the map outlives the isolate's JavaScript (`ModuleMap::attach`); only the borrow of `scope` is given up.
     let map = unsafe { &*std::ptr::from_ref(map) };
     let from = map.index_of(scope, referrer)?;
     let source = map.app.module(from);
@@ -421,14 +482,46 @@ fn resolve_callback<'s>(
     map.record(scope, import.target)
 }
 
-/// Gives a module that is not JavaScript its default export.
+/// Throws a TypeError that says what could not be loaded.
+fn throw(scope: &mut Scope<'_, '_>, error: &LoadError) {
+    let exception = load_exception(scope, error);
+    scope.throw_exception(exception);
+}
+
+/// The TypeError that says what could not be loaded.
+fn load_exception<'s>(scope: &mut Scope<'s, '_>, error: &LoadError) -> v8::Local<'s, v8::Value> {
+    let message = v8::String::new(scope, &error.to_string()).unwrap_or_else(|| v8::String::empty(scope));
+    v8::Exception::type_error(scope, message)
+}
+
+/// Gives a module that is not JavaScript its default export. V8 ends the process if this returns `None` with no exception pending.
 fn evaluate_synthetic<'s>(
     context: v8::Local<'s, v8::Context>,
     module: v8::Local<'s, v8::Module>,
 ) -> Option<v8::Local<'s, v8::Value>> {
     v8::callback_scope!(unsafe scope, context);
+    let evaluated = {
+        v8::tc_scope!(let scope, scope);
+        let evaluated = export_content(scope, module);
+        if evaluated.is_none() && scope.has_caught() {
+            scope.rethrow();
+            return None;
+        }
+        evaluated
+    };
+    if evaluated.is_none() {
+        throw(scope, &missing_record());
+    }
+    evaluated
+}
+
+/// Makes the default export of a module that is not JavaScript. The promise of its evaluation; `None`: usually an exception is pending.
+fn export_content<'s>(
+    scope: &mut Scope<'s, '_>,
+    module: v8::Local<'s, v8::Module>,
+) -> Option<v8::Local<'s, v8::Value>> {
     let map = ModuleMap::of(scope)?;
-    // SAFETY: as in `resolve_callback`.
+    // SAFETY: as in `find_import`.
     let map = unsafe { &*std::ptr::from_ref(map) };
     let index = map.index_of(scope, module)?;
     let source = map.app.module(index);
@@ -455,11 +548,11 @@ fn evaluate_synthetic<'s>(
             module.into()
         }
     };
-    let export = v8::String::new(scope, "default")?;
+    let export = default_key(scope);
     module.set_synthetic_module_export(scope, export, value)?;
     let resolver = v8::PromiseResolver::new(scope)?;
     let undefined = v8::undefined(scope).into();
-    resolver.resolve(scope, undefined);
+    resolver.resolve(scope, undefined)?;
     Some(resolver.get_promise(scope).into())
 }
 
@@ -471,7 +564,7 @@ extern "C" fn import_meta(
 ) {
     v8::callback_scope!(unsafe scope, context);
     let Some(map) = ModuleMap::of(scope) else { return };
-    // SAFETY: as in `resolve_callback`.
+    // SAFETY: as in `find_import`.
     let map = unsafe { &*std::ptr::from_ref(map) };
     let Some(index) = map.index_of(scope, module) else { return };
     let url = format!("file:///{}", map.app.module(index).name.trim_start_matches('/'));
@@ -485,7 +578,9 @@ extern "C" fn import_meta(
     }
 }
 
-/// `import(specifier, { with })`.
+/// `import(specifier, { with })`. ECMAScript, "EvaluateImportCall", and "ContinueDynamicImport" from where the graph is loaded.
+///
+/// `None` only with an exception pending: of V8's own, or the termination of this JavaScript.
 fn import_dynamically<'s, 'i>(
     scope: &mut Scope<'s, 'i>,
     _: v8::Local<'s, v8::Data>,
@@ -493,65 +588,102 @@ fn import_dynamically<'s, 'i>(
     specifier: v8::Local<'s, v8::String>,
     attributes: v8::Local<'s, v8::FixedArray>,
 ) -> Option<v8::Local<'s, v8::Promise>> {
+    let loaded = {
+        v8::tc_scope!(let scope, scope);
+        // Resolving reads what tenants wrote, and V8's frames are above: no panic may unwind through them.
+        let loaded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            load_import(scope, referrer, specifier, attributes)
+        }));
+        let loaded = loaded.unwrap_or_else(|_| {
+            let message = "a fault of the runtime, in import()".into();
+            Err(Failure::Load(LoadError { message, file: None, position: None }))
+        });
+        if scope.has_terminated() {
+            // The scope's end throws the termination again, since JavaScript is on the stack.
+            return None;
+        }
+        let exception = scope.exception();
+        scope.reset();
+        match (loaded, exception) {
+            (Ok(index), _) => Ok(index),
+            (Err(Failure::Load(error)), _) => Err(load_exception(scope, &error)),
+            (Err(Failure::Exception), Some(exception)) => Err(exception),
+            (Err(Failure::Exception), None) => Err(load_exception(scope, &missing_record())),
+        }
+    };
     let resolver = v8::PromiseResolver::new(scope)?;
     let promise = resolver.get_promise(scope);
-    v8::tc_scope!(let scope, scope);
-    // Resolving reads what tenants wrote, and V8's frames are above: no panic may unwind through them.
-    let imported = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        import(scope, referrer, specifier, attributes)
-    }));
-    let imported = imported.unwrap_or_else(|_| {
-        let message = "a fault of the runtime, in import()".into();
-        Err(Failure::Load(LoadError { message, file: None, position: None }))
-    });
-    match imported {
-        Ok((module, evaluation)) => {
-            // The namespace, once the graph (which may await at its top level) is evaluated.
-            let namespace = module.get_module_namespace();
-            let fulfilled = v8::Function::builder(
-                |_: &mut Scope<'_, '_>,
-                 args: v8::FunctionCallbackArguments<'_>,
-                 mut ret: v8::ReturnValue<'_>| {
-                    ret.set(args.data());
-                },
-            )
-            .data(namespace)
-            .build(scope)?;
-            let chained = evaluation.then(scope, fulfilled)?;
-            resolver.resolve(scope, chained.into());
+    match loaded {
+        Ok(index) => {
+            // Linking and evaluation are a job of their own: the importing module may be in the middle of its evaluation, and be part of the
+            // graph. V8 ends the process where a module is evaluated that is being evaluated.
+            let index = v8::Number::new(scope, index as f64).into();
+            resolver.resolve(scope, index)?;
+            let job = v8::Function::new(scope, link_and_evaluate_import)?;
+            promise.then(scope, job)
         }
-        Err(Failure::Load(error)) => {
-            let message = v8::String::new(scope, &error.to_string())?;
-            let error = v8::Exception::type_error(scope, message);
-            resolver.reject(scope, error);
-        }
-        Err(Failure::Exception) => {
-            let exception = scope.exception()?;
-            scope.reset();
-            resolver.reject(scope, exception);
+        Err(reason) => {
+            resolver.reject(scope, reason)?;
+            Some(promise)
         }
     }
-    Some(promise)
 }
 
-fn import<'s>(
+/// Finds and compiles what an `import()` imports. The index of its first module, whose graph is whole.
+fn load_import<'s>(
     scope: &mut Scope<'s, '_>,
     referrer: v8::Local<'s, v8::Value>,
     specifier: v8::Local<'s, v8::String>,
     attributes: v8::Local<'s, v8::FixedArray>,
-) -> Result<(v8::Local<'s, v8::Module>, v8::Local<'s, v8::Promise>), Failure> {
+) -> Result<usize, Failure> {
     let none = || LoadError { message: "this code cannot import modules".into(), file: None, position: None };
     let map = ModuleMap::of(scope).ok_or_else(none)?;
-    // SAFETY: as in `resolve_callback`.
+    // SAFETY: as in `find_import`.
     let map = unsafe { &*std::ptr::from_ref(map) };
     let from = referrer.to_rust_string_lossy(scope);
     let source = map.app.modules().into_iter().find(|source| source.name == from).ok_or_else(none)?;
+    if specifier.length() > MAX_SPECIFIER_BYTES {
+        // Before it is copied: a tenant makes half a gigabyte of it for nothing.
+        return Err(Failure::Load(ResolveError::too_long().into()));
+    }
     let specifier = specifier.to_rust_string_lossy(scope);
     let attribute = type_attribute(scope, attributes, 2);
     let target = map.app.resolve(&specifier, attribute.as_deref(), &source)?;
-    let module = compile_graph(scope, map, target)?;
-    let promise = link_and_evaluate(scope, module).ok_or(Failure::Exception)?;
-    Ok((module, promise))
+    compile_graph(scope, map, target)?;
+    Ok(target)
+}
+
+/// The job that links and evaluates the graph of an `import()`, of which it is given the first module's index. Returns the promise of the module's
+/// namespace, which is fulfilled when the graph (which may await at its top level) is evaluated. Throws what linking throws.
+fn link_and_evaluate_import(
+    scope: &mut Scope<'_, '_>,
+    args: v8::FunctionCallbackArguments<'_>,
+    mut ret: v8::ReturnValue<'_>,
+) {
+    let Some(index) = args.get(0).number_value(scope) else { return };
+    let Some(map) = ModuleMap::of(scope) else { return };
+    // SAFETY: as in `find_import`.
+    let map = unsafe { &*std::ptr::from_ref(map) };
+    let Some(module) = map.record(scope, index as usize) else {
+        return throw(scope, &missing_record());
+    };
+    // No job runs while a module is being evaluated. Should one, its import fails, and not the process.
+    if matches!(module.get_status(), v8::ModuleStatus::Instantiating | v8::ModuleStatus::Evaluating) {
+        debug_assert!(false, "a job runs within the evaluation of a module");
+        return throw(scope, &missing_record());
+    }
+    let Some(evaluation) = link_and_evaluate(scope, module) else { return };
+    let namespace = module.get_module_namespace();
+    let fulfilled = v8::Function::builder(
+        |_: &mut Scope<'_, '_>, args: v8::FunctionCallbackArguments<'_>, mut ret: v8::ReturnValue<'_>| {
+            ret.set(args.data());
+        },
+    )
+    .data(namespace)
+    .build(scope);
+    if let Some(imported) = fulfilled.and_then(|fulfilled| evaluation.then(scope, fulfilled)) {
+        ret.set(imported.into());
+    }
 }
 
 /// Makes V8's code caches of an application's modules, with all functions that were compiled so far. For other isolates: on

@@ -89,6 +89,39 @@ fn data_modules() {
 }
 
 #[test]
+fn imports_that_fail_again_and_again_end_nobody() {
+    let index = "export default { async fetch(request) { \
+        const name = '.' + new URL(request.url).pathname; const ends = []; \
+        for (let round = 0; round < 3; round++) try { await import(name); ends.push('imported'); } catch (error) { ends.push(error.name); } \
+        return new Response(ends.join()); } };";
+    let server = Nano::dir(
+        Dir::new(&[
+            ("index.js", index),
+            ("missing.js", "import './none.js';"),
+            ("syntax.js", "import './broken.js';"),
+            ("broken.js", "const;"),
+            ("node.js", "import 'node:fs';"),
+            ("json.js", "import './broken.json';"),
+            ("broken.json", "{"),
+            ("self.js", "import('./self.js'); import('./index.js'); export {};"),
+        ]),
+        Options::one_thread(),
+    );
+    let failed = |name: &str| [name; 3].join(",");
+    for (path, expected) in [
+        ("/missing.js", failed("TypeError")),
+        ("/syntax.js", failed("SyntaxError")),
+        ("/node.js", failed("TypeError")),
+        ("/json.js", failed("SyntaxError")),
+        ("/self.js", failed("imported")),
+        ("/none.js", failed("TypeError")),
+    ] {
+        assert_eq!(get(server.port(), "a", path).text(), expected, "{path}");
+    }
+    server.stop();
+}
+
+#[test]
 fn packages_by_their_exports_and_main() {
     let package =
         |name: &str, rest: &str| format!("{{ \"name\": \"{name}\", \"type\": \"module\", {rest} }}");

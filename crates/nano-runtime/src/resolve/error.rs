@@ -120,6 +120,11 @@ impl ResolveError {
         ResolveError { details: Box::new(details) }
     }
 
+    /// The specifier has more than [`MAX_SPECIFIER_BYTES`](super::MAX_SPECIFIER_BYTES); the error does not quote it.
+    pub fn too_long() -> ResolveError {
+        ResolveError::new("…", Reason::InvalidSpecifier { why: "it is longer than 16384 bytes" })
+    }
+
     pub(super) fn imported_by(mut self, referrer: &Path, root: &Path) -> ResolveError {
         self.details.referrer = Some(referrer.to_owned());
         self.in_root(root)

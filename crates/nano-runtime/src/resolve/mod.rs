@@ -39,6 +39,10 @@ use files::Probe;
 use package::Package;
 use specifier::{PackageSpecifier, Specifier, UrlPath};
 
+/// The longest specifier, in bytes: four times the longest path that Linux takes, since a specifier may be percent-encoded. An error message
+/// quotes the specifier and the paths that were tried, and stays far below the longest string of V8 (half a gigabyte).
+pub const MAX_SPECIFIER_BYTES: usize = 16_384;
+
 /// What an import means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
@@ -66,6 +70,9 @@ pub fn resolve(
     attribute: Option<&str>,
     confine: bool,
 ) -> Result<Resolved, ResolveError> {
+    if specifier.len() > MAX_SPECIFIER_BYTES {
+        return Err(ResolveError::too_long().imported_by(referrer, root));
+    }
     let mut search = Search { referrer, root, confine, tried: Vec::new() };
     let path = search.module_resolve(specifier).map_err(|reason| {
         let tried = std::mem::take(&mut search.tried);

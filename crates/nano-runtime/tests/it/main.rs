@@ -1,9 +1,11 @@
 //! The runtime from outside, in one process: what applications do to it, and what it makes of them.
 
+mod imports;
 mod isolates;
 
-use nano_runtime::{Console, Level, THREAD_STACK_BYTES};
+use nano_runtime::{Application, Console, FetchLimits, Level, Limits, RunError, THREAD_STACK_BYTES, run};
 use std::cell::RefCell;
+use std::path::Path;
 use std::rc::Rc;
 
 /// A console that keeps what is printed.
@@ -39,4 +41,18 @@ pub fn directory(files: &[(&str, &[u8])]) -> tempfile::TempDir {
         std::fs::write(path, content).unwrap();
     }
     directory
+}
+
+/// Runs a script to its end: what it has printed, and its error.
+pub fn run_script(script: &Path, limits: Limits) -> (Vec<String>, Option<String>) {
+    let script = script.to_owned();
+    on_thread(move || {
+        let lines = Rc::new(Lines::default());
+        let console = Rc::clone(&lines) as Rc<dyn Console>;
+        let limits = Limits { fetch: FetchLimits::UNLIMITED, ..limits };
+        let ran = Application::script(&script, Vec::new(), limits)
+            .map_err(RunError::Load)
+            .and_then(|app| run(&app, console));
+        (lines.take(), ran.err().map(|error| error.to_string()))
+    })
 }
