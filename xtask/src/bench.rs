@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: NANO beside Bun, Deno, Node and workerd, in one run, in turn; writes docs/benchmarks.md.
+//! `cargo xtask bench`: NANO beside Bun, Deno, Node and workerd, in one run, in turn; writes
+//! docs/benchmarks.md.
 //!
 //! Each suite is a module that measures one thing; `page` makes the document of what they found.
 

@@ -1,5 +1,5 @@
-//! `cargo xtask ci`: what every change must pass, in one command, with a summary of the time that each step took; and
-//! `cargo xtask deny`, the check of the dependencies that needs a tool of its own.
+//! `cargo xtask ci`: what every change must pass, in one command, with a summary of the time that each step
+//! took; and `cargo xtask deny`, the check of the dependencies that needs a tool of its own.
 
 use crate::util::{cargo, duration, no_more, run, say, take_flag, which, workspace_root};
 use std::process::Command;
@@ -66,8 +66,9 @@ fn all(steps: &mut Steps, dirty: bool) -> Result<(), String> {
     steps.step("packaging", || package(dirty))
 }
 
-/// Packages the crates as they would be published. All in one invocation: each finds those it depends on beside it, which
-/// no registry has yet. They are not built once more from their packages: that would take as long as everything else.
+/// Packages the crates as they would be published. All in one invocation: each finds those it depends on
+/// beside it, which no registry has yet. They are not built once more from their packages: that would take as
+/// long as everything else.
 fn package(dirty: bool) -> Result<(), String> {
     let mut package = cargo(&["package", "--no-verify", "--quiet"]);
     let crates = workspace_root().join("crates");

@@ -1,5 +1,5 @@
-//! `cargo xtask compare`: serves each application of tests/apps with NANO and with workerd, sends both the same requests, and
-//! compares the answers: status, headers and body.
+//! `cargo xtask compare`: serves each application of tests/apps with NANO and with workerd, sends both the
+//! same requests, and compares the answers: status, headers and body.
 //!
 //! What is sent stands in each application's requests.json (tests/apps/README.md describes it).
 

@@ -1,5 +1,5 @@
-//! `cargo xtask fuzz`: builds and runs the fuzz targets under /fuzz with libFuzzer and AddressSanitizer, with the stable
-//! toolchain and without any tool that would have to be installed first.
+//! `cargo xtask fuzz`: builds and runs the fuzz targets under /fuzz with libFuzzer and AddressSanitizer, with
+//! the stable toolchain and without any tool that would have to be installed first.
 //!
 //! Knows the flags that make a program fuzzable; what is fuzzed is the targets' business.
 
@@ -24,8 +24,9 @@ in fuzz/seeds/TARGET. An input that fails is written to fuzz/artifacts/TARGET, a
 `cargo xtask fuzz TARGET -- FILE` tries it again.
 ";
 
-/// What libFuzzer wants of the code under test: coverage counters, a table of where they are, and comparisons reported;
-/// beside it AddressSanitizer, and Rust's own checks. The switches that are nightly's are opened by RUSTC_BOOTSTRAP.
+/// What libFuzzer wants of the code under test: coverage counters, a table of where they are, and comparisons
+/// reported; beside it AddressSanitizer, and Rust's own checks. The switches that are nightly's are opened by
+/// RUSTC_BOOTSTRAP.
 const FLAGS: &str = "--cfg fuzzing -Zsanitizer=address -Cpasses=sancov-module -Ccodegen-units=1 -Cdebug-assertions \
     -Coverflow-checks -Cforce-frame-pointers=yes -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \

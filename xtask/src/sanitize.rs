@@ -1,5 +1,6 @@
-//! `cargo xtask sanitize`: the tests of the crates that manage memory by hand, under AddressSanitizer and under valgrind.
-//! The one sees what the compiler's instrumentation sees, the other uninitialized reads too and needs no other build.
+//! `cargo xtask sanitize`: the tests of the crates that manage memory by hand, under AddressSanitizer and
+//! under valgrind. The one sees what the compiler's instrumentation sees, the other uninitialized reads too
+//! and needs no other build.
 
 use crate::util::{cargo, ensure_program, run, take_flag, target_dir};
 
@@ -39,16 +40,18 @@ pub fn main(args: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-/// The compiler's switch is a nightly one, which RUSTC_BOOTSTRAP opens on the stable toolchain; the standard library stays
-/// as it is, without instrumentation, since there need be no sources to build it from: what it allocates is watched all the
-/// same, and what our code does to it. Naming the target keeps build scripts and macros out of it.
+/// The compiler's switch is a nightly one, which RUSTC_BOOTSTRAP opens on the stable toolchain; the standard
+/// library stays as it is, without instrumentation, since there need be no sources to build it from: what it
+/// allocates is watched all the same, and what our code does to it. Naming the target keeps build scripts and
+/// macros out of it.
 fn address_sanitizer(crates: &[String], target: &str) -> Result<(), String> {
     let mut test = cargo(&["test", "--target", target]);
     test.args(crates.iter().flat_map(|name| ["--package", name]));
     test.env("RUSTC_BOOTSTRAP", "1")
         .env("RUSTFLAGS", "-Zsanitizer=address -Cforce-frame-pointers=yes")
         .env("RUSTDOCFLAGS", "-Zsanitizer=address")
-        // An allocation beyond all bounds fails, as it does without the sanitizer, instead of ending the process.
+        // An allocation beyond all bounds fails, as it does without the sanitizer, instead of ending the
+        // process.
         .env(
             "ASAN_OPTIONS",
             "allocator_may_return_null=1:detect_stack_use_after_return=1:strict_init_order=1",

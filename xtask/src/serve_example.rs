@@ -11,7 +11,8 @@ Usage: cargo xtask serve [OPTIONS]
   --port N   (default: 3000)
 ";
 
-/// The command. Returns only if the server cannot be started: it takes this process's place, so that signals reach it.
+/// The command. Returns only if the server cannot be started: it takes this process's place, so that signals
+/// reach it.
 pub fn main(args: &[String]) -> Result<(), String> {
     let mut args = args.to_vec();
     if take_flag(&mut args, "--help") || take_flag(&mut args, "-h") {

@@ -1,8 +1,9 @@
-//! `cargo xtask setup`: puts V8's static library where the `v8` crate's build script finds it, so that plain `cargo build`,
-//! `cargo test` and an editor work afterwards with no variable set; and has the tests' programs installed.
+//! `cargo xtask setup`: puts V8's static library where the `v8` crate's build script finds it, so that plain
+//! `cargo build`, `cargo test` and an editor work afterwards with no variable set; and has the tests'
+//! programs installed.
 //!
-//! Tries the near and quick places first, and builds V8 from source last (docs/decisions/v8-library.md says why it is done
-//! so). Quick when nothing is to do.
+//! Tries the near and quick places first, and builds V8 from source last (docs/decisions/v8-library.md says
+//! why it is done so). Quick when nothing is to do.
 
 mod artifact;
 mod from_source;
@@ -59,8 +60,8 @@ pub fn v8() -> Result<(), String> {
     provide(default_build(&target), &target, &from_source::default_work())
 }
 
-/// The build that the workspace's default features want. On arm64 Linux no compressed build is published: there, the
-/// workspace is built with `--no-default-features`.
+/// The build that the workspace's default features want. On arm64 Linux no compressed build is published:
+/// there, the workspace is built with `--no-default-features`.
 fn default_build(target: &str) -> Build {
     if target == "aarch64-unknown-linux-gnu" {
         say(

@@ -1,7 +1,9 @@
-//! `cargo xtask soak`: every hostile tenant of the tests at once, on one thread, for minutes, and a neighbour among them.
+//! `cargo xtask soak`: every hostile tenant of the tests at once, on one thread, for minutes, and a neighbour
+//! among them.
 //!
-//! What must hold: the process lives, every request gets an answer that the documentation allows for it, the neighbour is served all the
-//! time, and memory comes back to where it was. The neighbour's times are reported, quiet and disturbed.
+//! What must hold: the process lives, every request gets an answer that the documentation allows for it, the
+//! neighbour is served all the time, and memory comes back to where it was. The neighbour's times are
+//! reported, quiet and disturbed.
 
 use crate::bench::client::{self, Connection, Request};
 use crate::bench::process::{self, Server};
@@ -40,23 +42,27 @@ const NEIGHBOUR_SLACK_MS: f64 = 5.0;
 /// How often the neighbour is asked, as in `cargo xtask bench neighbour`.
 const EVERY: Duration = Duration::from_millis(10);
 
-/// Between an answer and the next try of the same hostile client. It costs what a client far away costs; without it the clients would
-/// take the machine from the server with refusals alone.
+/// Between an answer and the next try of the same hostile client. It costs what a client far away costs;
+/// without it the clients would take the machine from the server with refusals alone.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What the resident memory may be larger at the end: what the allocator and V8 keep at hand (blocks for large buffers alone: 64 MB).
+/// What the resident memory may be larger at the end: what the allocator and V8 keep at hand (blocks for
+/// large buffers alone: 64 MB).
 const MEMORY_SLACK_KB: u64 = 160 << 10;
 
-/// How long it has to come back: isolates that nobody asks for are closed after a minute, and with them goes what is kept for buffers.
+/// How long it has to come back: isolates that nobody asks for are closed after a minute, and with them goes
+/// what is kept for buffers.
 const MEMORY_PATIENCE: Duration = Duration::from_secs(120);
 
 /// One in so many requests of hostile tenants may be answered later than its client waits for.
 const LATE_SHARE: u64 = 100;
 
-/// Tenants that there are for the ways of misbehaving, and as many for those of taking memory; more than there are ways.
+/// Tenants that there are for the ways of misbehaving, and as many for those of taking memory; more than
+/// there are ways.
 const TENANTS: usize = 80;
 
-/// Tenants that take memory, in all the ways that `memory_bombs.js` lists, in turn, where all misbehave at once.
+/// Tenants that take memory, in all the ways that `memory_bombs.js` lists, in turn, where all misbehave at
+/// once.
 const BOMBERS: usize = 4;
 
 /// The limits of each hostile tenant: short, so that each comes to its end often.
@@ -127,7 +133,8 @@ impl Field {
 fn one_by_one(nano: &Path, time: Duration, only: Option<&[String]>) -> Result<(), String> {
     let Field { mut server, hostile, _silent } = Field::new(nano, only)?;
     let address = server.address;
-    // Those who have many ways have each by itself, with a tenant of its own: who fails again and again is refused for a while.
+    // Those who have many ways have each by itself, with a tenant of its own: who fails again and again is
+    // refused for a while.
     let (single, many): (Vec<_>, Vec<_>) = hostile.into_iter().partition(|tenant| tenant.targets.len() == 1);
     let ways = many.into_iter().flat_map(|tenant| tenant.targets).enumerate();
     let alone = ways.map(|(index, way)| Hostile { host: format!("bomber-{index}"), targets: vec![way] });
@@ -218,8 +225,8 @@ fn soak(nano: &Path, time: Duration, only: Option<&[String]>) -> Result<(), Stri
     let count = |wanted: &dyn Fn(&str) -> bool| -> u64 {
         counted.iter().filter(|((_, what), _)| wanted(what)).map(|(_, n)| n).sum()
     };
-    // Those who compute for long have a thread of low priority: on a machine that is busy otherwise one may have to wait for longer than its
-    // client does. All of them were served afterwards, see above.
+    // Those who compute for long have a thread of low priority: on a machine that is busy otherwise one may
+    // have to wait for longer than its client does. All of them were served afterwards, see above.
     let late = count(&|what| what.starts_with("no answer") && what.contains("within"));
     let lost = count(&|what| what.starts_with("no answer")) - late;
     if lost > 0 || late * LATE_SHARE > count(&|_| true) {
@@ -279,7 +286,8 @@ fn start(nano: &Path, folder: &Path, port: u16) -> Result<Server, String> {
     Ok(server)
 }
 
-/// A client for each way of misbehaving, each with a tenant of its own; and some that take memory in every way in turn.
+/// A client for each way of misbehaving, each with a tenant of its own; and some that take memory in every
+/// way in turn.
 fn tenants(address: SocketAddr, silent: u16, only: Option<&[String]>) -> Result<Vec<Hostile>, String> {
     let wanted = |name: &str| only.is_none_or(|only| only.iter().any(|wanted| wanted == name));
     let names = client::once(address, &Request::get("tenant-0", "/names"))?;

@@ -29,7 +29,8 @@ pub fn main(args: &[String]) -> Result<(), String> {
     if args.is_empty() { crate::wpt::quick() } else { Ok(()) }
 }
 
-/// What the tests need beside cargo: V8's library, programs, and the npm packages of the applications under tests/apps.
+/// What the tests need beside cargo: V8's library, programs, and the npm packages of the applications under
+/// tests/apps.
 pub fn setup() -> Result<(), String> {
     crate::setup::v8()?;
     tools()?;
@@ -46,7 +47,8 @@ pub fn tools() -> Result<(), String> {
     ensure_program("nginx", "nginx-light", "testing fetch() and the server beside an HTTP server of others")
 }
 
-/// Installs the npm packages of each application under tests/apps that has a lock file. Quick when they are there.
+/// Installs the npm packages of each application under tests/apps that has a lock file. Quick when they are
+/// there.
 fn packages() -> Result<(), String> {
     let apps = workspace_root().join("tests/apps");
     let Ok(entries) = std::fs::read_dir(&apps) else { return Ok(()) };
@@ -59,8 +61,9 @@ fn packages() -> Result<(), String> {
 /// Runs the tests: one invocation, so that one build runs after the other and nothing is compiled twice.
 pub fn tests(which: &[&str], args: &[String]) -> Result<(), String> {
     let mut test = cargo(&["test"]);
-    // With the whole workspace the program itself is built too, since it has a test. Without being told so, the black-box tests would
-    // have it built by itself, whose dependencies have other features: most of them would be compiled once more.
+    // With the whole workspace the program itself is built too, since it has a test. Without being told so,
+    // the black-box tests would have it built by itself, whose dependencies have other features: most of them
+    // would be compiled once more.
     let profile = args.iter().any(|arg| arg == "--release" || arg == "-r" || arg.starts_with("--profile"));
     if which == ["--workspace"] && !profile {
         test.env("NANO_BINARY", target_dir().join("debug/nano"));

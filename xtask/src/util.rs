@@ -1,5 +1,5 @@
-//! What every command of xtask shares: the workspace's folders, running other programs with progress and with errors that
-//! say what to do, and installers for the few system and npm packages that a command may need.
+//! What every command of xtask shares: the workspace's folders, running other programs with progress and with
+//! errors that say what to do, and installers for the few system and npm packages that a command may need.
 //!
 //! Knows the operating system's tools; knows nothing of V8, of the tests or of the benchmarks.
 
@@ -79,8 +79,8 @@ pub fn run(command: &mut Command) -> Result<(), String> {
     if status.success() { Ok(()) } else { Err(format!("`{}` failed: {status}", show(command))) }
 }
 
-/// Runs a command quietly and gives what it printed to standard output. Error: what failed, with the end of what it printed
-/// to standard error.
+/// Runs a command quietly and gives what it printed to standard output. Error: what failed, with the end of
+/// what it printed to standard error.
 pub fn capture(command: &mut Command) -> Result<String, String> {
     let output = command.output().map_err(|error| cannot_start(command, &error))?;
     if output.status.success() {
@@ -90,9 +90,9 @@ pub fn capture(command: &mut Command) -> Result<String, String> {
     Err(format!("`{}` failed: {}\n{}", show(command), output.status, indent(&last_lines(&said, 10))))
 }
 
-/// Runs a long command with its output in a file (appended), and a line of progress now and then: every ten seconds on a
-/// terminal, every minute elsewhere. `progress` makes the line's text from the end of what the command printed.
-/// Error: what failed, the end of the log, and where the whole is.
+/// Runs a long command with its output in a file (appended), and a line of progress now and then: every ten
+/// seconds on a terminal, every minute elsewhere. `progress` makes the line's text from the end of what the
+/// command printed. Error: what failed, the end of the log, and where the whole is.
 pub fn run_logged(
     what: &str,
     command: &mut Command,
@@ -214,8 +214,8 @@ pub fn is_root() -> bool {
     capture(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
 }
 
-/// Sees to it that Debian packages are installed. `why` completes "needed for". Installs what is missing when run as root
-/// where apt-get is; otherwise the error says the command to run.
+/// Sees to it that Debian packages are installed. `why` completes "needed for". Installs what is missing when
+/// run as root where apt-get is; otherwise the error says the command to run.
 pub fn ensure_apt(packages: &[&str], why: &str) -> Result<(), String> {
     let installed = |package: &&&str| {
         capture(Command::new("dpkg-query").args(["-W", "-f=${Status}", package]))
@@ -243,7 +243,8 @@ pub fn ensure_apt(packages: &[&str], why: &str) -> Result<(), String> {
             .env("DEBIAN_FRONTEND", "noninteractive");
         command
     };
-    // An update that fails for one source may still have brought the lists that are needed: let the installation decide.
+    // An update that fails for one source may still have brought the lists that are needed: let the
+    // installation decide.
     let update = capture(&mut apt(&["update"]));
     let mut install = apt(&["install", "-y", "--no-install-recommends"]);
     capture(install.args(&missing)).map(drop).map_err(|error| match update {
@@ -263,8 +264,8 @@ pub fn ensure_node(why: &str) -> Result<(), String> {
     ensure_program("npm", "npm", why)
 }
 
-/// Installs the npm packages of a folder that has a package-lock.json, unless they are there as the lock file has them.
-/// Does nothing for a folder without one.
+/// Installs the npm packages of a folder that has a package-lock.json, unless they are there as the lock file
+/// has them. Does nothing for a folder without one.
 pub fn ensure_npm(folder: &Path) -> Result<(), String> {
     let Ok(lock) = fs::read(folder.join("package-lock.json")) else { return Ok(()) };
     let mark = folder.join("node_modules/.installed-lock.json");

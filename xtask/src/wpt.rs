@@ -1,7 +1,9 @@
-//! `cargo xtask wpt`: runs web-platform-tests with the `nano` binary and holds the results against tests/wpt: what fails is
-//! listed there by name and with a reason, so that a regression and an unexpected pass both stand out.
+//! `cargo xtask wpt`: runs web-platform-tests with the `nano` binary and holds the results against tests/wpt:
+//! what fails is listed there by name and with a reason, so that a regression and an unexpected pass both
+//! stand out.
 //!
-//! Knows the order of the work; finding tests, making scripts, running them, expectations and reports have a module each.
+//! Knows the order of the work; finding tests, making scripts, running them, expectations and reports have a
+//! module each.
 
 mod data;
 mod expect;
@@ -110,7 +112,8 @@ pub fn main(args: &[String]) -> Result<(), String> {
 
 /// The check of `cargo xtask test`: the data files, with the debug build that the tests made.
 pub fn quick() -> Result<(), String> {
-    // Not built here: by itself it would be built with other features of its dependencies, nearly all of it once more.
+    // Not built here: by itself it would be built with other features of its dependencies, nearly all of it
+    // once more.
     let nano = run::Program::nano(util::target_dir().join("debug/nano"));
     let peers = Vec::new();
     check_data(&Options { nano, peers, jobs: 2, filter: None, update: false, verbose: false, server: false })

@@ -1,7 +1,9 @@
-//! `cargo xtask bench --against BINARY`: two builds of NANO in one run, in turn, and whether this one is worse.
+//! `cargo xtask bench --against BINARY`: two builds of NANO in one run, in turn, and whether this one is
+//! worse.
 //!
-//! Three programs are loaded in each round: this build, the other build, and a copy of this build. How far the build is from its own
-//! copy is what the machine's noise makes of no difference at all; only what goes beyond it counts.
+//! Three programs are loaded in each round: this build, the other build, and a copy of this build. How far
+//! the build is from its own copy is what the machine's noise makes of no difference at all; only what goes
+//! beyond it counts.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -41,7 +43,8 @@ struct Measure {
     title: &'static str,
     value: fn(&Round) -> f64,
     more_is_better: bool,
-    /// Whether a worse median fails the run. The program's and the kernel's part are told apart by ticks of 10 ms, so their sum decides.
+    /// Whether a worse median fails the run. The program's and the kernel's part are told apart by ticks of
+    /// 10 ms, so their sum decides.
     decides: bool,
 }
 
@@ -259,7 +262,8 @@ mod tests {
         assert!(cost(&[103.0; 3], &[100.0; 3], &[103.0; 3]).is_worse());
         assert!(!cost(&[101.0; 3], &[100.0; 3], &[101.0; 3]).is_worse());
         assert!(!cost(&[50.0; 3], &[100.0; 3], &[50.0; 3]).is_worse());
-        // The same 3 % where the build is 4 % away from its own copy says nothing, whichever of the two is higher.
+        // The same 3 % where the build is 4 % away from its own copy says nothing, whichever of the two is
+        // higher.
         assert!(!cost(&[103.0; 3], &[100.0; 3], &[107.2; 3]).is_worse());
         assert!(!cost(&[103.0; 3], &[100.0; 3], &[99.0; 3]).is_worse());
         // A rate is worse when it is lower.

@@ -1,5 +1,6 @@
-//! A small HTTP/1.1 client on a plain socket: one request, one answer, with every byte under the caller's control. It
-//! measures and compares servers, so it hides nothing: no redirects, no decompression, no retries.
+//! A small HTTP/1.1 client on a plain socket: one request, one answer, with every byte under the caller's
+//! control. It measures and compares servers, so it hides nothing: no redirects, no decompression, no
+//! retries.
 //!
 //! Knows nothing of the servers that it asks.
 
@@ -87,7 +88,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects. Nagle's algorithm is off, and an answer that takes longer than [`ANSWER_TIMEOUT`] is an error.
+    /// Connects. Nagle's algorithm is off, and an answer that takes longer than [`ANSWER_TIMEOUT`] is an
+    /// error.
     pub fn open(address: SocketAddr) -> std::io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
@@ -96,8 +98,8 @@ impl Connection {
         Ok(Self { stream, buffer: Vec::new() })
     }
 
-    /// Sends the request and waits for the whole answer. A large body is sent while the answer is read, so that a server
-    /// that echoes cannot lock up with this client.
+    /// Sends the request and waits for the whole answer. A large body is sent while the answer is read, so
+    /// that a server that echoes cannot lock up with this client.
     pub fn exchange(&mut self, request: &Request) -> Result<Answer, String> {
         let start = request.start();
         let small = matches!(request.body, Body::None)

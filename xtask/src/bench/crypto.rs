@@ -1,4 +1,5 @@
-//! crypto.subtle from JavaScript: operations a second in each runtime; and what a neighbour notices of keys that are generated.
+//! crypto.subtle from JavaScript: operations a second in each runtime; and what a neighbour notices of keys
+//! that are generated.
 
 use std::collections::BTreeMap;
 

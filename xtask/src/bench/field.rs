@@ -1,4 +1,5 @@
-//! The field of one run: which runtimes take part, with which options, and how each is started with which application.
+//! The field of one run: which runtimes take part, with which options, and how each is started with which
+//! application.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -78,7 +78,8 @@ fn visit(
     apps: &[(String, PathBuf)],
     pause: Option<Duration>,
 ) -> Result<Vec<f64>, String> {
-    // The first application is asked before the clock runs: the connection and the server are warm, the others untouched.
+    // The first application is asked before the clock runs: the connection and the server are warm, the
+    // others untouched.
     let mut times = Vec::new();
     let (server, mut visits) = many(field, peer, apps)?;
     let complain = |error: String| format!("{}: {error}\n{}", peer.title(), server.said());
@@ -113,7 +114,8 @@ fn visit(
     Ok(times)
 }
 
-/// The visits to many applications of one process: over one connection, or over one each where each has its own address.
+/// The visits to many applications of one process: over one connection, or over one each where each has its
+/// own address.
 pub struct Visits {
     addresses: Vec<SocketAddr>,
     requests: Vec<Request>,

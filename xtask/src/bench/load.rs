@@ -31,7 +31,8 @@ pub struct Round {
 /// Connections that are open at once, where a suite does not say otherwise.
 pub const CONNECTIONS: usize = 64;
 
-/// Loads a server for some seconds. Errors: wrk failed, connections broke, or answers had a status of 400 and more.
+/// Loads a server for some seconds. Errors: wrk failed, connections broke, or answers had a status of 400 and
+/// more.
 pub fn run(server: &mut Server, ask: Ask, seconds: u64, core: Option<usize>) -> Result<Round, String> {
     run_with(server, ask, seconds, core, CONNECTIONS)
 }
@@ -89,8 +90,8 @@ pub fn run_with(
     })
 }
 
-/// Exact time, in the proportion of the ticks that the program and the kernel were met in. Ticks are 10 ms each: of a round of four
-/// seconds they give the proportion to a quarter of a percent.
+/// Exact time, in the proportion of the ticks that the program and the kernel were met in. Ticks are 10 ms
+/// each: of a round of four seconds they give the proportion to a quarter of a percent.
 fn apart(cpu_us: f64, ticks: Ticks) -> (f64, f64) {
     let all = ticks.program + ticks.kernel;
     let program = if all == 0 { 0.0 } else { ticks.program as f64 / all as f64 };

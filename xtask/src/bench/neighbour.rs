@@ -19,8 +19,9 @@ pub const KEY: &str = "neighbour";
 const BUSY: Duration = Duration::from_secs(2);
 /// How long the quiet application is asked before anything counts.
 const WARM_UP: Duration = Duration::from_millis(200);
-/// How often the quiet application is asked. Seldom enough that an answer which waits for a time slice (about 2 ms) is there before
-/// the next is due: else the questions, one after the other on one connection, fall behind, and their backlog is what is measured.
+/// How often the quiet application is asked. Seldom enough that an answer which waits for a time slice (about
+/// 2 ms) is there before the next is due: else the questions, one after the other on one connection, fall
+/// behind, and their backlog is what is measured.
 const EVERY: Duration = Duration::from_millis(10);
 
 /// A process with both applications, and where each is.
@@ -65,8 +66,8 @@ impl Both {
         }
     }
 
-    /// Asks the quiet application every 10 ms until `stop`; gives each answer's time in milliseconds, from when it was due:
-    /// so a server that is stuck is seen by every request that it holds up, not by one.
+    /// Asks the quiet application every 10 ms until `stop`; gives each answer's time in milliseconds, from
+    /// when it was due: so a server that is stuck is seen by every request that it holds up, not by one.
     fn ask(&self, stop: &AtomicBool) -> Result<Vec<f64>, String> {
         let mut connection = Connection::open(self.quiet.0).map_err(|error| error.to_string())?;
         let mut times = Vec::new();
@@ -100,7 +101,8 @@ impl Both {
     }
 }
 
-/// What NANO's quiet application notices while the other generates RSA keys of 4096 bits in a row: a table, and all times.
+/// What NANO's quiet application notices while the other generates RSA keys of 4096 bits in a row: a table,
+/// and all times.
 pub fn beside_keys(field: &Field) -> Result<(Table, serde_json::Value), String> {
     let time = BUSY * if field.short { 2 } else { 10 };
     let both = start(field, Peer::Nano, "keys")?;

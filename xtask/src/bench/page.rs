@@ -1,4 +1,5 @@
-//! docs/benchmarks.md: made from what each suite stored, section by section. A suite that was not run keeps its section.
+//! docs/benchmarks.md: made from what each suite stored, section by section. A suite that was not run keeps
+//! its section.
 //!
 //! Knows the page's form; knows nothing of how figures are measured.
 
@@ -79,7 +80,8 @@ pub fn print(section: &Section) {
     }
 }
 
-/// Stores what a suite found: for the page in `target/bench`, or beside it for a short run, whose figures mean little.
+/// Stores what a suite found: for the page in `target/bench`, or beside it for a short run, whose figures
+/// mean little.
 pub fn store(section: &Section, field: &Field, command: &str) -> Result<PathBuf, String> {
     let versions: BTreeMap<&str, &String> =
         field.versions.iter().map(|(peer, version)| (peer.key(), version)).collect();

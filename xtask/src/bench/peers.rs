@@ -1,6 +1,7 @@
 //! The programs that NANO is measured beside and compared with: where they are installed and what they are.
 //!
-//! All of them come from the npm registry into `target/peers`, in the versions that `xtask/bench/peers/package.json` pins.
+//! All of them come from the npm registry into `target/peers`, in the versions that
+//! `xtask/bench/peers/package.json` pins.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -52,7 +53,8 @@ impl Peer {
     }
 }
 
-/// Where the peers are installed: always in the workspace's own `target`, so that several target folders share them.
+/// Where the peers are installed: always in the workspace's own `target`, so that several target folders
+/// share them.
 pub fn folder() -> PathBuf {
     util::workspace_root().join("target/peers")
 }
@@ -76,8 +78,8 @@ pub fn install() -> Result<(), String> {
     util::write_whole(&folder.join("package.json"), &mut &wanted[..])?;
     util::say("installing the peers into target/peers (about 600 MB)");
     let mut npm = Command::new("npm");
-    // Every version is pinned, and what the packages depend on is the programs themselves, so no lock file is needed; one
-    // made on this system would leave out the others' programs.
+    // Every version is pinned, and what the packages depend on is the programs themselves, so no lock file is
+    // needed; one made on this system would leave out the others' programs.
     npm.current_dir(&folder).args([
         "install",
         "--no-package-lock",

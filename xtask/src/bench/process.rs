@@ -25,8 +25,8 @@ pub struct Server {
     ended: bool,
 }
 
-/// Where ports are taken from: below those that the system gives to outgoing connections, one of which would have taken a port
-/// until the server that it was picked for begins to listen.
+/// Where ports are taken from: below those that the system gives to outgoing connections, one of which would
+/// have taken a port until the server that it was picked for begins to listen.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 /// A port that nothing listens on at the moment, and that was not picked before if there are others.
@@ -91,8 +91,8 @@ impl Server {
         }
     }
 
-    /// Asks until the first answer of status 200, as often as the machine allows without taking a core from the server;
-    /// gives the time since `begun`.
+    /// Asks until the first answer of status 200, as often as the machine allows without taking a core from
+    /// the server; gives the time since `begun`.
     pub fn first_answer(&mut self, request: &Request, begun: Instant) -> Result<Duration, String> {
         loop {
             match Connection::open(self.address) {
@@ -159,9 +159,9 @@ impl Server {
         all
     }
 
-    /// Time on a processor so far in nanoseconds, of all threads alive of all the server's processes. Unlike `utime` and
-    /// `stime`, which count ticks of 10 ms, the scheduler's own account is exact; it loses threads that ended, which none of
-    /// the servers does under load.
+    /// Time on a processor so far in nanoseconds, of all threads alive of all the server's processes. Unlike
+    /// `utime` and `stime`, which count ticks of 10 ms, the scheduler's own account is exact; it loses
+    /// threads that ended, which none of the servers does under load.
     pub fn cpu_ns(&self) -> u64 {
         let mut total = 0;
         for id in self.processes() {
@@ -205,8 +205,8 @@ impl Server {
         memory
     }
 
-    /// Waits until the server has used next to no processor time for a while: garbage collection and background
-    /// compilation have come to rest. Gives up after `limit`.
+    /// Waits until the server has used next to no processor time for a while: garbage collection and
+    /// background compilation have come to rest. Gives up after `limit`.
     pub fn wait_idle(&self, limit: Duration) {
         let begun = Instant::now();
         let mut quiet = 0;
@@ -239,7 +239,8 @@ pub struct Ticks {
 
 impl Ticks {
     fn read(stat: &str) -> Option<Ticks> {
-        // `PID (name) state PPID …`: the name may hold anything. `utime` is the 14th field, the 12th after the name.
+        // `PID (name) state PPID …`: the name may hold anything. `utime` is the 14th field, the 12th after
+        // the name.
         let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
         let mut next = || fields.next()?.parse().ok();
         Some(Ticks { program: next()?, kernel: next()? })

@@ -1,4 +1,5 @@
-//! A handler that passes a fetch on: `return fetch(upstream)` under every runtime, with nginx as the upstream on the load's core.
+//! A handler that passes a fetch on: `return fetch(upstream)` under every runtime, with nginx as the upstream
+//! on the load's core.
 //!
 //! Knows nginx's configuration and how the applications say where the upstream is.
 
@@ -97,7 +98,8 @@ fn lay_out(port: u16) -> Result<(), String> {
     Ok(())
 }
 
-/// The upstream's configuration and files: bodies from the page cache, connections that are kept for ever, no log.
+/// The upstream's configuration and files: bodies from the page cache, connections that are kept for ever, no
+/// log.
 fn configure(work: &Path, port: u16) -> Result<std::path::PathBuf, String> {
     for body in &BODIES {
         let path = work.join("files").join(body.path.trim_start_matches('/'));

@@ -1,4 +1,5 @@
-//! The same handler under every runtime, loaded in turn: requests a second, processor time a request, latency.
+//! The same handler under every runtime, loaded in turn: requests a second, processor time a request,
+//! latency.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,8 @@
-//! workerd's configuration for an application: its modules listed as they are, or packed into one where it has packages.
+//! workerd's configuration for an application: its modules listed as they are, or packed into one where it
+//! has packages.
 //!
-//! Knows how an application's folder is read (its entry, the kinds of modules); that is written here a second time on purpose,
-//! so that the comparison does not inherit a mistake of NANO's own loader.
+//! Knows how an application's folder is read (its entry, the kinds of modules); that is written here a second
+//! time on purpose, so that the comparison does not inherit a mistake of NANO's own loader.
 
 use std::fmt::Write as _;
 use std::fs;

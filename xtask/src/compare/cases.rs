@@ -1,4 +1,5 @@
-//! The requests of an application, read from its requests.json. tests/apps/README.md says what each key means.
+//! The requests of an application, read from its requests.json. tests/apps/README.md says what each key
+//! means.
 
 use std::fs;
 use std::path::{Path, PathBuf};

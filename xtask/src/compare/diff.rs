@@ -5,8 +5,8 @@ use crate::bench::client::Answer;
 
 type Outcome = Result<Answer, String>;
 
-/// What is wrong: first where an answer is not what the case expects, then where the two differ. Empty if nothing is.
-/// Where workerd departs from the standard, only NANO's answer is looked at.
+/// What is wrong: first where an answer is not what the case expects, then where the two differ. Empty if
+/// nothing is. Where workerd departs from the standard, only NANO's answer is looked at.
 pub fn judge(case: &Case, nano: Option<&Outcome>, workerd: &Outcome, ignored: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     let workerd = if case.deviates.is_none() { Some(workerd) } else { None };

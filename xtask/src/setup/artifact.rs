@@ -1,5 +1,5 @@
-//! The two files that the `v8` crate's build script wants for a build of V8, what they are called, and the download cache
-//! that it looks for them in (both documented in the crate's README).
+//! The two files that the `v8` crate's build script wants for a build of V8, what they are called, and the
+//! download cache that it looks for them in (both documented in the crate's README).
 //!
 //! Knows names and how to tell an intact file from a broken one; not where files come from.
 
@@ -63,7 +63,8 @@ pub fn cache_dir() -> Result<PathBuf, String> {
     Ok(cargo_home()?.join(".rusty_v8"))
 }
 
-/// What a file of the release page is called in the cache: tag and name with everything but letters and digits replaced.
+/// What a file of the release page is called in the cache: tag and name with everything but letters and
+/// digits replaced.
 pub fn cache_name(file: &str) -> String {
     let key = format!("v{V8_VERSION}/{file}");
     key.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
@@ -88,8 +89,8 @@ pub fn check_library(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether the cache holds a build's library, whole. `Err` says in words why not. A library once checked is recognized by
-/// its size and time of change, so that this costs nothing the next time.
+/// Whether the cache holds a build's library, whole. `Err` says in words why not. A library once checked is
+/// recognized by its size and time of change, so that this costs nothing the next time.
 pub fn cached(build: Build, target: &str) -> Result<PathBuf, String> {
     let path = cache_dir()?.join(cache_name(&build.library(target)));
     let meta = fs::metadata(&path).map_err(|_| format!("{} is not there", path.display()))?;

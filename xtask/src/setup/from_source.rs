@@ -1,9 +1,10 @@
-//! Builds V8's static library from the `v8` crate's own sources, with nothing but package registries: Debian's, PyPI and
-//! the Rust one. The crate's own source build downloads its compiler, gn, a Rust toolchain and sysroots from elsewhere;
-//! docs/decisions/v8-library.md says what stands in for each.
+//! Builds V8's static library from the `v8` crate's own sources, with nothing but package registries:
+//! Debian's, PyPI and the Rust one. The crate's own source build downloads its compiler, gn, a Rust toolchain
+//! and sysroots from elsewhere; docs/decisions/v8-library.md says what stands in for each.
 //!
-//! Every step looks first whether its result is there, and makes it under another name that is renamed at the end: run
-//! again after an interruption, it goes on where it stopped. Knows where the library is to be written, not what for.
+//! Every step looks first whether its result is there, and makes it under another name that is renamed at the
+//! end: run again after an interruption, it goes on where it stopped. Knows where the library is to be
+//! written, not what for.
 
 use super::artifact::{Build, V8_VERSION, sha256};
 use crate::util::{capture, duration, ensure_apt, run_logged, say, show, which, workspace_root, write_whole};
@@ -21,8 +22,9 @@ const BINDGEN: &str = "0.73.2";
 const GN: &str = "2540.0";
 const STEPS: usize = 7;
 
-/// What apt installs: compiler, linker, libclang for bindgen, LLVM's tools, the compiler's builtins library; the build tool;
-/// what Chromium's build files look for in the system; and Python, which they are written for.
+/// What apt installs: compiler, linker, libclang for bindgen, LLVM's tools, the compiler's builtins library;
+/// the build tool; what Chromium's build files look for in the system; and Python, which they are written
+/// for.
 const PACKAGES: [&str; 11] = [
     "clang-22",
     "lld-22",
@@ -55,7 +57,8 @@ pub fn default_work() -> PathBuf {
     crate::util::target_dir().join("v8-from-source")
 }
 
-/// Builds the library; gives the gzipped library's and the binding's paths. Error: the step that failed, and its log.
+/// Builds the library; gives the gzipped library's and the binding's paths. Error: the step that failed, and
+/// its log.
 pub fn build(build: Build, work: &Path) -> Result<(PathBuf, PathBuf), String> {
     let host = super::artifact::host_triple()?;
     if host != TARGET {
@@ -224,8 +227,8 @@ impl Context {
     }
 
     fn settings(&self) -> Result<(), String> {
-        // A compiler folder of the build's own: Debian's clang behind cxx.py, and the builtins library where Chromium's
-        // build files look for it.
+        // A compiler folder of the build's own: Debian's clang behind cxx.py, and the builtins library where
+        // Chromium's build files look for it.
         let clang = self.work.join("clang");
         let resources = clang.join("lib/clang").join(LLVM);
         for entry in list(&llvm().join("bin"))? {
@@ -253,7 +256,8 @@ impl Context {
         ] {
             write(&self.work.join("pch").join(format!("{name}.h")), header)?;
         }
-        // Flags that this clang does not know yet. All three only tune diagnostics or make undefined behaviour milder.
+        // Flags that this clang does not know yet. All three only tune diagnostics or make undefined
+        // behaviour milder.
         edit(&self.src.join("build/config/compiler/BUILD.gn"), |line| {
             if line.contains("\"-fdiagnostics-show-inlining-chain\"") {
                 return None;
@@ -279,8 +283,8 @@ impl Context {
         self.logged("gn", "settings", self.environment(&mut gn))
     }
 
-    /// The sources of Temporal's Rust crates, at the versions that V8's build files name. The `v8` crate lacks them, since
-    /// packages inside a package are not published.
+    /// The sources of Temporal's Rust crates, at the versions that V8's build files name. The `v8` crate
+    /// lacks them, since packages inside a package are not published.
     fn temporal(&self) -> Result<(), String> {
         let inputs = capture(self.environment(&mut self.ninja(&["-t", "inputs", "rusty_v8"])))?;
         let place = "chromium_crates_io/vendor/";
@@ -378,8 +382,8 @@ impl Context {
         ninja
     }
 
-    /// What the build's programs read from the environment. Cargo's own variables are taken out: V8's build runs rustc
-    /// itself, and what cargo set for xtask would reach crates that look for it.
+    /// What the build's programs read from the environment. Cargo's own variables are taken out: V8's build
+    /// runs rustc itself, and what cargo set for xtask would reach crates that look for it.
     fn environment<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();

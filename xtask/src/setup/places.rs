@@ -1,5 +1,5 @@
-//! The places that a prebuilt static library may come from: what the `v8` crate's own variables name, the folder that lies
-//! beside the checkout, and the crate's release page.
+//! The places that a prebuilt static library may come from: what the `v8` crate's own variables name, the
+//! folder that lies beside the checkout, and the crate's release page.
 //!
 //! Each gives the library's file, checked, in the cache; or says in words why it cannot.
 
@@ -66,7 +66,8 @@ fn places(build: Build, target: &str) -> Vec<(String, bool, Fetch)> {
     let (name, other) = (library.clone(), binding.clone());
     let place = format!("the folder beside the checkout, {}", shared.display());
     places.push((place, false, Box::new(move || from_shared(&shared, &name, &other))));
-    // As for the crate itself: who sets a mirror does not want the release page asked behind it, unless said so.
+    // As for the crate itself: who sets a mirror does not want the release page asked behind it, unless said
+    // so.
     let fallback = variable("RUSTY_V8_MIRROR_FALLBACK")
         .is_some_and(|value| matches!(value.as_str(), "1" | "true" | "yes"));
     let url = format!("{RELEASE_PAGE}/v{V8_VERSION}");
@@ -200,8 +201,8 @@ fn download(url: &str, to: &Path) -> Result<(), String> {
     })
 }
 
-/// Puts a library, and a binding if there is one, into the cache under their documented names; the binding first, so that a
-/// library that is there means that all is.
+/// Puts a library, and a binding if there is one, into the cache under their documented names; the binding
+/// first, so that a library that is there means that all is.
 pub fn install(
     from: &Path,
     binding_from: Option<&Path>,

@@ -1,4 +1,5 @@
-//! Every source file begins with a comment that says what it is for, is not too long, and has comments that fit a window.
+//! Every source file begins with a comment that says what it is for, is not too long, and has comments that
+//! fit a window.
 
 use super::ratchet::{self, Finding};
 use crate::util::workspace_root;

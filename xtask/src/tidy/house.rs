@@ -1,5 +1,6 @@
-//! docs/architecture.md says which crate may depend on which: its table row by row, its diagram floor by floor. These tests
-//! compare both with `cargo metadata`, so that the page cannot be wrong and no second list exists.
+//! docs/architecture.md says which crate may depend on which: its table row by row, its diagram floor by
+//! floor. These tests compare both with `cargo metadata`, so that the page cannot be wrong and no second list
+//! exists.
 
 use super::{array, metadata, text};
 use crate::util::workspace_root;

@@ -1,8 +1,8 @@
 //! The JavaScript of the web platform (crates/nano-web/src), parsed: which folder needs which, and a lint.
 //!
-//! Files share an object, `internal`: assigning `internal.name` offers a name, reading it uses it. The lint keeps to what a tenant cannot
-//! change: built-ins are taken from `internal.primordials` at the top of a file, nothing is called through a prototype, and no name
-//! comes from the global object.
+//! Files share an object, `internal`: assigning `internal.name` offers a name, reading it uses it. The lint
+//! keeps to what a tenant cannot change: built-ins are taken from `internal.primordials` at the top of a
+//! file, nothing is called through a prototype, and no name comes from the global object.
 
 use super::graph::{Graph, circles};
 use super::ratchet::{self, Finding};
@@ -20,14 +20,16 @@ use std::path::Path;
 /// What a file may name without declaring it: its two parameters, and what no script can redefine.
 const KNOWN: [&str; 6] = ["internal", "ops", "undefined", "NaN", "Infinity", "arguments"];
 
-/// Files that run at build time only, where no tenant's code is: they make the primordials, or exercise the platform.
+/// Files that run at build time only, where no tenant's code is: they make the primordials, or exercise the
+/// platform.
 const BUILD_TIME: [&str; 2] = ["infra/primordials.js", "infra/warm.js"];
 
-/// Wraps the language's own built-ins when the snapshot is made, before any tenant: takes them from the global object.
+/// Wraps the language's own built-ins when the snapshot is made, before any tenant: takes them from the
+/// global object.
 const WRAPS_BUILTINS: &str = "infra/builtins.js";
 
-/// Methods of the language's prototypes. A call by one of these names goes through something that a tenant can replace, unless the
-/// receiver is an object of ours that has such a method itself.
+/// Methods of the language's prototypes. A call by one of these names goes through something that a tenant
+/// can replace, unless the receiver is an object of ours that has such a method itself.
 const PROTOTYPE_METHODS: [&str; 74] = [
     "apply",
     "at",

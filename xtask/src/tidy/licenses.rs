@@ -22,7 +22,8 @@ fn dependencies_are_licensed_as_deny_toml_allows_and_come_from_the_registry() {
     }
 }
 
-/// Whether one may use what is licensed so: an expression of SPDX, with `OR`, `AND` and brackets; `/` is an old `OR`.
+/// Whether one may use what is licensed so: an expression of SPDX, with `OR`, `AND` and brackets; `/` is an
+/// old `OR`.
 fn licensed(expression: &str, allowed: &BTreeSet<&str>) -> bool {
     let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
     let words: Vec<&str> = spaced.split_whitespace().collect();

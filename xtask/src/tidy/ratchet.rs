@@ -1,7 +1,7 @@
 //! The list of exceptions, ratchet.txt, and how it only shrinks.
 //!
-//! Each test of structure gives findings. A finding that the list does not have fails the test, and so does an exception whose finding
-//! is gone: the list never says more than is so. Counts are ceilings.
+//! Each test of structure gives findings. A finding that the list does not have fails the test, and so does
+//! an exception whose finding is gone: the list never says more than is so. Counts are ceilings.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -59,8 +59,8 @@ impl Exception {
     }
 }
 
-/// What differs between findings and exceptions of the named kinds: messages with the line to delete or to change, and the list as it
-/// should be where that is less than before.
+/// What differs between findings and exceptions of the named kinds: messages with the line to delete or to
+/// change, and the list as it should be where that is less than before.
 fn compare(list: &str, kinds: &[&str], findings: &[Finding]) -> (Vec<String>, String) {
     let mut messages = Vec::new();
     let mut tightened = String::new();
@@ -135,8 +135,8 @@ fn compare(list: &str, kinds: &[&str], findings: &[Finding]) -> (Vec<String>, St
     (messages, tightened)
 }
 
-/// Fails unless the findings of these kinds are exactly the list's. With `TIDY_UPDATE=1` it first takes out of the list what is no
-/// longer so, lowers counts, and adds nothing.
+/// Fails unless the findings of these kinds are exactly the list's. With `TIDY_UPDATE=1` it first takes out
+/// of the list what is no longer so, lowers counts, and adds nothing.
 pub(super) fn check(kinds: &[&str], findings: &[Finding]) {
     let path: PathBuf = crate::util::workspace_root().join(FILE);
     // Tests run side by side: one at a time reads and writes the list.

@@ -1,8 +1,9 @@
 //! The Rust side of each crate, parsed: which file needs which, and how large the types are.
 //!
-//! An arrow goes from the file that names something to the file that defines it: re-exports are followed, `use` of a module counts
-//! for what is named through it. Not counted: code under `#[cfg(test)]`, and arrows from a file to a module that contains it, since a
-//! folder's `mod.rs` is the frame of its files and not a neighbour.
+//! An arrow goes from the file that names something to the file that defines it: re-exports are followed,
+//! `use` of a module counts for what is named through it. Not counted: code under `#[cfg(test)]`, and arrows
+//! from a file to a module that contains it, since a folder's `mod.rs` is the frame of its files and not a
+//! neighbour.
 
 use super::graph::{Graph, circles};
 use super::ratchet::Finding;

@@ -1,5 +1,5 @@
-//! The shape of the source, crate by crate: files need each other without circles, types are small. What is not yet so is in
-//! ratchet.txt.
+//! The shape of the source, crate by crate: files need each other without circles, types are small. What is
+//! not yet so is in ratchet.txt.
 
 use super::ratchet;
 use super::{array, javascript, metadata, rust, text};

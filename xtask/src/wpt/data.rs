@@ -1,5 +1,5 @@
-//! The quick check without a checkout: the data files of web-platform-tests that lie beside the repository, each case
-//! through the product's own classes.
+//! The quick check without a checkout: the data files of web-platform-tests that lie beside the repository,
+//! each case through the product's own classes.
 //!
 //! Knows where the data lies; data.js knows what it means.
 
@@ -30,7 +30,8 @@ const FILES: [&str; 11] = [
 
 const CHECK: &str = include_str!("data.js");
 
-/// A job for each file, and what stands for the checkout's date: a digest of the data. None if the data is not there.
+/// A job for each file, and what stands for the checkout's date: a digest of the data. None if the data is
+/// not there.
 pub fn jobs() -> Result<Option<(Vec<Job>, String)>, String> {
     let folder = util::workspace_root().join("../shared/wpt/data");
     if !folder.is_dir() {

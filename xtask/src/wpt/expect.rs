@@ -176,8 +176,8 @@ impl Expectations {
         self.reason(file, name).is_some()
     }
 
-    /// How many subtests apply to a server: all but those that are about what only a browser has, and those that contradict the
-    /// standard.
+    /// How many subtests apply to a server: all but those that are about what only a browser has, and those
+    /// that contradict the standard.
     pub fn applicable(&self) -> u64 {
         let others = self.failing.iter().filter(|group| group.scope != Scope::Gap);
         self.counts.subtests.saturating_sub(others.map(Group::len).sum())
@@ -225,7 +225,8 @@ impl Expectations {
         self.checkout == checkout && count(outcomes).subtests < self.counts.subtests
     }
 
-    /// Takes over the results: what passes now or is gone leaves its group, what fails anew comes under [`UNSORTED`].
+    /// Takes over the results: what passes now or is gone leaves its group, what fails anew comes under
+    /// [`UNSORTED`].
     pub fn update(&mut self, outcomes: &[(String, Outcome)], checkout: &str) {
         let failing: BTreeSet<(&str, &str)> = outcomes
             .iter()

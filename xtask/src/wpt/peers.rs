@@ -60,8 +60,8 @@ impl Beside {
     fn add(&mut self, peer: &str, theirs: &[(String, Outcome)], ours: &[(String, Outcome)]) {
         self.passing.insert(peer.into(), expect::count(theirs).passing);
         for ((file, theirs), (_, ours)) in theirs.iter().zip(ours) {
-            // A subtest that NANO never came to counts if its file ended early. Else it is one that the file has for other
-            // global objects only.
+            // A subtest that NANO never came to counts if its file ended early. Else it is one that the file
+            // has for other global objects only.
             let broken = ours.subtests.iter().any(|(name, _)| name == run::WHOLE);
             let fails = |name: &str| match ours.subtests.iter().find(|(other, _)| other == name) {
                 Some((_, status)) => matches!(status, Status::Fail(_)),
@@ -136,7 +136,8 @@ fn parse(text: &str) -> Result<Stored, String> {
     })
 }
 
-/// Writes results of these suites; those of others stay, if they are of the same checkout, and of the same versions of these peers.
+/// Writes results of these suites; those of others stay, if they are of the same checkout, and of the same
+/// versions of these peers.
 pub fn store(
     checkout: &str,
     peers: &[(Peer, Program)],

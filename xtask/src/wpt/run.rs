@@ -1,5 +1,5 @@
-//! Runs scripts with a program, NANO or another, several at a time, each in a process and so in an isolate of its own, and
-//! reads the lines that the reporter prints.
+//! Runs scripts with a program, NANO or another, several at a time, each in a process and so in an isolate of
+//! its own, and reads the lines that the reporter prints.
 //!
 //! Knows processes and the reporter's lines; nothing of web-platform-tests.
 
@@ -20,7 +20,8 @@ pub struct Program {
     pub path: PathBuf,
     /// What comes before the file on the command line.
     pub args: &'static [&'static str],
-    /// Whether a `.cjs` file is a module to it, and not a classic script: the script is evaluated by one then.
+    /// Whether a `.cjs` file is a module to it, and not a classic script: the script is evaluated by one
+    /// then.
     pub wraps: bool,
     /// Variables that it finds beside its parent's.
     pub environment: Vec<(&'static str, PathBuf)>,
@@ -50,8 +51,8 @@ pub struct Job {
     pub long: bool,
 }
 
-/// Longer than the reporter's own limit, which ends tests with their names; this one is for a file that never gives back
-/// control. Debug builds on a busy machine are slow, hence generous.
+/// Longer than the reporter's own limit, which ends tests with their names; this one is for a file that never
+/// gives back control. Debug builds on a busy machine are slow, hence generous.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// What a subtest came to.
@@ -71,7 +72,8 @@ pub struct Outcome {
     pub subtests: Vec<(String, Status)>,
 }
 
-/// The name of the failure that is a file's as a whole: it threw outside of its tests, crashed or ran out of time.
+/// The name of the failure that is a file's as a whole: it threw outside of its tests, crashed or ran out of
+/// time.
 pub const WHOLE: &str = "(the file)";
 
 /// Runs all jobs, `parallel` at a time. The outcomes come in the jobs' order.

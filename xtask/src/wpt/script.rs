@@ -1,8 +1,8 @@
-//! Makes of a test one classic script that runs by itself: surroundings, harness, reporter, the scripts that the test
-//! includes, and the test.
+//! Makes of a test one classic script that runs by itself: surroundings, harness, reporter, the scripts that
+//! the test includes, and the test.
 //!
-//! Knows what the checkout's server would have done: includes, substitutions, and, where there is no server, files that a test
-//! fetches.
+//! Knows what the checkout's server would have done: includes, substitutions, and, where there is no server,
+//! files that a test fetches.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -37,8 +37,8 @@ const SUBSTITUTIONS: &[(&str, &str)] = &[
 /// Addresses under which the checkout's server gives another file.
 const ALIASES: [(&str, &str); 1] = [("/resources/WebIDLParser.js", "/resources/webidl2/lib/webidl2.js")];
 
-/// Where the check of interfaces against the standards' IDL gives up: it knows browsers' global objects only, by their
-/// classes. NANO has what dedicated workers have.
+/// Where the check of interfaces against the standards' IDL gives up: it knows browsers' global objects only,
+/// by their classes. NANO has what dedicated workers have.
 const UNEXPOSED: &str = "throw new IdlHarnessError(\"Unexpected global object\");";
 const EXPOSED: &str = "return globals.has(\"DedicatedWorker\");";
 
@@ -79,8 +79,8 @@ impl<'a> Maker<'a> {
                 self.collect(folder, part, &mut files);
             }
         }
-        // In the middle of a script its directive means nothing; as a script of its own it does. And one that asks where it is
-        // has to be by itself.
+        // In the middle of a script its directive means nothing; as a script of its own it does. And one that
+        // asks where it is has to be by itself.
         if is_strict(&test.source) || test.source.contains(".filename") {
             let url = format!("http://web-platform.test:8000/{}", test.path);
             parts[includes] =
@@ -108,8 +108,8 @@ impl<'a> Maker<'a> {
         }
     }
 
-    /// The data files that a script names in a string, by their path in the checkout. Tests get them by fetch; there is
-    /// no server here, so their text goes into the script.
+    /// The data files that a script names in a string, by their path in the checkout. Tests get them by
+    /// fetch; there is no server here, so their text goes into the script.
     fn collect(&self, folder: &Path, source: &str, files: &mut BTreeMap<String, String>) {
         let idl = source.contains("idl_test(");
         for text in strings(source) {

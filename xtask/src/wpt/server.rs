@@ -1,7 +1,9 @@
-//! The checkout's own server, for the suites that ask one: started when the first of them runs, ended with the run.
+//! The checkout's own server, for the suites that ask one: started when the first of them runs, ended with
+//! the run.
 //!
-//! Knows the server's ports, names and certificates; nothing of tests. The ports are those that the checkout takes by itself, since
-//! names of subtests have them in them: a second run on the same machine finds them taken and says so.
+//! Knows the server's ports, names and certificates; nothing of tests. The ports are those that the checkout
+//! takes by itself, since names of subtests have them in them: a second run on the same machine finds them
+//! taken and says so.
 
 use std::fs::{self, File};
 use std::io::Write;

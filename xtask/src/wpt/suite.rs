@@ -1,4 +1,5 @@
-//! The tests of a checkout: which suites there are for a server, which files of them run, and what a file's META lines ask.
+//! The tests of a checkout: which suites there are for a server, which files of them run, and what a file's
+//! META lines ask.
 //!
 //! Knows the checkout's conventions; nothing of how a test is run.
 
@@ -106,7 +107,8 @@ impl Meta {
     }
 }
 
-/// The tests of a suite, sorted by name: `.any.js` files for workers except those left out, and those named in `also`.
+/// The tests of a suite, sorted by name: `.any.js` files for workers except those left out, and those named
+/// in `also`.
 pub fn find(root: &Path, suite: &str, expectations: &Expectations) -> Result<Vec<Test>, String> {
     let folder = root.join(suite);
     if !folder.exists() {
@@ -154,7 +156,8 @@ pub fn find(root: &Path, suite: &str, expectations: &Expectations) -> Result<Vec
     Ok(tests)
 }
 
-/// A page that is nothing but its scripts: those between tags as the source, those from files as what it includes.
+/// A page that is nothing but its scripts: those between tags as the source, those from files as what it
+/// includes.
 fn scripts_of_page(page: &str) -> (String, Meta) {
     let (mut source, mut meta) = (String::new(), Meta::default());
     for part in page.split("<script").skip(1) {
@@ -186,8 +189,8 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
     Ok(())
 }
 
-/// The checkout's date, `2022-12-03`: of its last commit, or of the harness's file where there is no repository (an archive
-/// keeps the commit's time).
+/// The checkout's date, `2022-12-03`: of its last commit, or of the harness's file where there is no
+/// repository (an archive keeps the commit's time).
 pub fn date(root: &Path) -> Result<String, String> {
     let mut git = std::process::Command::new("git");
     git.arg("-C").arg(root).args(["log", "-1", "--format=%cs"]);
