@@ -63,24 +63,7 @@ fn all(steps: &mut Steps, dirty: bool) -> Result<(), String> {
     steps.step("sanitizers", || crate::sanitize::main(&[]))?;
     // That they build; what they find is a matter of more time than a change should wait for.
     steps.step("fuzz targets", || crate::fuzz::main(&["--build".into()]))?;
-    steps.step("packaging", || package(dirty))
-}
-
-/// Packages the crates as they would be published. All in one invocation: each finds those it depends on
-/// beside it, which no registry has yet. They are not built once more from their packages: that would take as
-/// long as everything else.
-fn package(dirty: bool) -> Result<(), String> {
-    let mut package = cargo(&["package", "--no-verify", "--quiet"]);
-    let crates = workspace_root().join("crates");
-    let entries =
-        std::fs::read_dir(&crates).map_err(|error| format!("cannot list {}: {error}", crates.display()))?;
-    for entry in entries.filter_map(Result::ok).filter(|entry| entry.path().join("Cargo.toml").exists()) {
-        package.arg("--package").arg(entry.file_name());
-    }
-    if dirty {
-        package.arg("--allow-dirty");
-    }
-    run(&mut package)
+    steps.step("packaging", || crate::package::package(false, dirty))
 }
 
 /// The command `deny`.

@@ -6,6 +6,7 @@ mod bench;
 mod ci;
 mod compare;
 mod fuzz;
+mod package;
 mod sanitize;
 mod serve_example;
 mod setup;
@@ -14,6 +15,7 @@ mod test;
 #[cfg(test)]
 mod tidy;
 mod util;
+mod workspace;
 mod wpt;
 
 use std::process::ExitCode;
@@ -27,6 +29,7 @@ Usage: cargo xtask COMMAND [OPTIONS]
   serve     does all set-up, builds NANO and serves the example application
   test      does all set-up and runs the tests
   ci        what CI runs: formatting, lints, tests, documentation, packaging
+  package   packages the crates as they would be published (--verify: builds all from there)
   deny      checks the dependencies with cargo-deny
   bench     measures NANO beside its peers and writes docs/benchmarks.md
   compare   runs tests/apps under NANO and workerd and compares answer by answer
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         "bench" => bench::main(&rest),
         "compare" => compare::main(&rest),
         "wpt" => wpt::main(&rest),
+        "package" => package::main(&rest),
         "deny" => ci::deny(&rest),
         "fuzz" => fuzz::main(&rest),
         "soak" => soak::main(&rest),

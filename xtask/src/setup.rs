@@ -8,6 +8,7 @@
 mod artifact;
 mod from_source;
 mod places;
+pub mod tools;
 
 use crate::util::{duration, indent, no_more, say, take_flag, take_value};
 use artifact::Build;
@@ -51,7 +52,7 @@ pub fn main(args: &[String]) -> Result<(), String> {
     }
     provide(build, &target, &work)?;
     say(&format!("V8 ({build}) is there"));
-    crate::test::tools()
+    tools::programs()
 }
 
 /// What every command that builds the workspace needs first. Quick when it is there.

@@ -1,10 +1,10 @@
 //! `cargo xtask test`: all set-up, then the tests of the whole workspace in one cargo invocation.
 //!
-//! Knows which folders need npm packages; the tests themselves are cargo's business.
+//! Provides what the selected crates need and nothing else: a crate that does not link V8 needs only cargo.
 
-use std::path::Path;
-
-use crate::util::{cargo, ensure_npm, ensure_program, run, take_flag, target_dir, workspace_root};
+use crate::setup::tools;
+use crate::util::{cargo, run, take_flag, target_dir};
+use crate::workspace::{Needs, Workspace};
 
 const HELP: &str = "\
 Does all set-up and runs the tests of the workspace.
@@ -12,7 +12,8 @@ Does all set-up and runs the tests of the workspace.
 Usage: cargo xtask test [OPTIONS OF cargo test]
 
 Without options it ends with the data files of web-platform-tests (`cargo xtask wpt --data`).
-What is given goes to `cargo test --workspace`: `cargo xtask test -p nano-http` runs one crate's.
+What is given goes to `cargo test --workspace`: `cargo xtask test -p nano-http` runs one crate's, and
+provides V8's library, programs and npm packages only if that crate needs them.
 ";
 
 /// The command.
@@ -22,40 +23,44 @@ pub fn main(args: &[String]) -> Result<(), String> {
         print!("{HELP}");
         return Ok(());
     }
-    let one = args.iter().any(|arg| arg == "-p" || arg.starts_with("--package"));
-    setup()?;
-    tests(if one { &[] } else { &["--workspace"] }, &args)?;
+    let selected = selected(&args);
+    provide(if selected.is_empty() { Needs::Everything } else { Workspace::read()?.needs(&selected) })?;
+    tests(if selected.is_empty() { &["--workspace"] } else { &[] }, &args)?;
     // Under a second. Options of cargo test ask for something particular, which this is not.
     if args.is_empty() { crate::wpt::quick() } else { Ok(()) }
 }
 
-/// What the tests need beside cargo: V8's library, programs, and the npm packages of the applications under
+/// What all tests need beside cargo: V8's library, programs, and the npm packages of the applications under
 /// tests/apps.
 pub fn setup() -> Result<(), String> {
-    crate::setup::v8()?;
-    tools()?;
-    packages()
+    provide(Needs::Everything)
 }
 
-/// The programs that tests talk to.
-pub fn tools() -> Result<(), String> {
-    ensure_program("chromium", "chromium", "testing the administration's page")?;
-    // Debian keeps it where PATH has it for root only.
-    if Path::new("/usr/sbin/nginx").exists() {
+fn provide(needs: Needs) -> Result<(), String> {
+    if needs == Needs::Nothing {
         return Ok(());
     }
-    ensure_program("nginx", "nginx-light", "testing fetch() and the server beside an HTTP server of others")
+    crate::setup::v8()?;
+    if needs == Needs::Everything {
+        tools::programs()?;
+        tools::packages()?;
+    }
+    Ok(())
 }
 
-/// Installs the npm packages of each application under tests/apps that has a lock file. Quick when they are
-/// there.
-fn packages() -> Result<(), String> {
-    let apps = workspace_root().join("tests/apps");
-    let Ok(entries) = std::fs::read_dir(&apps) else { return Ok(()) };
-    let mut folders: Vec<_> =
-        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect();
-    folders.sort();
-    folders.iter().try_for_each(|folder| ensure_npm(folder))
+/// The packages that the options of `cargo test` select by name; empty for the whole workspace.
+fn selected(args: &[String]) -> Vec<String> {
+    let mut names = Vec::new();
+    // What follows `--` is for the tests themselves.
+    let mut args = args.iter().take_while(|arg| *arg != "--");
+    while let Some(arg) = args.next() {
+        if arg == "-p" || arg == "--package" {
+            names.extend(args.next().cloned());
+        } else if let Some(name) = arg.strip_prefix("--package=").or_else(|| arg.strip_prefix("-p")) {
+            names.push(name.trim_start_matches('=').to_string());
+        }
+    }
+    names
 }
 
 /// Runs the tests: one invocation, so that one build runs after the other and nothing is compiled twice.
@@ -69,4 +74,11 @@ pub fn tests(which: &[&str], args: &[String]) -> Result<(), String> {
         test.env("NANO_BINARY", target_dir().join("debug/nano"));
     }
     run(test.args(which).args(args))
+}
+
+#[test]
+fn packages_are_selected_in_every_form_of_the_option() {
+    let selected = |text: &str| selected(&text.split(' ').map(String::from).collect::<Vec<_>>()).join(" ");
+    assert_eq!(selected("-p a --package b --package=c -pd -p=e --lib"), "a b c d e");
+    assert_eq!(selected("--workspace name -- -p x"), "");
 }

@@ -1,4 +1,5 @@
-// Checks one data file of web-platform-tests, and prints the results as reporter.js does. The file's name and its text are filled in.
+// Checks one data file of web-platform-tests, and prints the results as reporter.js does. The file's name and
+// its text are filled in.
 "use strict";
 const name = __NAME__;
 const data = __DATA__;
@@ -100,7 +101,8 @@ const before = {
   hash: ["protocol", "hostname", "port", "pathname", "search"],
 };
 
-// What a case leaves out of the compiled pattern's parts: what was given, else what the base has, else everything.
+// What a case leaves out of the compiled pattern's parts: what was given, else what the base has, else
+// everything.
 function expectedPart(entry, part) {
   const said = entry.expected_obj?.[part];
   if (said !== undefined) return said;

@@ -1,5 +1,6 @@
-// What a test finds around it that a page or a worker of a browser would have given: `self`, its own address, the data
-// files of the checkout that it asks for, and the means with which tests of other things read a Blob. Nothing here stands in for what the product should do itself.
+// What a test finds around it that a page or a worker of a browser would have given: `self`, its own address,
+// the data files of the checkout that it asks for, and the means with which tests of other things read a
+// Blob. Nothing here stands in for what the product should do itself.
 {
   const { address, files, served } = JSON.parse(SETTINGS);
   globalThis.self ??= globalThis;
@@ -29,7 +30,8 @@
     };
   }
 
-  // Tests of Blob read them by FileReader, which not every server has; those of FileReader get none from here.
+  // Tests of Blob read them by FileReader, which not every server has; those of FileReader get none from
+  // here.
   if (!/idlharness|reading-data-section|fileReader/.test(base.pathname)) globalThis.FileReader ??= class extends EventTarget {
     result = null;
     #read(blob, method) {
@@ -45,7 +47,8 @@
     readAsArrayBuffer(blob) { this.#read(blob, "arrayBuffer"); }
   };
 
-  // Pages whose tests are of messages post them to themselves; a server has no window to post to. A message channel does it.
+  // Pages whose tests are of messages post them to themselves; a server has no window to post to. A message
+  // channel does it.
   if (/\/(webmessaging|streams\/transferable)\/.*\.(htm|html|window\.html|window\.js)$/.test(base.pathname)) {
     globalThis.window ??= globalThis;
     let handler = null;
@@ -61,7 +64,8 @@
     };
   }
 
-  // A server has no address that relative URLs of requests could start from; the tests take theirs for granted.
+  // A server has no address that relative URLs of requests could start from; the tests take theirs for
+  // granted.
   const isRelative = (input) => {
     if (typeof input === "object" && input !== null && !(input instanceof URL)) return false;
     return !URL.canParse(input) && URL.canParse(input, base);

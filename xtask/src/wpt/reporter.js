@@ -1,4 +1,5 @@
-// Prints each result on a line of its own as it comes, so that a file that ends early still tells what it had.
+// Prints each result on a line of its own as it comes, so that a file that ends early still tells what it
+// had.
 {
   const { log } = console, { stringify } = JSON;
   const line = (record) => log("@@WPT " + stringify(record));
