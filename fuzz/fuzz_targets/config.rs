@@ -1,23 +1,12 @@
 //! Fuzzes the configuration: no text makes it panic; every problem has a place in the text; what has no problem reads
 //! the same again, routes each of its hosts and holds only values within their limits; and routing agrees with itself
 //! on the file's own words as hosts.
-//!
-//! nano-server itself links V8; its configuration, routes and logs know nothing of it and are compiled in here alone.
 #![no_main]
-// What the target does not call, and the features of the crate that the modules are from.
-#![allow(dead_code, unused_imports, unexpected_cfgs)]
-
-#[path = "../../crates/nano-server/src/config/mod.rs"]
-mod config;
-#[path = "../../crates/nano-server/src/log/mod.rs"]
-mod log;
-#[path = "../../crates/nano-server/src/routes/mod.rs"]
-mod routes;
 
 use std::path::Path;
 use std::time::Duration;
 
-use config::{Config, limits};
+use nano_config::{Config, limits};
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
     let parse = || Config::parse(text, Path::new("nano.jsonc"), Path::new("/srv"));

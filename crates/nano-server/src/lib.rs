@@ -3,7 +3,6 @@
 mod admin;
 mod admission;
 mod backoff;
-pub mod config;
 mod connection;
 mod control;
 mod date;
@@ -11,10 +10,8 @@ mod exchange;
 mod head;
 mod heavy;
 mod listen;
-pub mod log;
 mod metrics;
 mod overdue;
-pub mod routes;
 mod sandbox;
 mod server;
 mod site;
@@ -26,6 +23,10 @@ mod trace;
 mod upgraded;
 mod watch;
 mod worker;
+
+pub use nano_config as config;
+pub use nano_config::routes;
+pub use nano_log as log;
 
 pub use control::{Change, Control, Outcome, Problem, Served};
 pub use server::{ServeError, ServeOptions, serve};

@@ -6,6 +6,7 @@ mod env;
 mod error;
 pub mod limits;
 mod reader;
+pub mod routes;
 mod schema;
 mod suggest;
 mod syntax;
@@ -19,7 +20,8 @@ use url::Url;
 
 pub use self::env::is_variable_name;
 pub use self::error::{ConfigError, ConfigErrors};
-use crate::log::Format;
+use nano_log::Format;
+
 use crate::routes::{HostPattern, Routes};
 
 /// The address that is listened on when nothing else is said: this machine only.
@@ -271,7 +273,7 @@ impl Config {
     /// Reads a configuration file and checks it whole, also that the applications' paths exist.
     ///
     /// ```no_run
-    /// # use nano_server::config::Config;
+    /// # use nano_config::Config;
     /// match Config::from_file("nano.jsonc".as_ref()) {
     ///     Ok(config) => println!("{} applications", config.apps.len()),
     ///     Err(errors) => eprintln!("{errors}"),
@@ -294,7 +296,7 @@ impl Config {
     /// `file` is what problems are reported under; relative paths of applications are joined to `base`.
     ///
     /// ```
-    /// # use nano_server::config::Config;
+    /// # use nano_config::Config;
     /// let text = r#"{ "apps": [{ "name": "api.example.com", "path": "api" }] } // one application"#;
     /// let config = Config::parse(text, "nano.jsonc".as_ref(), "/srv".as_ref())?;
     /// assert_eq!(config.apps[0].path, std::path::Path::new("/srv/api"));
@@ -302,7 +304,7 @@ impl Config {
     ///
     /// let errors = Config::parse("{ \"prot\": 80 }", "nano.jsonc".as_ref(), "".as_ref()).unwrap_err();
     /// assert!(errors.to_string().contains("nano.jsonc:1:3: unknown key \"prot\" (did you mean \"port\"?)"));
-    /// # Ok::<(), nano_server::config::ConfigErrors>(())
+    /// # Ok::<(), nano_config::ConfigErrors>(())
     /// ```
     ///
     /// # Errors

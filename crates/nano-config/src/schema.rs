@@ -16,7 +16,7 @@ use super::{
     Network, Service, Telemetry,
 };
 use super::{env, limits, parse_listen_host, suggest, syntax};
-use crate::log::Format;
+use nano_log::Format;
 use crate::routes::HostPattern;
 
 const TOP_KEYS: [&str; 15] = [

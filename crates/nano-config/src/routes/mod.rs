@@ -16,13 +16,13 @@ const LABEL_BYTES_MAX: usize = 63;
 /// Kept in the form that requests carry: lower case, international names as A-labels, no port, no final dot.
 ///
 /// ```
-/// use nano_server::routes::HostPattern;
+/// use nano_config::routes::HostPattern;
 ///
 /// assert_eq!(HostPattern::parse("API.Example.com.")?.to_string(), "api.example.com");
 /// assert_eq!(HostPattern::parse("*.bücher.example")?.to_string(), "*.xn--bcher-kva.example");
 /// assert_eq!(HostPattern::parse("[0:0::1]")?.to_string(), "[::1]");
 /// assert!(HostPattern::parse("api.example.com:8080").is_err());
-/// # Ok::<(), nano_server::routes::HostPatternError>(())
+/// # Ok::<(), nano_config::routes::HostPatternError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HostPattern(Kind);
@@ -181,7 +181,7 @@ impl std::error::Error for DuplicateHost {}
 /// the port and a final dot of the host do not matter. Built once and then only read; to change it, build another.
 ///
 /// ```
-/// use nano_server::routes::{HostPattern, Routes};
+/// use nano_config::routes::{HostPattern, Routes};
 ///
 /// let mut routes = Routes::new();
 /// routes.insert(HostPattern::parse("example.com")?, "site")?;

@@ -8,7 +8,7 @@
 //! [`LogWriter::close`] at the end: when a pipe stays full, lines are dropped and counted.
 //!
 //! ```
-//! use nano_server::log::{Field, Format, Level, LogWriter, RequestIds, RequestRecord};
+//! use nano_log::{Field, Format, Level, LogWriter, RequestIds, RequestRecord};
 //! # use std::time::Duration;
 //! # let file = tempfile::tempfile()?;
 //! # let writer = LogWriter::to(file.try_clone()?.into(), Format::Json);
