@@ -3,6 +3,7 @@
 //! JavaScript; reads no environment variable. The file's format for people: `docs/configuration.md`.
 
 mod env;
+pub mod env_file;
 mod error;
 pub mod limits;
 mod reader;

@@ -7,11 +7,10 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use nano_runtime::{Application, FetchLimits, Limits, RunError, THREAD_STACK_BYTES};
-use nano_server::config::{Config, EnvValue, Overrides};
+use nano_server::config::{Config, EnvValue, Overrides, env_file};
 use nano_server::{ServeError, ServeOptions};
 
 use crate::cli::{Check, Cli, Command, Eval, Run, Serve};
-use crate::env_file;
 use crate::terminal::Terminal;
 use crate::top;
 

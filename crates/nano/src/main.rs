@@ -5,7 +5,6 @@ mod cli;
 mod commands;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod cpp;
-mod env_file;
 mod terminal;
 mod top;
 

@@ -87,7 +87,7 @@ impl<'t> Parser<'t> {
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let length = self.rest().find(|c| !is_name(c)).unwrap_or(self.rest().len());
         let name = &self.rest()[..length];
-        if !nano_server::config::is_variable_name(name) {
+        if !crate::is_variable_name(name) {
             return Err((start, "a name has letters, digits and _, and begins with no digit"));
         }
         self.at += length;
