@@ -1,13 +1,4 @@
-//! Fuzzes the import of keys as PrivateKeyInfo: what is accepted goes out and comes in again as the same key. The first byte
-//! says as what.
+//! Fuzzes nano-subtle's import of keys as PrivateKeyInfo.
 #![no_main]
 
-use nano_subtle::{Format, KeyData};
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let Some((first, bytes)) = data.split_first() else { return };
-    let (params, usages) = nano_fuzz::keys::choose(*first);
-    for format in [Format::Pkcs8] {
-        nano_fuzz::keys::check(format, KeyData::Bytes(bytes), &params, usages);
-    }
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| nano_fuzzing::keys::pkcs8(data));

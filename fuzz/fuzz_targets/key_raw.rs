@@ -1,13 +1,4 @@
-//! Fuzzes the import of keys as raw bytes: points, seeds, secrets: what is accepted goes out and comes in again as the same key. The first byte
-//! says as what.
+//! Fuzzes nano-subtle's import of keys as raw bytes.
 #![no_main]
 
-use nano_subtle::{Format, KeyData};
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    let Some((first, bytes)) = data.split_first() else { return };
-    let (params, usages) = nano_fuzz::keys::choose(*first);
-    for format in [Format::Raw, Format::RawPublic, Format::RawSeed, Format::RawSecret] {
-        nano_fuzz::keys::check(format, KeyData::Bytes(bytes), &params, usages);
-    }
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| nano_fuzzing::keys::raw(data));

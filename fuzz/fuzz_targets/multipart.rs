@@ -2,7 +2,7 @@
 //! written and read again. The parser is JavaScript, whose branches libFuzzer does not see: it goes by the bytes alone.
 #![no_main]
 
-use nano_fuzz::multipart::CHECK;
+use nano_fuzzing::multipart::CHECK;
 use nano_web::{Caches, Host, Level, Message, State, Unaccounted, entry, snapshot};
 use std::rc::Rc;
 use std::sync::mpsc::{Receiver, Sender, channel};

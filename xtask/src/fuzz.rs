@@ -20,7 +20,7 @@ Usage: cargo xtask fuzz [OPTIONS] [TARGET…] [-- OPTIONS OF LIBFUZZER]
   --list         lists them
 
 What was found to widen the coverage is kept in fuzz/corpus/TARGET; seeds that are kept in the repository lie
-in fuzz/seeds/TARGET. An input that fails is written to fuzz/artifacts/TARGET, and running
+in crates/nano-fuzzing/seeds/TARGET. An input that fails is written to fuzz/artifacts/TARGET, and running
 `cargo xtask fuzz TARGET -- FILE` tries it again.
 ";
 
@@ -112,7 +112,8 @@ pub fn targets() -> Result<Vec<String>, String> {
 }
 
 fn fuzz(name: &str, program: &Path, folder: &Path, time: Option<u64>, own: &[String]) -> Result<(), String> {
-    let (corpus, seeds) = (folder.join("corpus").join(name), folder.join("seeds").join(name));
+    let corpus = folder.join("corpus").join(name);
+    let seeds = workspace_root().join("crates/nano-fuzzing/seeds").join(name);
     let artifacts = folder.join("artifacts").join(name);
     for place in [&corpus, &artifacts] {
         fs::create_dir_all(place).map_err(|error| format!("cannot make {}: {error}", place.display()))?;

@@ -16,8 +16,8 @@ use super::{
     Network, Service, Telemetry,
 };
 use super::{env, limits, parse_listen_host, suggest, syntax};
-use nano_log::Format;
 use crate::routes::HostPattern;
+use nano_log::Format;
 
 const TOP_KEYS: [&str; 15] = [
     "port",

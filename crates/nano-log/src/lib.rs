@@ -168,23 +168,31 @@ pub enum Field<'a> {
     Id(RequestId),
 }
 
-/// One thread's end of the log. See the [module](self) for how it is used.
+/// Lines in memory: the formats without an output.
 ///
-/// Dropping it flushes.
+/// ```
+/// use nano_log::{Format, Level, Lines};
+///
+/// let mut lines = Lines::with_clock(Format::Text, || 1_785_499_200_123);
+/// lines.console("api", Level::Info, "hello\nforged line");
+/// assert_eq!(lines.as_bytes(), b"2026-07-31T12:00:00.123Z api console.info: hello\n    | forged line\n");
+/// ```
 #[derive(Debug)]
-pub struct LogSink {
-    writer: LogWriter,
+pub struct Lines {
     format: Format,
     clock: Clock,
-    buffer: Vec<u8>,
-    /// Some of what was handed over may wait for the output; a new sink does not know.
-    behind: bool,
+    bytes: Vec<u8>,
 }
 
-impl LogSink {
-    fn new(writer: LogWriter, format: Format, clock: Clock) -> Self {
-        // Room for the line that reaches the limit.
-        LogSink { writer, format, clock, buffer: Vec::with_capacity(SINK_BYTES_MAX + 4096), behind: true }
+impl Lines {
+    /// No lines yet; the system's clock says when the next are written.
+    pub fn new(format: Format) -> Lines {
+        Lines { format, clock: Clock::system(), bytes: Vec::new() }
+    }
+
+    /// The same with another clock: milliseconds since 1970.
+    pub fn with_clock(format: Format, unix_ms: fn() -> u64) -> Lines {
+        Lines { format, clock: Clock::of(unix_ms), bytes: Vec::new() }
     }
 
     /// The format of the lines.
@@ -192,46 +200,96 @@ impl LogSink {
         self.format
     }
 
-    /// Logs a request. In the Apache format the time is that of the request's begin, as is the custom there.
+    /// Whole lines, each with its line break.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Removes the lines and keeps their memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    /// Appends a request's line. In the Apache format the time is that at which the request began, as is the custom there.
     pub fn request(&mut self, record: &RequestRecord<'_>) {
-        let into = &mut self.buffer;
+        let into = &mut self.bytes;
         match self.format {
             Format::Text => text::request(into, self.clock.now(), record),
             Format::Json => json::request(into, self.clock.now(), record),
             Format::Apache => apache::request(into, self.clock.now_minus(record.duration), record),
         }
-        self.line_is_complete();
     }
 
-    /// Logs what an application wrote to its console.
+    /// Appends text that an application wrote to its console.
     pub fn console(&mut self, app: &str, level: Level, text: &str) {
-        let (into, stamp) = (&mut self.buffer, self.clock.now());
+        let (into, stamp) = (&mut self.bytes, self.clock.now());
         match self.format {
             Format::Text => text::console(into, stamp, app, level, text),
             Format::Json => json::console(into, stamp, app, level, text),
             Format::Apache => apache::console(into, stamp, app, level, text),
         }
-        self.line_is_complete();
     }
 
-    /// Logs a message of the server: an exception of an application (with `app` and `id` among the fields), a start,
-    /// a reload. The names of fields are the server's own: lower case letters and `_`.
+    /// Appends a message of the server. The names of fields are the server's own: lower case letters and `_`.
     pub fn message(&mut self, level: Level, text: &str, fields: &[(&str, Field<'_>)]) {
-        let (into, stamp) = (&mut self.buffer, self.clock.now());
+        let (into, stamp) = (&mut self.bytes, self.clock.now());
         match self.format {
             Format::Text => text::message(into, stamp, level, text, fields),
             Format::Json => json::message(into, stamp, level, text, fields),
             Format::Apache => apache::message(into, stamp, level, text, fields),
         }
-        self.line_is_complete();
+    }
+}
+
+/// One thread's end of the log: formats lines into a buffer of its own and hands them to the [`LogWriter`]. The
+/// [crate's documentation](self) shows how it is used.
+///
+/// Dropping it flushes.
+#[derive(Debug)]
+pub struct LogSink {
+    writer: LogWriter,
+    lines: Lines,
+    /// Whether lines that were handed over may still wait for the output. True in a new sink, which cannot know.
+    is_behind: bool,
+}
+
+impl LogSink {
+    fn new(writer: LogWriter, mut lines: Lines) -> Self {
+        // Room for the line that reaches the limit.
+        lines.bytes.reserve(SINK_BYTES_MAX + 4096);
+        LogSink { writer, lines, is_behind: true }
     }
 
-    /// Hands all lines to the writer and writes what the output takes now.
+    /// The format of the lines.
+    pub fn format(&self) -> Format {
+        self.lines.format
+    }
+
+    /// Logs a request. In the Apache format the time is that at which the request began, as is the custom there.
+    pub fn request(&mut self, record: &RequestRecord<'_>) {
+        self.lines.request(record);
+        self.write_if_full();
+    }
+
+    /// Logs text that an application wrote to its console.
+    pub fn console(&mut self, app: &str, level: Level, text: &str) {
+        self.lines.console(app, level, text);
+        self.write_if_full();
+    }
+
+    /// Logs a message of the server: an exception of an application (with `app` and `id` among the fields), a start,
+    /// a reload. The names of fields are the server's own: lower case letters and `_`.
+    pub fn message(&mut self, level: Level, text: &str, fields: &[(&str, Field<'_>)]) {
+        self.lines.message(level, text, fields);
+        self.write_if_full();
+    }
+
+    /// Hands all lines to the writer and writes as much as the output accepts now.
     ///
-    /// False if some wait because the output is full: call again within a tenth of a second or so, even if nothing
+    /// False if lines wait because the output is full: call again within a tenth of a second or so, even if nothing
     /// more is logged meanwhile.
     pub fn flush(&mut self) -> bool {
-        if self.buffer.is_empty() && !self.behind {
+        if self.lines.bytes.is_empty() && !self.is_behind {
             return true;
         }
         let dropped = self.writer.take_dropped();
@@ -239,18 +297,18 @@ impl LogSink {
             let text = "log lines were dropped because the reader of the log is too slow";
             self.message(Level::Warn, text, &[("lines", Field::Number(dropped))]);
         }
-        let written = self.writer.write(&self.buffer);
-        self.buffer.clear();
+        let written = self.writer.write(&self.lines.bytes);
+        self.lines.bytes.clear();
         // One huge line must not keep its memory for ever.
-        self.buffer.shrink_to(SINK_BYTES_MAX * 2);
-        self.behind = !written;
+        self.lines.bytes.shrink_to(SINK_BYTES_MAX * 2);
+        self.is_behind = !written;
         written
     }
 
-    fn line_is_complete(&mut self) {
-        if self.buffer.len() >= SINK_BYTES_MAX {
-            self.behind = !self.writer.write(&self.buffer);
-            self.buffer.clear();
+    fn write_if_full(&mut self) {
+        if self.lines.bytes.len() >= SINK_BYTES_MAX {
+            self.is_behind = !self.writer.write(&self.lines.bytes);
+            self.lines.bytes.clear();
         }
     }
 }

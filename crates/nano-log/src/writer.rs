@@ -8,8 +8,7 @@ use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::clock::Clock;
-use super::{Format, LogSink};
+use super::{Format, Lines, LogSink};
 
 /// Bytes that may wait for a slow output, for the process. About five thousand lines: a reader that pauses for a
 /// moment loses none, one that has stopped costs no more memory than this.
@@ -57,13 +56,13 @@ impl LogWriter {
 
     /// A sink for one thread.
     pub fn sink(&self) -> LogSink {
-        LogSink::new(self.clone(), self.format, Clock::system())
+        LogSink::new(self.clone(), Lines::new(self.format))
     }
 
     /// A sink whose clock is `unix_ms`, in milliseconds since 1970.
     #[cfg(test)]
     pub(super) fn sink_at(&self, unix_ms: fn() -> u64) -> LogSink {
-        LogSink::new(self.clone(), self.format, Clock::of(unix_ms))
+        LogSink::new(self.clone(), Lines::with_clock(self.format, unix_ms))
     }
 
     /// How many bytes wait for the output.

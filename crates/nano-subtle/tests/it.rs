@@ -4,8 +4,6 @@
 mod formats;
 #[path = "it/limits.rs"]
 mod limits;
-#[path = "it/seeds.rs"]
-mod seeds;
 #[path = "it/vectors.rs"]
 mod vectors;
 #[path = "it/wycheproof.rs"]

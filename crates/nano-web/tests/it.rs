@@ -14,9 +14,6 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-#[path = "../../../fuzz/src/multipart.rs"]
-mod multipart;
-
 type Scope<'s, 'i> = v8::PinScope<'s, 'i>;
 
 #[derive(Default)]
@@ -309,16 +306,11 @@ files![
     ecma429
 ];
 
-/// What the fuzz target checks of `formData()`, for its seeds and for seeds with a few bytes changed.
+/// Checks what the fuzz target `multipart` checks, with its seeds and with seeds that have a few bytes changed.
 #[test]
 fn multipart_seeds_and_their_mutants() {
     const MUTANTS: u64 = 300;
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/multipart");
-    let entries = std::fs::read_dir(folder).expect("seeds lie beside the fuzz targets");
-    // In an order of their own, so that every run makes the same mutants.
-    let mut seeds: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
-    seeds.sort();
-    let seeds: Vec<_> = seeds.iter().map(|path| std::fs::read(path).expect("a seed")).collect();
+    let seeds: Vec<_> = nano_fuzzing::seeds("multipart").into_iter().map(|(_, seed)| seed).collect();
     assert!(seeds.len() >= 7, "only {} seeds", seeds.len());
     // The changes are made there, where the bytes are wanted: one to four bytes changed, removed, doubled or put in.
     let seeds: Vec<String> = seeds.iter().map(|seed| format!("{seed:?}")).collect();
@@ -357,7 +349,7 @@ fn multipart_seeds_and_their_mutants() {
           }}
         }})()
         "#,
-        multipart::CHECK,
+        nano_fuzzing::multipart::CHECK,
         seeds.join(",")
     );
     let wrong = in_isolate(move |scope, world| {

@@ -98,10 +98,14 @@ impl House {
             let name = text(package, "name");
             let names: BTreeSet<&str> =
                 array(package, "dependencies").iter().map(|other| text(other, "name")).collect();
-            // A crate may name itself, to switch on a feature for its tests.
+            // A crate may name itself, to switch on a feature for its tests, and those use crates beside the house.
+            let only_for_tests = |other: &str| {
+                let mut kinds = array(package, "dependencies").iter().filter(|one| text(one, "name") == other);
+                kinds.all(|one| text(one, "kind") == "dev") && self.floors.get(other) == Some(&None)
+            };
             let uses: BTreeSet<String> = names
                 .iter()
-                .filter(|other| members.contains(*other) && **other != name)
+                .filter(|other| members.contains(*other) && **other != name && !only_for_tests(other))
                 .map(|n| n.to_string())
                 .collect();
             let Some(row) = self.rows.get(name) else {
@@ -228,14 +232,14 @@ fn lower_floors_are_built_without_v8_and_the_lowest_without_mio() {
 
 #[test]
 fn mistakes_of_the_page_are_named() {
-    let page = "# A\n\n## The crates\n\n```\nfloor 2   nano-b   knows nano things\nfloor 1   nano-a   nano-c\nbeside    xtask\n```\n\n\
+    let page = "# A\n\n## The crates\n\n```\nfloor 2   nano-b   knows nano things\nfloor 1   nano-a   nano-c\nbeside    xtask nano-x\n```\n\n\
         | crate | what it is | must not know | uses |\n| --- | --- | --- | --- |\n\
-        | nano-a | a | V8, mio | none |\n| nano-b | b | sockets | nano-a, nano-d |\n| nano-c (`c/`) | c | V8: it is c | nano-b |\n\n\
+        | nano-a | a | V8, mio | none |\n| nano-b | b | sockets | nano-a, nano-d |\n| nano-c (`c/`) | c | V8: it is c | nano-b |\n| nano-x | x | V8 | none |\n\n\
         ## Next\n| nano-z | z | z | z |\n";
     // The word `nano` in a description would be read as the crate.
     assert!(House::read(page).unwrap().floors.contains_key("nano"));
     let house = House::read(&page.replace(" knows nano things", "")).unwrap();
-    assert_eq!(house.floors.len(), 4);
+    assert_eq!(house.floors.len(), 5);
     assert_eq!(house.rows["nano-a"].must_not_know, BTreeSet::from(["v8", "mio"]));
     assert_eq!(house.rows["nano-c"].must_not_know, BTreeSet::from(["v8"]));
     let member = |name: &str, uses: &[&str]| {
@@ -243,15 +247,20 @@ fn mistakes_of_the_page_are_named() {
         serde_json::json!({ "name": name, "dependencies": uses })
     };
     let metadata = serde_json::json!({ "packages": [
-        member("nano-a", &["mio", "nano-a"]),
-        member("nano-b", &["nano-a", "nano-c"]),
+        // Its tests may use a crate beside the house; nano-b may not, since that is no development dependency.
+        serde_json::json!({ "name": "nano-a", "dependencies": [
+            { "name": "mio" }, { "name": "nano-a" }, { "name": "nano-x", "kind": "dev" },
+        ] }),
+        member("nano-b", &["nano-a", "nano-c", "nano-x"]),
         member("nano-c", &["nano-b", "mio"]),
         member("nano-e", &["nano-a"]),
+        member("nano-x", &[]),
     ] });
     let errors = house.compare(&metadata);
     let expected = [
         "nano-a depends on mio, which",
         "nano-b depends on nano-c, which",
+        "nano-b depends on nano-x, which",
         "nano-b does not depend on nano-d: delete",
         "nano-e is not in the table",
         "names xtask, which is no crate",
@@ -265,7 +274,7 @@ fn mistakes_of_the_page_are_named() {
     }
     assert_eq!(errors.len(), expected.len(), "{errors:?}");
     assert!(
-        errors[3].contains("| nano-e | WHAT IT IS | MUST NOT KNOW (V8, mio, …) | nano-a |"),
+        errors[4].contains("| nano-e | WHAT IT IS | MUST NOT KNOW (V8, mio, …) | nano-a |"),
         "{errors:?}"
     );
     let floors = house.check_floors();

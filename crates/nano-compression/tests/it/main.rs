@@ -1,7 +1,5 @@
 //! What goes in comes out, however it is split; what is broken is told; a bomb never gives more than there is room for.
 
-mod seeds;
-
 use nano_compression::{Compressor, Decompressor, Error, Format};
 use proptest::prelude::*;
 

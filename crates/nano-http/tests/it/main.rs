@@ -1,6 +1,7 @@
-//! The connection seen from outside. `common` drives one; each module has one kind of claim.
+//! The connection seen from outside. `common` drives it; each module has one kind of claim.
 
-mod common;
+use nano_fuzzing::http as common;
+
 mod exchange;
 mod limits;
 mod simulation;

@@ -1,5 +1,5 @@
-//! What must hold of nano-compression's decompressors for any bytes, however they are cut: the output is never more than its room, each
-//! step gets on, and the cuts change nothing. For the fuzz target `decompress` and the crate's own tests.
+//! The oracle of nano-compression's decompressors: for any bytes, however they are cut, the output is never more than its
+//! room, each step makes progress, and the cuts change nothing.
 
 use nano_compression::{Decompressor, Error, Format};
 
@@ -52,7 +52,7 @@ fn decompress(format: Format, input: &[u8], piece: usize, room: usize) -> (Vec<u
             return (output, Ok(()));
         }
         idle = if step.consumed == 0 && step.produced == 0 { idle + 1 } else { 0 };
-        assert!(idle <= IDLE_STEPS, "{format:?}: it does not get on");
+        assert!(idle <= IDLE_STEPS, "{format:?}: it makes no progress");
         if step.more {
             continue;
         }

@@ -1,10 +1,10 @@
-//! Seeds with a few bytes changed, for the tests that are a short run of a fuzzer. It knows nothing of what the bytes mean.
+//! Seeds with a few bytes changed, for tests that are a short run of a fuzzer. Knows nothing of what the bytes mean.
 
-/// Numbers that look random; the same in each run. Marsaglia's xorshift64.
+/// Numbers that look random and are the same in each run: Marsaglia's xorshift64. The state must not be 0.
 pub struct Numbers(pub u64);
 
 impl Numbers {
-    /// The next one, below `end`.
+    /// The next number, below `end`.
     pub fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -13,10 +13,14 @@ impl Numbers {
     }
 }
 
-/// One to four bytes changed, removed or put in.
+/// Changes, removes or inserts one to four bytes.
 pub fn mutate(seed: &[u8], numbers: &mut Numbers) -> Vec<u8> {
     let mut bytes = seed.to_vec();
     for _ in 0..=numbers.below(4) {
+        if bytes.is_empty() {
+            bytes.push(numbers.below(256) as u8);
+            continue;
+        }
         let at = numbers.below(bytes.len());
         match numbers.below(4) {
             0 => bytes[at] = numbers.below(256) as u8,

@@ -1,5 +1,5 @@
-//! What must hold of `formData()` for any body of the type multipart/form-data whose boundary is `x`: it is refused with a TypeError, or
-//! gives entries that, written and read once more, are the same. For the fuzz target `multipart` and the tests of nano-web.
+//! The oracle of `formData()`, as JavaScript: a body of the type multipart/form-data whose boundary is `x` is refused with
+//! a TypeError, or gives entries that are the same when they are written and read again.
 
 /// A script: a function of the body's bytes, which gives a promise. It is rejected if something does not hold.
 pub const CHECK: &str = r#"

@@ -1,7 +1,67 @@
-//! A driver that serves every request in the plainest way and notes what it saw; a small generator of random
-//! numbers; and a plain reader of responses.
+//! The oracle of nano-http's request side, and what its tests share: a driver that serves every request in the plainest way
+//! and records what it saw, a small generator of random numbers, and a plain reader of responses.
 
 use nano_http::{Connection, Input, Limits, Refusal, ResponseHead};
+
+/// Any bytes, in any pieces: nothing panics, the same bytes mean the same however they are split, and no head is accepted
+/// that another parser could read differently. The first byte chooses the handler and the limits, the second the pieces.
+pub fn check(data: &[u8]) {
+    let [mode, seed, message @ ..] = data else { return };
+    let handler = if mode & 1 == 0 { Handler::ReadsAll } else { Handler::AnswersAtOnce };
+    let mut limits = Limits::default();
+    if mode & 2 != 0 {
+        limits.head_bytes = 80;
+        limits.fields = 3;
+        limits.body_bytes = 20;
+        limits.trailer_bytes = 16;
+        limits.chunk_line_bytes = 10;
+        limits.chunk_extension_bytes = 8;
+        limits.discard_bytes = 5;
+    }
+    let whole = drive(&limits, handler, [message]);
+    let mut random = Random::new(u64::from(*seed));
+    let mut pieces = vec![];
+    let mut rest = message;
+    let most = 1 + usize::from(*seed) % 40;
+    while !rest.is_empty() {
+        let (piece, after) = rest.split_at((1 + random.below(most)).min(rest.len()));
+        pieces.push(piece);
+        rest = after;
+    }
+    assert_eq!(drive(&limits, handler, pieces), whole, "another split, another meaning");
+    for seen in &whole.0 {
+        if let Seen::Head(head) = seen {
+            let count =
+                |name: &str| head.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).count();
+            assert!(count("content-length") + count("transfer-encoding") <= 1);
+            assert!(count("host") <= 1);
+            assert!(head.target == "*" || head.path.starts_with('/'));
+        }
+    }
+    first_head_is_strict(&limits, message);
+}
+
+/// The first head, if it is accepted, has no byte that another parser could take for the end of a line.
+fn first_head_is_strict(limits: &Limits, message: &[u8]) {
+    let mut http = Connection::new(limits.clone());
+    http.receive(message);
+    if http.next() != Ok(Input::Head) {
+        return;
+    }
+    let head = http.head().head_bytes();
+    assert!(head.len() <= limits.head_bytes && head.ends_with(b"\r\n\r\n"));
+    for (i, &b) in head.iter().enumerate() {
+        match b {
+            b'\n' => assert!(i > 0 && head[i - 1] == b'\r', "LF without CR"),
+            b'\r' => assert!(head.get(i + 1) == Some(&b'\n'), "CR without LF"),
+            b'\t' => {}
+            _ => assert!(b >= 0x20 && b != 0x7f, "control character"),
+        }
+    }
+    for line in head.split(|&b| b == b'\n') {
+        assert!(!matches!(line.first(), Some(b' ' | b'\t')), "folded line");
+    }
+}
 
 /// What a connection reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
