@@ -1,5 +1,5 @@
-//! Fuzzes the deserializer of nano-clone inside a real isolate: no bytes crash it, keep it busy or make it take more than it may; what it
-//! reads is a sound value, which serializes again and is read again.
+//! Fuzzes the deserializer of nano-clone inside a real isolate: no bytes crash it, keep it busy or make it
+//! take more than it may; what it reads is a sound value, which serializes again and is read again.
 #![no_main]
 
 use nano_clone::{
@@ -43,7 +43,8 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     isolate.1.recv().expect("the isolate's thread lives");
 });
 
-/// Reads all of a value, as far as it is small. Nothing is made a text that could be an array of four billion holes.
+/// Reads all of a value, as far as it is small. Nothing is made a text that could be an array of four billion
+/// holes.
 const TOUCH: &str = r#"
 ((value) => {
   const seen = new Set();
@@ -128,7 +129,8 @@ fn look(scope: &mut Scope<'_, '_>, data: &[u8], touch: v8::Local<'_, v8::Value>)
     }
 }
 
-/// What was read can be written and read, or is refused as too large or too deep, since sizes of texts and arrays are estimates.
+/// What was read can be written and read, or is refused as too large or too deep, since sizes of texts and
+/// arrays are estimates.
 fn again(scope: &mut Scope<'_, '_>, value: v8::Local<'_, v8::Value>) {
     let generous =
         Options { limits: Limits { bytes: 64 << 20, memory: 256 << 20, depth: 2000 }, ..Options::default() };

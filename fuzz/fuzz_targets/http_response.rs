@@ -1,7 +1,8 @@
-//! Whatever a server sends, in pieces of any size: the client ends each fetch, keeps its limits and nothing else.
+//! Whatever a server sends, in pieces of any size: the client ends each fetch, keeps its limits and nothing
+//! else.
 //!
-//! The first byte says how the input is cut, the second how far a body may be read ahead; the rest is what the server sends before
-//! it closes. That covers heads, framings, redirects and the decoders.
+//! The first byte says how the input is cut, the second how far a body may be read ahead; the rest is what
+//! the server sends before it closes. That covers heads, framings, redirects and the decoders.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

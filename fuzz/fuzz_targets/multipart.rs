@@ -1,5 +1,6 @@
-//! Fuzzes the parser of multipart/form-data inside a real isolate: any body is refused, or gives entries that are the same when they are
-//! written and read again. The parser is JavaScript, whose branches libFuzzer does not see: it goes by the bytes alone.
+//! Fuzzes the parser of multipart/form-data inside a real isolate: any body is refused, or gives entries that
+//! are the same when they are written and read again. The parser is JavaScript, whose branches libFuzzer does
+//! not see: it goes by the bytes alone.
 #![no_main]
 
 use nano_fuzzing::multipart::CHECK;

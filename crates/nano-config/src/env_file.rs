@@ -1,5 +1,5 @@
-//! Files of variables, as `--env-file` takes them: the dialect that `docs/configuration.md` describes. Knows nothing
-//! of what the variables are for.
+//! Files of variables, as `--env-file` takes them: the dialect that `docs/configuration.md` describes. Knows
+//! nothing of what the variables are for.
 
 use std::fmt;
 

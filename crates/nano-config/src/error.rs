@@ -10,7 +10,8 @@ const SHOWN_CHARS: usize = 120;
 
 /// One problem of a configuration file.
 ///
-/// Its [`Display`](fmt::Display) is `FILE:LINE:COLUMN: MESSAGE`, then the line of the file with a caret below:
+/// Its [`Display`](fmt::Display) is `FILE:LINE:COLUMN: MESSAGE`, then the line of the file with a caret
+/// below:
 ///
 /// ```text
 /// nano.jsonc:12:17: unknown key "hostnam" (did you mean "hostname"?)
@@ -170,8 +171,8 @@ impl<'t> Source<'t> {
         self.line_starts.partition_point(|&start| start <= offset)
     }
 
-    /// A problem at the bytes `start..end`. The caret covers what of them is on the first line. Offsets that are not
-    /// on a character boundary, or beyond the end, are moved down to one.
+    /// A problem at the bytes `start..end`. The caret covers what of them is on the first line. Offsets that
+    /// are not on a character boundary, or beyond the end, are moved down to one.
     pub(super) fn error(&self, start: usize, end: usize, message: impl Into<String>) -> ConfigError {
         let start = floor_char_boundary(self.text, start);
         let end = floor_char_boundary(self.text, end).max(start);

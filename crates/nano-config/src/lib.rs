@@ -1,6 +1,7 @@
-//! The configuration: what one server serves and how, as typed values. Read from a file (JSON with comments) in which
-//! every problem is found and placed, or made for a single application. Knows nothing of threads, sockets or
-//! JavaScript; reads no environment variable. The file's format for people: `docs/configuration.md`.
+//! The configuration: what one server serves and how, as typed values. Read from a file (JSON with comments)
+//! in which every problem is found and placed, or made for a single application. Knows nothing of threads,
+//! sockets or JavaScript; reads no environment variable. The file's format for people:
+//! `docs/configuration.md`.
 
 mod env;
 pub mod env_file;
@@ -68,7 +69,8 @@ pub struct Config {
     pub sandbox: bool,
     /// What it may read then beside what the configuration names.
     pub sandbox_read: Vec<PathBuf>,
-    /// What the listener speaks TLS with; empty: it speaks plain HTTP. The first is for whoever names no host, or another.
+    /// What the listener speaks TLS with; empty: it speaks plain HTTP. The first is for whoever names no
+    /// host, or another.
     pub certificates: Vec<Certificate>,
     /// JavaScript heap and buffers of all isolates together, in bytes, beyond which idle ones are closed.
     pub isolate_memory_bytes: u64,
@@ -247,7 +249,8 @@ pub enum Service {
 pub enum EnvValue {
     /// A string.
     Text(String),
-    /// Anything else that JSON can say, as JSON text without comments: what `JSON.parse` makes of it is the value.
+    /// Anything else that JSON can say, as JSON text without comments: what `JSON.parse` makes of it is the
+    /// value.
     Json(String),
 }
 
@@ -317,7 +320,8 @@ impl Config {
 
     /// Reads one application as it would be written in `apps`, and checks that its path exists.
     ///
-    /// Problems are reported under the file `request`; a relative path is joined to the directory of this configuration's file.
+    /// Problems are reported under the file `request`; a relative path is joined to the directory of this
+    /// configuration's file.
     ///
     /// # Errors
     ///
@@ -328,9 +332,11 @@ impl Config {
         schema::read_app(text, Path::new("request"), base, &self.defaults, exists)
     }
 
-    /// The configuration of one application served alone: it answers every host and may reach private addresses.
+    /// The configuration of one application served alone: it answers every host and may reach private
+    /// addresses.
     ///
-    /// Its name is that of the directory, or of the file without its extension. That `path` exists is not checked.
+    /// Its name is that of the directory, or of the file without its extension. That `path` exists is not
+    /// checked.
     pub fn single(path: &Path, env: Vec<(String, EnvValue)>, overrides: &Overrides) -> Config {
         let app = App {
             name: name_of_path(path),
@@ -418,7 +424,8 @@ impl Config {
     }
 }
 
-/// An address to listen on, as `host` and `--host` take it: an IP address, with or without brackets, or `localhost`.
+/// An address to listen on, as `host` and `--host` take it: an IP address, with or without brackets, or
+/// `localhost`.
 ///
 /// # Errors
 ///

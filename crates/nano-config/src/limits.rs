@@ -1,5 +1,5 @@
-//! Every numeric limit of the configuration: its key, its default, the range a file may choose from, and why. This
-//! is the only place that names these figures; `docs/configuration.md` is checked against it by a test.
+//! Every numeric limit of the configuration: its key, its default, the range a file may choose from, and why.
+//! This is the only place that names these figures; `docs/configuration.md` is checked against it by a test.
 
 /// A numeric key of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,7 +176,8 @@ pub const DRAIN_TIMEOUT_MS: Limit = Limit {
     reason: "as long as service managers commonly wait before they kill",
 };
 
-/// JavaScript heap and buffers of all isolates together, in megabytes (2^20 bytes), beyond which idle ones are closed.
+/// JavaScript heap and buffers of all isolates together, in megabytes (2^20 bytes), beyond which idle ones
+/// are closed.
 pub const ISOLATE_MEMORY_MB: Limit = Limit {
     key: "isolate_memory_mb",
     default: 2_048,
@@ -235,8 +236,8 @@ pub const ALL: [Limit; 19] = [
     LOG_KB_PER_SECOND,
 ];
 
-/// Largest configuration file, in bytes. A hundred thousand applications fit; a wrong file (an image, a database) is
-/// refused before it is read into memory.
+/// Largest configuration file, in bytes. A hundred thousand applications fit; a wrong file (an image, a
+/// database) is refused before it is read into memory.
 pub const FILE_BYTES_MAX: u64 = 64 << 20;
 
 /// Problems of one file that are reported one by one. The rest are counted: nobody reads more at once.

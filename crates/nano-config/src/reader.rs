@@ -1,5 +1,5 @@
-//! Reading typed values out of the syntax tree while collecting every problem. A reader method that answers `None`
-//! has recorded why, so its caller just goes on with the next key.
+//! Reading typed values out of the syntax tree while collecting every problem. A reader method that answers
+//! `None` has recorded why, so its caller just goes on with the next key.
 
 use jsonc_parser::ast::{Array, Object, ObjectProp, StringLit, Value};
 use jsonc_parser::common::{Range, Ranged};
@@ -26,8 +26,8 @@ impl<'t> Reader<'t> {
         self.error(at, format!("missing key \"{key}\": {help}"));
     }
 
-    /// The properties of `object` in the order of `known`. Keys that are not known, and keys that are there twice,
-    /// are problems; `hint` may say more about an unknown key than the nearest known one.
+    /// The properties of `object` in the order of `known`. Keys that are not known, and keys that are there
+    /// twice, are problems; `hint` may say more about an unknown key than the nearest known one.
     pub(super) fn fields<'v, const N: usize>(
         &mut self,
         object: &'v Object<'t>,

@@ -115,8 +115,8 @@ pub(super) fn read_app(
     }
 }
 
-/// Each method reads one kind of object. Where something is wrong it records that and goes on with a default, which
-/// nobody sees: a configuration with problems is not returned.
+/// Each method reads one kind of object. Where something is wrong it records that and goes on with a default,
+/// which nobody sees: a configuration with problems is not returned.
 struct Schema<'t, 'b> {
     reader: Reader<'t>,
     base: &'b Path,

@@ -1,8 +1,8 @@
 //! "Did you mean": the nearest of a few known words.
 
-/// The word of `known` nearest to `word`, if it is near enough to be a slip of the keyboard: at most a third of the
-/// letters differ, where a swap of two neighbours counts as one difference. Letter case and `-` for `_` are not
-/// differences.
+/// The word of `known` nearest to `word`, if it is near enough to be a slip of the keyboard: at most a third
+/// of the letters differ, where a swap of two neighbours counts as one difference. Letter case and `-` for
+/// `_` are not differences.
 pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     // Nobody mistypes a key into something twice as long; and the distance costs the product of the lengths.
     if word.len() > 64 {

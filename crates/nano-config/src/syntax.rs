@@ -1,5 +1,5 @@
-//! From text to a syntax tree: JSON with `//` and `/* */` comments and trailing commas, nothing else beyond JSON.
-//! Knows nothing of the configuration's keys.
+//! From text to a syntax tree: JSON with `//` and `/* */` comments and trailing commas, nothing else beyond
+//! JSON. Knows nothing of the configuration's keys.
 
 use jsonc_parser::ast::Value;
 use jsonc_parser::errors::{ParseError, ParseErrorKind};
@@ -10,8 +10,8 @@ use super::error::{ConfigError, Source};
 /// The tree of a file's single value, or the first place where it is not JSON.
 pub(super) fn parse<'t>(source: &Source<'t>) -> Result<Value<'t>, ConfigError> {
     let text = source.text();
-    // A forgotten quote swallows text up to the next quote, and the parser then complains about some innocent place
-    // after that. JSON has no line breaks in strings, so the culprit can be named.
+    // A forgotten quote swallows text up to the next quote, and the parser then complains about some innocent
+    // place after that. JSON has no line breaks in strings, so the culprit can be named.
     if let Some((start, end)) = string_across_lines(text) {
         return Err(source.error(
             start,
@@ -78,7 +78,8 @@ fn explain(error: &ParseError, text: &str) -> String {
     }
 }
 
-/// The byte range of the first string literal that meets a line break before its closing quote, up to the break.
+/// The byte range of the first string literal that meets a line break before its closing quote, up to the
+/// break.
 fn string_across_lines(text: &str) -> Option<(usize, usize)> {
     let bytes = text.as_bytes();
     let mut at = 0;

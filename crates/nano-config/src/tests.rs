@@ -1,4 +1,5 @@
-//! Tests of the configuration: broken files, each with every problem and its place; valid files; limits at and beyond.
+//! Tests of the configuration: broken files, each with every problem and its place; valid files; limits at
+//! and beyond.
 
 mod broken;
 
@@ -437,7 +438,8 @@ fn the_documentation_names_every_limit_and_its_examples_parse() {
     assert_eq!(parse(text).unwrap_err().to_string(), report.trim_end());
 }
 
-/// Whatever the text, every problem has a place in it; and a configuration without problems keeps what it promises.
+/// Whatever the text, every problem has a place in it; and a configuration without problems keeps what it
+/// promises.
 fn check(text: &str) {
     match parse(text) {
         Ok(config) => {

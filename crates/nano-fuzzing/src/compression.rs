@@ -1,5 +1,5 @@
-//! The oracle of nano-compression's decompressors: for any bytes, however they are cut, the output is never more than its
-//! room, each step makes progress, and the cuts change nothing.
+//! The oracle of nano-compression's decompressors: for any bytes, however they are cut, the output is never
+//! more than its room, each step makes progress, and the cuts change nothing.
 
 use nano_compression::{Decompressor, Error, Format};
 
@@ -12,7 +12,8 @@ const WHOLE_BYTES: usize = 64 << 10;
 /// Steps that neither take nor give anything, one after the other; more is a loop without an end.
 const IDLE_STEPS: usize = 4;
 
-/// The first byte chooses the format, the second how the rest is cut and how much room there is for what comes out.
+/// The first byte chooses the format, the second how the rest is cut and how much room there is for what
+/// comes out.
 pub fn check(data: &[u8]) {
     let [format, cut, input @ ..] = data else { return };
     let format = Format::ALL[usize::from(*format) % Format::ALL.len()];

@@ -6,8 +6,8 @@ use std::time::Duration;
 use nano_config::routes::{HostPattern, Routes};
 use nano_config::{Config, EnvValue, env_file, limits};
 
-/// A configuration file: every problem has a place in the text. A file without problems reads the same again, routes each
-/// of its hosts, and holds only values within their limits.
+/// A configuration file: every problem has a place in the text. A file without problems reads the same again,
+/// routes each of its hosts, and holds only values within their limits.
 pub fn file(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let parse = || Config::parse(text, Path::new("nano.jsonc"), Path::new("/srv"));
@@ -65,8 +65,8 @@ fn is_beyond_serde(json: &str) -> bool {
     matches!(serde_json::from_str::<serde_json::Value>(json), Err(error) if error.to_string().starts_with("number out of range"))
 }
 
-/// A file of variables: every problem has a place in the text, and the variables of a file without problems are read again
-/// from a file in which all values are quoted.
+/// A file of variables: every problem has a place in the text, and the variables of a file without problems
+/// are read again from a file in which all values are quoted.
 pub fn variables(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     match env_file::parse(text) {
@@ -100,8 +100,8 @@ pub fn variables(data: &[u8]) {
     }
 }
 
-/// Host patterns, one a line; after an empty line, hosts of requests. A pattern in its canonical form is the same pattern,
-/// and the table finds what a comparison with every pattern finds.
+/// Host patterns, one a line; after an empty line, hosts of requests. A pattern in its canonical form is the
+/// same pattern, and the table finds what a comparison with every pattern finds.
 pub fn routes(data: &[u8]) {
     let (patterns, hosts) = match data.windows(2).position(|two| two == b"\n\n") {
         Some(at) => (&data[..at], &data[at + 2..]),

@@ -1,10 +1,12 @@
-//! The oracle of nano-http's request side, and what its tests share: a driver that serves every request in the plainest way
-//! and records what it saw, a small generator of random numbers, and a plain reader of responses.
+//! The oracle of nano-http's request side, and what its tests share: a driver that serves every request in
+//! the plainest way and records what it saw, a small generator of random numbers, and a plain reader of
+//! responses.
 
 use nano_http::{Connection, Input, Limits, Refusal, ResponseHead};
 
-/// Any bytes, in any pieces: nothing panics, the same bytes mean the same however they are split, and no head is accepted
-/// that another parser could read differently. The first byte chooses the handler and the limits, the second the pieces.
+/// Any bytes, in any pieces: nothing panics, the same bytes mean the same however they are split, and no head
+/// is accepted that another parser could read differently. The first byte chooses the handler and the limits,
+/// the second the pieces.
 pub fn check(data: &[u8]) {
     let [mode, seed, message @ ..] = data else { return };
     let handler = if mode & 1 == 0 { Handler::ReadsAll } else { Handler::AnswersAtOnce };

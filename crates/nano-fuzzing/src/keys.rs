@@ -1,5 +1,5 @@
-//! The oracle of nano-subtle's key formats: an accepted key is exported, and imported again as the same key. The first
-//! byte of an input chooses the algorithm and the usages.
+//! The oracle of nano-subtle's key formats: an accepted key is exported, and imported again as the same key.
+//! The first byte of an input chooses the algorithm and the usages.
 
 use nano_subtle::*;
 

@@ -39,8 +39,8 @@ pub fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     seeds
 }
 
-/// Hands `check` every seed of `target` and, for each, as many changed forms as `mutants` says for the seed's name. The
-/// changed forms are the same in each run.
+/// Hands `check` every seed of `target` and, for each, as many changed forms as `mutants` says for the seed's
+/// name. The changed forms are the same in each run.
 ///
 /// # Panics
 ///

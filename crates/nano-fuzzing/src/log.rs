@@ -1,5 +1,5 @@
-//! The oracle of nano-log's formats: whatever clients and applications send, a record is one record, a line has no
-//! control characters, and JSON gives the fields back.
+//! The oracle of nano-log's formats: whatever clients and applications send, a record is one record, a line
+//! has no control characters, and JSON gives the fields back.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -9,8 +9,8 @@ use nano_log::{Field, Format, Level, Lines, RequestIds, RequestRecord};
 /// 2026-07-31 12:00:00.123 UTC.
 const NOON_MS: u64 = 1_785_499_200_123;
 
-/// The first byte chooses which optional fields there are, the second the numbers; the fields follow, each with a byte
-/// for its length before it.
+/// The first byte chooses which optional fields there are, the second the numbers; the fields follow, each
+/// with a byte for its length before it.
 pub fn check(data: &[u8]) {
     let [flags, numbers, rest @ ..] = data else { return };
     let mut rest = rest;

@@ -1,7 +1,8 @@
-//! The oracle of `formData()`, as JavaScript: a body of the type multipart/form-data whose boundary is `x` is refused with
-//! a TypeError, or gives entries that are the same when they are written and read again.
+//! The oracle of `formData()`, as JavaScript: a body of the type multipart/form-data whose boundary is `x` is
+//! refused with a TypeError, or gives entries that are the same when they are written and read again.
 
-/// A script: a function of the body's bytes, which gives a promise. It is rejected if something does not hold.
+/// A script: a function of the body's bytes, which gives a promise. It is rejected if something does not
+/// hold.
 pub const CHECK: &str = r#"
 (async (bytes) => {
   const parse = (body, type) => new Response(body, { headers: { "content-type": type } }).formData();
@@ -12,8 +13,9 @@ pub const CHECK: &str = r#"
     if (error instanceof TypeError) return;
     throw error;
   }
-  // Texts are written with the line breaks of forms, and a file without a type with that of bytes. Names are written with escapes for line
-  // breaks and quotes; where a name has such an escape itself (no quotes were around it), nobody can tell it from what it stands for.
+  // Texts are written with the line breaks of forms, and a file without a type with that of bytes. Names are
+  // written with escapes for line breaks and quotes; where a name has such an escape itself (no quotes were
+  // around it), nobody can tell it from what it stands for.
   const lines = (text) => text.replace(/\r\n|\r|\n/g, "\r\n");
   const plain = (name) => name.replace(/%0A/g, "\n").replace(/%0D/g, "\r").replace(/%22/g, '"').replace(/[\r\n]+/g, "\n");
   const describe = async (form) => {

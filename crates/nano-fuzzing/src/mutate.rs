@@ -1,4 +1,5 @@
-//! Seeds with a few bytes changed, for tests that are a short run of a fuzzer. Knows nothing of what the bytes mean.
+//! Seeds with a few bytes changed, for tests that are a short run of a fuzzer. Knows nothing of what the
+//! bytes mean.
 
 /// Numbers that look random and are the same in each run: Marsaglia's xorshift64. The state must not be 0.
 pub struct Numbers(pub u64);

@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::tz::Offset;
 
-/// The time, with the date already formatted in both forms that the logs use. UTC always: logs of several machines
-/// are compared.
+/// The time, with the date already formatted in both forms that the logs use. UTC always: logs of several
+/// machines are compared.
 #[derive(Debug)]
 pub(super) struct Stamp {
     /// The second that the texts stand for.

@@ -1,12 +1,12 @@
-//! Appending untrusted text to a line so that it stays one line, says nothing to a terminal, and can be told from what
-//! is around it. Also the small pieces that all formats share.
+//! Appending untrusted text to a line so that it stays one line, says nothing to a terminal, and can be told
+//! from what is around it. Also the small pieces that all formats share.
 
 use std::io::Write as _;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// Bytes that cannot be copied as they are in any format: control characters, quotes, the escape character, and
-/// everything beyond ASCII, which is looked at more closely.
+/// Bytes that cannot be copied as they are in any format: control characters, quotes, the escape character,
+/// and everything beyond ASCII, which is looked at more closely.
 const NEEDS_CARE: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
@@ -94,8 +94,8 @@ fn push_beyond_ascii(into: &mut Vec<u8>, rest: &[u8], style: Style) -> usize {
     }
 }
 
-/// Characters that steer a terminal, break lines in some viewers, or reorder what stands around them. All are below
-/// U+10000.
+/// Characters that steer a terminal, break lines in some viewers, or reorder what stands around them. All are
+/// below U+10000.
 fn is_deceptive(c: char) -> bool {
     matches!(c, '\u{80}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

@@ -1,10 +1,10 @@
-//! Logs: a line for each request, what applications write to their console, and the server's own messages, as text
-//! for people, as JSON, or as Apache's Combined Log Format. What comes from clients and applications is escaped in all
-//! three, so that nobody can forge a line. Knows nothing of connections, isolates or the loop.
+//! Logs: a line for each request, what applications write to their console, and the server's own messages, as
+//! text for people, as JSON, or as Apache's Combined Log Format. What comes from clients and applications is
+//! escaped in all three, so that nobody can forge a line. Knows nothing of connections, isolates or the loop.
 //!
-//! Each worker thread has a [`LogSink`], which formats into a buffer of its own: no lock, no system call and no
-//! allocation for a line. [`LogSink::flush`] hands the buffer to the [`LogWriter`] that all threads share: call it
-//! before the loop goes to sleep. Nothing here ever waits for the reader of the log, except
+//! Each worker thread has a [`LogSink`], which formats into a buffer of its own: no lock, no system call and
+//! no allocation for a line. [`LogSink::flush`] hands the buffer to the [`LogWriter`] that all threads share:
+//! call it before the loop goes to sleep. Nothing here ever waits for the reader of the log, except
 //! [`LogWriter::close`] at the end: when a pipe stays full, lines are dropped and counted.
 //!
 //! ```
@@ -58,8 +58,9 @@ use self::clock::Clock;
 pub use self::request_id::{RequestId, RequestIds};
 pub use self::writer::{LogWriter, WAITING_BYTES_MAX};
 
-/// Bytes of lines that a sink holds before it hands them over unasked. Large enough that the system call is nothing
-/// beside the formatting; small enough that a hundred threads' buffers are nothing beside their isolates.
+/// Bytes of lines that a sink holds before it hands them over unasked. Large enough that the system call is
+/// nothing beside the formatting; small enough that a hundred threads' buffers are nothing beside their
+/// isolates.
 pub const SINK_BYTES_MAX: usize = 64 << 10;
 
 /// The form of the logs.
@@ -69,7 +70,8 @@ pub enum Format {
     Text,
     /// A JSON object on each line.
     Json,
-    /// Apache's Combined Log Format, followed by the application, the request's id and the duration in microseconds.
+    /// Apache's Combined Log Format, followed by the application, the request's id and the duration in
+    /// microseconds.
     Apache,
 }
 
@@ -102,8 +104,8 @@ impl Format {
     }
 }
 
-/// How much a line matters. The methods of `console` map to them: `debug` and `trace` to debug, `log` and `info` to
-/// info, `warn` to warn, `error` and a failed `assert` to error.
+/// How much a line matters. The methods of `console` map to them: `debug` and `trace` to debug, `log` and
+/// `info` to info, `warn` to warn, `error` and a failed `assert` to error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// Of interest to who looks for a fault.
@@ -210,7 +212,8 @@ impl Lines {
         self.bytes.clear();
     }
 
-    /// Appends a request's line. In the Apache format the time is that at which the request began, as is the custom there.
+    /// Appends a request's line. In the Apache format the time is that at which the request began, as is the
+    /// custom there.
     pub fn request(&mut self, record: &RequestRecord<'_>) {
         let into = &mut self.bytes;
         match self.format {
@@ -241,15 +244,16 @@ impl Lines {
     }
 }
 
-/// One thread's end of the log: formats lines into a buffer of its own and hands them to the [`LogWriter`]. The
-/// [crate's documentation](self) shows how it is used.
+/// One thread's end of the log: formats lines into a buffer of its own and hands them to the [`LogWriter`].
+/// The [crate's documentation](self) shows how it is used.
 ///
 /// Dropping it flushes.
 #[derive(Debug)]
 pub struct LogSink {
     writer: LogWriter,
     lines: Lines,
-    /// Whether lines that were handed over may still wait for the output. True in a new sink, which cannot know.
+    /// Whether lines that were handed over may still wait for the output. True in a new sink, which cannot
+    /// know.
     is_behind: bool,
 }
 
@@ -265,7 +269,8 @@ impl LogSink {
         self.lines.format
     }
 
-    /// Logs a request. In the Apache format the time is that at which the request began, as is the custom there.
+    /// Logs a request. In the Apache format the time is that at which the request began, as is the custom
+    /// there.
     pub fn request(&mut self, record: &RequestRecord<'_>) {
         self.lines.request(record);
         self.write_if_full();
@@ -277,8 +282,8 @@ impl LogSink {
         self.write_if_full();
     }
 
-    /// Logs a message of the server: an exception of an application (with `app` and `id` among the fields), a start,
-    /// a reload. The names of fields are the server's own: lower case letters and `_`.
+    /// Logs a message of the server: an exception of an application (with `app` and `id` among the fields), a
+    /// start, a reload. The names of fields are the server's own: lower case letters and `_`.
     pub fn message(&mut self, level: Level, text: &str, fields: &[(&str, Field<'_>)]) {
         self.lines.message(level, text, fields);
         self.write_if_full();
@@ -286,8 +291,8 @@ impl LogSink {
 
     /// Hands all lines to the writer and writes as much as the output accepts now.
     ///
-    /// False if lines wait because the output is full: call again within a tenth of a second or so, even if nothing
-    /// more is logged meanwhile.
+    /// False if lines wait because the output is full: call again within a tenth of a second or so, even if
+    /// nothing more is logged meanwhile.
     pub fn flush(&mut self) -> bool {
         if self.lines.bytes.is_empty() && !self.is_behind {
             return true;

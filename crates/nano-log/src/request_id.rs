@@ -25,9 +25,10 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// One thread's source of request ids: a counter from a random start, run through a mixing function that maps no two
-/// numbers to the same. So a thread repeats no id in 2^64 requests; two threads, or two runs, share one only if their
-/// stretches of the counter overlap, which for a billion requests each has a chance of one in ten billion.
+/// One thread's source of request ids: a counter from a random start, run through a mixing function that maps
+/// no two numbers to the same. So a thread repeats no id in 2^64 requests; two threads, or two runs, share
+/// one only if their stretches of the counter overlap, which for a billion requests each has a chance of one
+/// in ten billion.
 #[derive(Debug, Clone)]
 pub struct RequestIds {
     counter: u64,

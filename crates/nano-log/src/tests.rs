@@ -1,5 +1,5 @@
-//! Tests of the log: the exact lines (which the documentation shows), that nothing forges a line, and that a slow
-//! reader costs lines and nothing else.
+//! Tests of the log: the exact lines (which the documentation shows), that nothing forges a line, and that a
+//! slow reader costs lines and nothing else.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -236,8 +236,8 @@ fn numbered(sink: &mut LogSink, thread: usize, numbers: std::ops::Range<usize>) 
     }
 }
 
-/// Reads all lines, which must be whole, and answers the numbers of each thread, which must ascend, and how many
-/// lines the log says it dropped.
+/// Reads all lines, which must be whole, and answers the numbers of each thread, which must ascend, and how
+/// many lines the log says it dropped.
 fn read_numbered(mut from: impl io::Read, threads: usize) -> (Vec<Vec<usize>>, u64) {
     let mut bytes = String::new();
     from.read_to_string(&mut bytes).unwrap();
@@ -262,7 +262,8 @@ fn read_numbered(mut from: impl io::Read, threads: usize) -> (Vec<Vec<usize>>, u
     (numbers, dropped)
 }
 
-/// An output that nobody reads for a while: what waits is bounded, what is dropped is counted, nothing is torn.
+/// An output that nobody reads for a while: what waits is bounded, what is dropped is counted, nothing is
+/// torn.
 fn a_slow_reader_loses_whole_lines(output: Output, reader: impl io::Read + Send + 'static) {
     const LINES: usize = 20_000;
     let writer = LogWriter::of(output, Format::Json);

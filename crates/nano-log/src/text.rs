@@ -1,5 +1,5 @@
-//! The format for people. One record begins in the first column with its time; the further lines of a text of several
-//! lines (a stack, say) are indented behind a bar, so that no text can pass for a record.
+//! The format for people. One record begins in the first column with its time; the further lines of a text of
+//! several lines (a stack, say) are indented behind a bar, so that no text can pass for a record.
 
 use super::clock::Stamp;
 use super::escape::{Style, push, push_address, push_milliseconds, push_number};

@@ -1,5 +1,6 @@
-//! The shared end of the log: whole lines from several threads to one output that may be slow. Never waits for it,
-//! and never makes the process's standard output non-blocking, which the shell and other programs may share.
+//! The shared end of the log: whole lines from several threads to one output that may be slow. Never waits
+//! for it, and never makes the process's standard output non-blocking, which the shell and other programs may
+//! share.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
@@ -10,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use super::{Format, Lines, LogSink};
 
-/// Bytes that may wait for a slow output, for the process. About five thousand lines: a reader that pauses for a
-/// moment loses none, one that has stopped costs no more memory than this.
+/// Bytes that may wait for a slow output, for the process. About five thousand lines: a reader that pauses
+/// for a moment loses none, one that has stopped costs no more memory than this.
 pub const WAITING_BYTES_MAX: usize = 1 << 20;
 
 /// What a pipe that is ready takes without blocking, at the least (PIPE_BUF of POSIX, 4096 on Linux).
@@ -155,7 +156,8 @@ pub(super) enum Output {
     File(File),
     /// A pipe or terminal through an open file description of our own that does not block.
     NonBlocking(File),
-    /// A pipe or terminal that could not be opened anew (its owner is another user, say): asked before each write.
+    /// A pipe or terminal that could not be opened anew (its owner is another user, say): asked before each
+    /// write.
     Asked(File),
     /// A socket, as systemd's journal gives: told with each write not to block.
     Socket(socket2::Socket),
@@ -184,8 +186,8 @@ impl Output {
         }
     }
 
-    /// Writes what the output takes now and answers how much that was. An output that has failed (the reader is gone,
-    /// the disk is full) takes everything and keeps nothing: serving goes on without a log.
+    /// Writes what the output takes now and answers how much that was. An output that has failed (the reader
+    /// is gone, the disk is full) takes everything and keeps nothing: serving goes on without a log.
     fn write(&mut self, mut bytes: &[u8]) -> usize {
         let all = bytes.len();
         while !bytes.is_empty() {
@@ -229,7 +231,7 @@ impl Output {
 fn is_writable(fd: &impl std::os::fd::AsFd, patience: Duration) -> bool {
     let mut poll = libc::pollfd { fd: fd.as_fd().as_raw_fd(), events: libc::POLLOUT, revents: 0 };
     let milliseconds = patience.as_millis().min(60_000) as libc::c_int;
-    // SAFETY: `poll` is one valid pollfd, as the count says, and lives through the call; its descriptor is borrowed
-    // and so open. The call keeps no pointer.
+    // SAFETY: `poll` is one valid pollfd, as the count says, and lives through the call; its descriptor is
+    // borrowed and so open. The call keeps no pointer.
     unsafe { libc::poll(&raw mut poll, 1, milliseconds) > 0 }
 }

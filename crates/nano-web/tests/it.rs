@@ -306,7 +306,7 @@ files![
     ecma429
 ];
 
-/// Checks what the fuzz target `multipart` checks, with its seeds and with seeds that have a few bytes changed.
+/// Checks what the fuzz target `multipart` checks, with its seeds and with changed forms of them.
 #[test]
 fn multipart_seeds_and_their_mutants() {
     const MUTANTS: u64 = 300;

@@ -98,9 +98,10 @@ impl House {
             let name = text(package, "name");
             let names: BTreeSet<&str> =
                 array(package, "dependencies").iter().map(|other| text(other, "name")).collect();
-            // A crate may name itself, to switch on a feature for its tests, and those use crates beside the house.
+            // A crate may name itself, to switch on a feature for its tests. Tests use crates beside the house.
             let only_for_tests = |other: &str| {
-                let mut kinds = array(package, "dependencies").iter().filter(|one| text(one, "name") == other);
+                let mut kinds =
+                    array(package, "dependencies").iter().filter(|one| text(one, "name") == other);
                 kinds.all(|one| text(one, "kind") == "dev") && self.floors.get(other) == Some(&None)
             };
             let uses: BTreeSet<String> = names
@@ -247,7 +248,7 @@ fn mistakes_of_the_page_are_named() {
         serde_json::json!({ "name": name, "dependencies": uses })
     };
     let metadata = serde_json::json!({ "packages": [
-        // Its tests may use a crate beside the house; nano-b may not, since that is no development dependency.
+        // The tests of nano-a may use a crate beside the house; nano-b itself may not.
         serde_json::json!({ "name": "nano-a", "dependencies": [
             { "name": "mio" }, { "name": "nano-a" }, { "name": "nano-x", "kind": "dev" },
         ] }),

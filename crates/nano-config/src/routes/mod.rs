@@ -1,12 +1,13 @@
-//! Which application answers a host: exact names, then the longest wildcard, then an optional default. Knows nothing
-//! of applications, of HTTP heads beyond the `Host` value, or of threads.
+//! Which application answers a host: exact names, then the longest wildcard, then an optional default. Knows
+//! nothing of applications, of HTTP heads beyond the `Host` value, or of threads.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::net::Ipv6Addr;
 
-/// Longest name that the domain name system carries, in bytes without the final dot (RFC 1035, section 2.3.4).
+/// Longest name that the domain name system carries, in bytes without the final dot (RFC 1035, section
+/// 2.3.4).
 const DOMAIN_BYTES_MAX: usize = 253;
 /// Longest label between two dots (RFC 1035, section 2.3.4).
 const LABEL_BYTES_MAX: usize = 63;
@@ -177,8 +178,9 @@ impl std::error::Error for DuplicateHost {}
 
 /// A routing table from hosts to `T`.
 ///
-/// A look-up takes one pass over the host's bytes, whatever the number of routes, and allocates nothing. Letter case,
-/// the port and a final dot of the host do not matter. Built once and then only read; to change it, build another.
+/// A look-up takes one pass over the host's bytes, whatever the number of routes, and allocates nothing.
+/// Letter case, the port and a final dot of the host do not matter. Built once and then only read; to change
+/// it, build another.
 ///
 /// ```
 /// use nano_config::routes::{HostPattern, Routes};
@@ -199,7 +201,8 @@ pub struct Routes<T> {
     targets: Vec<T>,
     exact: Table,
     below: Table,
-    /// Few, since hardly anybody addresses applications by IPv6 literals; sorted for binary search all the same.
+    /// Few, since hardly anybody addresses applications by IPv6 literals; sorted for binary search all the
+    /// same.
     ipv6: Vec<(Ipv6Addr, usize)>,
     every: Option<usize>,
     /// Where the hash begins: random, so that clients cannot aim at one place of the tables.
@@ -225,7 +228,8 @@ impl<T> Routes<T> {
         }
     }
 
-    /// A table that answers `target` for every host, and for requests without one: one application served alone.
+    /// A table that answers `target` for every host, and for requests without one: one application served
+    /// alone.
     pub fn single(target: T) -> Self {
         let mut routes = Routes::new();
         routes.targets.push(target);
@@ -259,8 +263,8 @@ impl<T> Routes<T> {
         Ok(())
     }
 
-    /// The target for a request's host: the value of its `Host` field or the authority of its target. An empty or
-    /// malformed host, or one that is not ASCII, matches only [`HostPattern::EVERY`].
+    /// The target for a request's host: the value of its `Host` field or the authority of its target. An
+    /// empty or malformed host, or one that is not ASCII, matches only [`HostPattern::EVERY`].
     pub fn get(&self, host: &[u8]) -> Option<&T> {
         self.find(host).or(self.every).map(|index| &self.targets[index])
     }

@@ -10,7 +10,8 @@ fn check(text: &str, expected: &[&str]) {
     assert_eq!(problems(text), expected, "in\n{text}");
 }
 
-/// The problems of one application, `body` being the text between its braces, which begins in column 14 of line 1.
+/// The problems of one application, `body` being the text between its braces, which begins in column 14 of
+/// line 1.
 fn check_app(body: &str, expected: &[&str]) {
     check(&format!("{{ \"apps\": [ {{{body}}} ] }}"), expected);
 }

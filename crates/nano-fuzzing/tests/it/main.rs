@@ -1,5 +1,5 @@
-//! Every oracle with its seeds, and with a few hundred changed forms of each: a short run of each fuzz target that needs
-//! no V8.
+//! Every oracle with its seeds, and with a few hundred changed forms of each: a short run of each fuzz target
+//! that needs no V8.
 
 use nano_fuzzing::{compression, config, http, keys, log, replay};
 
