@@ -3,10 +3,12 @@
 //! Knows the workspace's layout and the tools it calls. Nothing of the product depends on it.
 
 mod bench;
+mod build;
 mod ci;
 mod compare;
 mod fuzz;
 mod package;
+mod release;
 mod sanitize;
 mod serve_example;
 mod setup;
@@ -27,6 +29,7 @@ Usage: cargo xtask COMMAND [OPTIONS]
 
   setup     provides what the build needs: V8's static library and the test tools
   serve     does all set-up, builds NANO and serves the example application
+  release   builds the program for measurements and for shipping: optimized, stripped
   test      does all set-up and runs the tests
   ci        what CI runs: formatting, lints, tests, documentation, packaging
   package   packages the crates as they would be published (--verify: builds all from there)
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
     let result = match command.as_str() {
         "setup" => setup::main(&rest),
         "serve" => serve_example::main(&rest),
+        "release" => release::main(&rest),
         "test" => test::main(&rest),
         "ci" => ci::main(&rest),
         "bench" => bench::main(&rest),

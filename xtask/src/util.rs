@@ -142,7 +142,8 @@ pub fn run_logged(
     Err(format!("{what} failed: `{}`: {status}\n{end}\nThe whole log is in {}", show(command), log.display()))
 }
 
-fn cannot_start(command: &Command, error: &std::io::Error) -> String {
+/// The error of a program that did not start.
+pub fn cannot_start(command: &Command, error: &std::io::Error) -> String {
     format!("`{}` cannot be started: {error}", show(command))
 }
 

@@ -77,11 +77,26 @@ fn serve(args: &Serve) -> Result<(), Failure> {
         if let Some(admin) = control.admin_address() {
             tell(&format!("nano: administration at http://{admin}"));
         }
+        if let Some(notice) = profile_notice(env!("NANO_PROFILE")) {
+            tell(&notice);
+        }
     })
     .map_err(|error| match error {
         ServeError::Application(..) => Failure::Usage(error.to_string()),
         error => Failure::Runtime(error.to_string()),
     })
+}
+
+/// What a build says of itself at start that is not for measurements.
+fn profile_notice(profile: &str) -> Option<String> {
+    (profile != "release")
+        .then(|| format!("nano: built with the profile {profile}; measure with `cargo xtask release`"))
+}
+
+#[test]
+fn only_the_release_profile_is_silent() {
+    assert_eq!(profile_notice("release"), None);
+    assert!(profile_notice("quick").is_some_and(|notice| notice.contains("profile quick")));
 }
 
 /// `nano run`: until nothing is pending.
