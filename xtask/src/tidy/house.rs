@@ -98,7 +98,8 @@ impl House {
             let name = text(package, "name");
             let names: BTreeSet<&str> =
                 array(package, "dependencies").iter().map(|other| text(other, "name")).collect();
-            // A crate may name itself, to switch on a feature for its tests. Tests use crates beside the house.
+            // A crate may name itself, to switch on a feature for its tests. Tests use crates beside the
+            // house.
             let only_for_tests = |other: &str| {
                 let mut kinds =
                     array(package, "dependencies").iter().filter(|one| text(one, "name") == other);
