@@ -1,12 +1,12 @@
-//! Claims of docs/architecture.md about code name the item in code spans. Each item must exist: a file, a
-//! type with its method, a constant, a test, or a word of the platform's JavaScript.
+//! Claims of docs/architecture.md and docs/security.md about code name the item in code spans. Each item must
+//! exist: a file, a type with its method, a constant, a test, or a word of the platform's JavaScript.
 
 use crate::util::workspace_root;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-const PAGE: &str = "docs/architecture.md";
+const PAGES: [&str; 2] = ["docs/architecture.md", "docs/security.md"];
 
 /// Words of the sources: for each, the files that have it.
 struct Words {
@@ -139,14 +139,18 @@ fn spans(page: &str) -> Vec<(usize, &str)> {
 }
 
 #[test]
-fn what_the_architecture_page_names_exists() {
+fn what_pages_name_exists() {
     let words = Words::read();
     assert!(words.files.len() > 300, "too few files found: {}", words.files.len());
-    let page = fs::read_to_string(workspace_root().join(PAGE)).unwrap();
-    let wrong: Vec<String> = spans(&page)
-        .into_iter()
-        .filter_map(|(line, span)| Some(format!("{PAGE}:{line}: `{span}`: {}", words.refute(span)?)))
-        .collect();
+    let mut wrong = Vec::new();
+    for page in PAGES {
+        let text = fs::read_to_string(workspace_root().join(page)).unwrap();
+        wrong.extend(
+            spans(&text)
+                .into_iter()
+                .filter_map(|(line, span)| Some(format!("{page}:{line}: `{span}`: {}", words.refute(span)?))),
+        );
+    }
     assert!(wrong.is_empty(), "{} claims name nothing:\n{}", wrong.len(), wrong.join("\n"));
 }
 
