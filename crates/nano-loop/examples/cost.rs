@@ -1,5 +1,5 @@
 //! Prints what the loop's operations cost on this machine: `cargo run --release --example cost`.
-//! Each figure is the best of several runs, or a median, so that what else the machine does stays out.
+//! Each figure is the best of several runs, or a median, so that other work of the machine does not count.
 
 use nano_loop::mio::net::UnixStream;
 use nano_loop::mio::{Events, Poll, Token};
@@ -31,8 +31,8 @@ fn main() -> std::io::Result<()> {
 
 type Pairs = Vec<(UnixStream, UnixStream)>;
 
-/// Bare mio and the loop, in turns, so that both have the same weather; the median of the rounds. Only the poll and
-/// the taking of events is timed.
+/// Bare mio and the loop in turns, so that both run under the same conditions; the median of the rounds. Only
+/// the poll and taking the events are timed.
 fn readiness(sockets: usize) -> std::io::Result<()> {
     const ROUNDS: usize = 20_000;
     let pairs = || (0..sockets).map(|_| UnixStream::pair()).collect::<Result<Pairs, _>>();
@@ -54,10 +54,10 @@ fn readiness(sockets: usize) -> std::io::Result<()> {
     for (key, (near, _)) in bare_pairs.iter_mut().enumerate() {
         poll.registry().register(near, Token(key), Interest::READABLE)?;
     }
-    let lp = Loop::new(Config::default())?;
+    let event_loop = Loop::new(Config::default())?;
     let mut loop_pairs = pairs()?;
     for (key, (near, _)) in loop_pairs.iter_mut().enumerate() {
-        lp.register(near, Interest::READABLE, key as u64)?;
+        event_loop.register(near, Interest::READABLE, key as u64)?;
     }
     let (mut bare, mut without, mut with) = (Vec::new(), Vec::new(), Vec::new());
     let mut poll_bare = || {
@@ -70,9 +70,9 @@ fn readiness(sockets: usize) -> std::io::Result<()> {
         count
     };
     let mut poll_loop = || {
-        lp.poll(Wait::UntilNext).unwrap();
+        event_loop.poll(Wait::UntilNext).unwrap();
         let mut count = 0;
-        while let Some(event) = lp.next() {
+        while let Some(event) = event_loop.next() {
             black_box(event);
             count += 1;
         }
@@ -81,9 +81,9 @@ fn readiness(sockets: usize) -> std::io::Result<()> {
     for _ in 0..ROUNDS {
         timed(&mut bare_pairs, &mut bare, &mut poll_bare);
         timed(&mut loop_pairs, &mut without, &mut poll_loop);
-        let timer = lp.insert(lp.now() + Duration::from_secs(3600), 0);
+        let timer = event_loop.insert(event_loop.now() + Duration::from_secs(3600), 0);
         timed(&mut loop_pairs, &mut with, &mut poll_loop);
-        lp.cancel(timer);
+        event_loop.cancel(timer);
     }
     let (bare, without, with) = (median(bare), median(without), median(with));
     println!("{sockets} ready sources:");
@@ -110,16 +110,16 @@ fn polls() -> std::io::Result<()> {
             start.elapsed()
         }),
     );
-    let lp = Loop::new(Config::default())?;
+    let event_loop = Loop::new(Config::default())?;
     line(
         "  nano-loop: poll",
         best(COUNT, || {
             let start = Instant::now();
-            (0..COUNT).for_each(|_| lp.poll(Wait::Now).unwrap());
+            (0..COUNT).for_each(|_| event_loop.poll(Wait::Now).unwrap());
             start.elapsed()
         }),
     );
-    let probe = lp.probe();
+    let probe = event_loop.probe();
     line(
         "  probe.has_work() (from this thread)",
         best(COUNT, || {
@@ -131,19 +131,20 @@ fn polls() -> std::io::Result<()> {
     Ok(())
 }
 
-/// The loop's own part without any system call: a simulated loop, less what the simulation costs by itself.
+/// The loop's own part without any system call: a simulated loop, minus the cost of the simulation.
 fn queue() {
     const SOURCES: usize = 64;
     const ROUNDS: usize = 20_000;
-    let (lp, sim) = Loop::simulated(1);
-    let ids: Vec<_> = (0..SOURCES as u64).map(|key| lp.register_simulated(Interest::READABLE, key)).collect();
+    let (event_loop, sim) = Loop::simulated(1);
+    let ids: Vec<_> =
+        (0..SOURCES as u64).map(|key| event_loop.register_simulated(Interest::READABLE, key)).collect();
     let next = best(ROUNDS * SOURCES, || {
         let mut spent = Duration::ZERO;
         for _ in 0..ROUNDS {
             ids.iter().for_each(|&id| assert!(sim.ready(id, Readiness::READABLE)));
-            lp.poll(Wait::Now).unwrap();
+            event_loop.poll(Wait::Now).unwrap();
             let start = Instant::now();
-            while let Some(event) = lp.next() {
+            while let Some(event) = event_loop.next() {
                 black_box(event);
             }
             spent += start.elapsed();
@@ -163,37 +164,37 @@ fn timers() {
         random ^= random << 17;
         Moment::from_nanos(random % 60_000_000_000)
     };
-    let (lp, sim) = Loop::simulated(1);
+    let (event_loop, sim) = Loop::simulated(1);
     let mut ids = Vec::with_capacity(COUNT);
     let start = Instant::now();
-    ids.extend((0..COUNT).map(|key| lp.insert(deadline(), key as u64)));
+    ids.extend((0..COUNT).map(|key| event_loop.insert(deadline(), key as u64)));
     line("  insert, cold", start.elapsed().as_nanos() as f64 / COUNT as f64);
     let start = Instant::now();
-    ids.drain(..).for_each(|id| assert!(lp.cancel(id)));
+    ids.drain(..).for_each(|id| assert!(event_loop.cancel(id)));
     line("  cancel", start.elapsed().as_nanos() as f64 / COUNT as f64);
     let start = Instant::now();
-    ids.extend((0..COUNT).map(|key| lp.insert(deadline(), key as u64)));
+    ids.extend((0..COUNT).map(|key| event_loop.insert(deadline(), key as u64)));
     line("  insert, warm", start.elapsed().as_nanos() as f64 / COUNT as f64);
     let start = Instant::now();
     let mut fired = 0;
     while fired < COUNT {
         sim.advance(Duration::from_millis(1));
-        lp.poll(Wait::Now).unwrap();
-        while let Some(event) = lp.next() {
+        event_loop.poll(Wait::Now).unwrap();
+        while let Some(event) = event_loop.next() {
             black_box(event);
             fired += 1;
         }
     }
     line("  fire and deliver, polled every millisecond", start.elapsed().as_nanos() as f64 / COUNT as f64);
     println!("timers, one at a time (a connection's time limit):");
-    let mut last = lp.insert(lp.now() + Duration::from_secs(60), 0);
+    let mut last = event_loop.insert(event_loop.now() + Duration::from_secs(60), 0);
     line(
         "  cancel and insert",
         best(COUNT, || {
             let start = Instant::now();
             for _ in 0..COUNT {
-                lp.cancel(last);
-                last = lp.insert(lp.now() + Duration::from_secs(60), 0);
+                event_loop.cancel(last);
+                last = event_loop.insert(event_loop.now() + Duration::from_secs(60), 0);
             }
             start.elapsed()
         }),
@@ -202,8 +203,8 @@ fn timers() {
 
 fn mail() -> std::io::Result<()> {
     const COUNT: usize = 100_000;
-    let lp = Loop::new(Config::default())?;
-    let (sender, mailbox) = lp.mailbox(1, Capacity::Unbounded);
+    let event_loop = Loop::new(Config::default())?;
+    let (sender, mailbox) = event_loop.mailbox(1, Capacity::Unbounded);
     println!("mail, on one thread:");
     line(
         "  send and take, a hundred at a time, with the poll",
@@ -211,8 +212,8 @@ fn mail() -> std::io::Result<()> {
             let start = Instant::now();
             for _ in 0..COUNT / 100 {
                 (0..100).for_each(|number| sender.send(number).unwrap());
-                lp.poll(Wait::UntilNext).unwrap();
-                while let Some(event) = lp.next() {
+                event_loop.poll(Wait::UntilNext).unwrap();
+                while let Some(event) = event_loop.next() {
                     assert_eq!(event, Event::Mail { key: 1 });
                     while mailbox.take().is_some() {}
                 }
@@ -233,8 +234,8 @@ fn mail() -> std::io::Result<()> {
     let start = Instant::now();
     let mut turns = 0;
     while turns < TURNS {
-        lp.poll(Wait::UntilNext)?;
-        while lp.next().is_some() {
+        event_loop.poll(Wait::UntilNext)?;
+        while event_loop.next().is_some() {
             while mailbox.take().is_some() {
                 turns += 1;
                 let _ = back.send(());

@@ -8,20 +8,20 @@ use std::io::{self, Read, Write};
 const LISTENER: u64 = 0;
 
 fn main() -> io::Result<()> {
-    let lp = Loop::new(Config::default())?;
+    let event_loop = Loop::new(Config::default())?;
     let mut listener = TcpListener::bind("127.0.0.1:7007".parse().unwrap())?;
-    lp.register(&mut listener, Interest::READABLE, LISTENER)?;
+    event_loop.register(&mut listener, Interest::READABLE, LISTENER)?;
     let mut connections = HashMap::new();
     let mut next_key = LISTENER + 1;
     loop {
-        lp.poll(Wait::UntilNext)?;
-        while let Some(event) = lp.next() {
+        event_loop.poll(Wait::UntilNext)?;
+        while let Some(event) = event_loop.next() {
             match event {
                 Event::Ready { key: LISTENER, .. } => {
-                    // Edge-triggered: accept until there is nobody left.
+                    // Edge-triggered: accept until there is no connection left.
                     while let Ok((mut stream, _)) = listener.accept() {
                         let interest = Interest::READABLE | Interest::WRITABLE;
-                        let id = lp.register(&mut stream, interest, next_key)?;
+                        let id = event_loop.register(&mut stream, interest, next_key)?;
                         connections.insert(next_key, (stream, id, Vec::new()));
                         next_key += 1;
                     }
@@ -29,8 +29,8 @@ fn main() -> io::Result<()> {
                 Event::Ready { key, .. } => {
                     let Some((stream, id, unsent)) = connections.get_mut(&key) else { continue };
                     if !echo(stream, unsent) {
-                        // Closed by the drop: no need to tell the system as well.
-                        lp.forget(*id);
+                        // The drop closes the stream, and the system forgets a closed descriptor.
+                        event_loop.forget(*id);
                         connections.remove(&key);
                     }
                 }
@@ -40,14 +40,14 @@ fn main() -> io::Result<()> {
     }
 }
 
-/// Sends back what came, until either direction would block. False when the connection is over.
+/// Echoes bytes until either direction would block. False when the connection is over.
 fn echo(stream: &mut TcpStream, unsent: &mut Vec<u8>) -> bool {
     let mut buffer = [0; 16384];
     loop {
         while !unsent.is_empty() {
             match stream.write(unsent) {
                 Ok(sent) => drop(unsent.drain(..sent)),
-                // Not read while the peer does not: the next writable edge goes on here.
+                // Does not read while the peer does not: the next writable edge continues here.
                 Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
             }
         }

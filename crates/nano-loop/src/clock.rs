@@ -1,15 +1,16 @@
-//! Where real time comes from: CLOCK_MONOTONIC, counted from when the loop was made.
+//! The source of a loop's time: CLOCK_MONOTONIC, counted from when the loop was made, or a simulated clock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How far the coarse clock may lag: its step is a kernel tick, 10 ms at the slowest setting (100 Hz); twice that.
-pub(crate) const COARSE_LAG: u64 = 20_000_000;
+/// How far the coarse clock may lag, in nanoseconds: twice its step, which is a kernel tick, 10 ms at the
+/// slowest setting (100 Hz).
+pub(crate) const COARSE_LAG_NS: u64 = 20_000_000;
 
 pub(crate) enum Clock {
     /// The machine's monotonic clock; the value is its reading when the loop was made.
     Monotonic(u64),
-    /// A clock that a simulation sets. Atomic since a probe reads it from other threads.
+    /// A clock that a simulation sets, in nanoseconds. Atomic, since a probe reads it on other threads.
     Simulated(AtomicU64),
 }
 
@@ -31,8 +32,8 @@ impl Clock {
         }
     }
 
-    /// A time not after now, and at most [`COARSE_LAG`] before it, for a fifth of the price; `None` where there is
-    /// no such clock.
+    /// A time that is not after now and at most [`COARSE_LAG_NS`] before it, for a fifth of the cost of
+    /// [`Clock::now`]; `None` where there is no such clock.
     #[inline]
     pub(crate) fn coarse(&self) -> Option<u64> {
         match self {
@@ -42,7 +43,7 @@ impl Clock {
         }
     }
 
-    /// Moves a simulated clock forward; a real one is not to be moved.
+    /// Moves a simulated clock forward; does nothing to a real one.
     pub(crate) fn advance(&self, by: Duration) {
         if let Clock::Simulated(now) = self {
             let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
@@ -51,19 +52,19 @@ impl Clock {
     }
 }
 
-/// How long one may wait at `coarse`, a reading of the coarse clock, without passing `next`, however much it lags;
-/// `None` if that is too near to say.
+/// How many nanoseconds a wait may take without passing `next`, however much `coarse`, a reading of the
+/// coarse clock, lags; `None` if `next` is too near for that clock.
 #[inline]
 pub(crate) fn safe_wait(next: u64, coarse: u64) -> Option<u64> {
-    let spare = next.checked_sub(coarse)?.checked_sub(2 * COARSE_LAG)?;
-    Some(spare + COARSE_LAG)
+    let spare = next.checked_sub(coarse)?.checked_sub(2 * COARSE_LAG_NS)?;
+    Some(spare + COARSE_LAG_NS)
 }
 
 #[inline]
 fn read(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is a valid timespec to write to for the whole call. The call cannot fail: both clocks exist
-    // wherever this compiles; if it did, the zeros stay, which is a valid reading too.
+    // SAFETY: `time` is a valid timespec on this stack for the whole call. The call cannot fail, since both
+    // clocks exist wherever this compiles; if it did, the zeros would stay, which are a valid reading too.
     unsafe { libc::clock_gettime(clock, &mut time) };
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
@@ -74,15 +75,16 @@ mod tests {
 
     #[test]
     fn a_wait_by_the_coarse_clock_never_passes_the_deadline() {
-        for distance in [0, 1, COARSE_LAG, 2 * COARSE_LAG - 1, 2 * COARSE_LAG, 10 * COARSE_LAG, u64::MAX - 5]
+        for distance in
+            [0, 1, COARSE_LAG_NS, 2 * COARSE_LAG_NS - 1, 2 * COARSE_LAG_NS, 10 * COARSE_LAG_NS, u64::MAX - 5]
         {
             let coarse = 5;
             let next = coarse + distance;
             match safe_wait(next, coarse) {
-                None => assert!(distance < 2 * COARSE_LAG),
+                None => assert!(distance < 2 * COARSE_LAG_NS),
                 Some(wait) => {
-                    assert!(coarse + COARSE_LAG + wait <= next, "{distance}: late");
-                    assert!(wait >= COARSE_LAG, "{distance}: it would spin");
+                    assert!(coarse + COARSE_LAG_NS + wait <= next, "{distance}: late");
+                    assert!(wait >= COARSE_LAG_NS, "{distance}: the loop would spin");
                 }
             }
         }

@@ -1,27 +1,29 @@
-//! What a driver is told: the closed list of events, readiness bits, and the ids of sources and timers.
+//! The closed list of events, readiness bits, and the ids of sources and timers.
 
 use std::fmt;
 use std::ops::{BitOr, BitOrAssign};
 
-/// All that can wake a driver. `key` is what the driver gave when it registered, inserted or submitted the thing;
-/// the loop never looks at it.
+/// Everything that can wake a driver.
+///
+/// `key` is the number that the driver gave when it registered, inserted or submitted the thing. The loop
+/// never reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
     /// A source may be ready. Edge-triggered: see [`Loop::register`](crate::Loop::register).
     Ready {
         /// The key given at registration.
         key: u64,
-        /// In which ways; several edges since the last event of this source are in one event.
+        /// The ways in which it is ready. Several edges since the last event of this source are one event.
         readiness: Readiness,
     },
-    /// A timer's deadline has passed. The timer is gone; its id is stale.
+    /// A timer's deadline has passed. The timer no longer exists; its id is stale.
     Timer {
         /// The key given at insertion.
         key: u64,
         /// The id that the insertion returned.
         timer: TimerId,
     },
-    /// A mailbox has messages (or had: another turn may have taken them). Take until it is empty.
+    /// A mailbox has messages, or had: another turn may have taken them. Take until it is empty.
     Mail {
         /// The key given when the mailbox was made.
         key: u64,
@@ -46,11 +48,11 @@ impl Readiness {
     pub const READABLE: Readiness = Readiness(1);
     /// A write may take bytes.
     pub const WRITABLE: Readiness = Readiness(2);
-    /// The peer will send no more. What it sent before is still to be read.
+    /// The peer will send no more. Bytes that it sent before can still be read.
     pub const READ_CLOSED: Readiness = Readiness(4);
     /// Writes will fail.
     pub const WRITE_CLOSED: Readiness = Readiness(8);
-    /// The source has failed; the next read or write, or `take_error`, says how.
+    /// The source has failed; the next read or write, or `take_error`, returns the error.
     pub const ERROR: Readiness = Readiness(16);
 
     pub(crate) fn of(event: &mio::event::Event) -> Readiness {
@@ -142,19 +144,19 @@ pub struct SourceId(pub(crate) Handle);
 pub struct TimerId(pub(crate) Handle);
 
 impl TimerId {
-    /// The id as a number, for those who keep it where only numbers go. Never zero.
+    /// The id as a number, for storage that holds only numbers. Never zero.
     pub const fn to_bits(self) -> u64 {
         self.0.to_bits()
     }
 
-    /// What [`TimerId::to_bits`] gave, back. Of any other number it makes an id that names no timer, or another
-    /// one; nothing worse.
+    /// The id of a number that [`TimerId::to_bits`] returned. Any other number makes an id of no timer, or of
+    /// another one.
     pub const fn from_bits(bits: u64) -> TimerId {
         TimerId(Handle::from_bits(bits))
     }
 }
 
-/// A place in a slab and the generation of what is there. Generations start at 1, so no handle is all zeros.
+/// A slot of a slab and the generation of its value. Generations start at 1, so no handle is all zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Handle {
     pub(crate) slot: u32,

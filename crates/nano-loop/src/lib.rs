@@ -1,8 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 mod clock;
+mod config;
+mod core;
 mod event;
 mod event_loop;
+mod job;
 mod mailbox;
 mod moment;
 mod pool;
@@ -12,17 +15,20 @@ mod shared;
 mod simulation;
 mod slots;
 mod wheel;
+mod world;
 
+pub use config::{Config, Stats, Wait};
 pub use event::{Event, Readiness, SourceId, TimerId};
-pub use event_loop::{Config, Loop, Stats, Wait};
+pub use event_loop::Loop;
+pub use job::{Job, JobPanicked};
 pub use mailbox::{Capacity, Mailbox, SendError, Sender};
 pub use moment::Moment;
-pub use pool::{Job, JobPanicked, Pool, PoolConfig, PoolFull};
+pub use pool::{Pool, PoolConfig, PoolFull};
 pub use priority::{give_way, run_promptly};
 pub use probe::Probe;
 pub use shared::Waker;
 pub use simulation::Simulation;
 
-/// The mio whose sources this loop takes.
+/// The version of mio whose sources a loop takes.
 pub use mio;
 pub use mio::Interest;

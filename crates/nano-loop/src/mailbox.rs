@@ -1,36 +1,36 @@
-//! Mailboxes: messages of one type from any thread to one loop. What the messages mean is their owner's affair.
+//! Mailboxes: messages of one type from any thread to one loop.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
-use std::rc::Weak;
+use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::core::Core;
 use crate::event::Handle;
-use crate::event_loop::Core;
-use crate::shared::{Note, Shared};
+use crate::shared::{Notification, Shared};
 
 /// How many messages a mailbox holds before senders are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capacity {
-    /// At most so many; zero refuses every message.
+    /// The mailbox holds at most this many messages; zero refuses every message.
     AtMost(usize),
-    /// As many as memory holds: for senders that are bounded by something else.
+    /// No limit, for senders that something else bounds.
     Unbounded,
 }
 
-/// Why a message was not sent; it holds the message.
+/// A message was not sent; the error holds it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SendError<T> {
     /// The mailbox holds as many messages as it may.
     Full(T),
-    /// The mailbox is gone.
+    /// The mailbox was dropped.
     Closed(T),
 }
 
 impl<T> SendError<T> {
-    /// The message.
+    /// Gives the message back.
     pub fn into_message(self) -> T {
         match self {
             SendError::Full(message) | SendError::Closed(message) => message,
@@ -51,99 +51,89 @@ impl<T> fmt::Display for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             SendError::Full(_) => "the mailbox is full",
-            SendError::Closed(_) => "the mailbox is gone",
+            SendError::Closed(_) => "the mailbox was dropped",
         })
     }
 }
 
 impl<T> std::error::Error for SendError<T> {}
 
-/// The part of a mailbox that the loop itself knows.
-pub(crate) struct MailSlot {
-    pub(crate) key: u64,
-    /// Raised by the sender that notes the mailbox, lowered when its `Mail` event is delivered. While it is up
-    /// there is a note or a queued event, and senders need not leave another.
-    pub(crate) noted: Arc<AtomicBool>,
-}
-
 struct Messages<T> {
     queue: VecDeque<T>,
     closed: bool,
 }
 
-struct Letters<T> {
+/// What the two ends of a mailbox share.
+struct Channel<T> {
     messages: Mutex<Messages<T>>,
-    /// Messages sent and not taken, also those that the receiver holds already.
+    /// The number of messages sent and not taken, also of those in `Mailbox::taken`.
     len: AtomicUsize,
     capacity: usize,
-    noted: Arc<AtomicBool>,
+    /// See [`Core::add_mailbox`].
+    is_notified: Arc<AtomicBool>,
     shared: Arc<Shared>,
     handle: Handle,
 }
 
-impl<T> Letters<T> {
+impl<T> Channel<T> {
     fn messages(&self) -> MutexGuard<'_, Messages<T>> {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-pub(crate) fn new<T>(
-    capacity: Capacity,
-    slot: Handle,
-    noted: Arc<AtomicBool>,
-    shared: Arc<Shared>,
-    core: Weak<Core>,
-) -> (Sender<T>, Mailbox<T>) {
-    let shared = Arc::new(Letters {
+pub(crate) fn new<T>(core: &Rc<Core>, key: u64, capacity: Capacity) -> (Sender<T>, Mailbox<T>) {
+    let (handle, is_notified) = core.add_mailbox(key);
+    let channel = Arc::new(Channel {
         messages: Mutex::new(Messages { queue: VecDeque::new(), closed: false }),
         len: AtomicUsize::new(0),
         capacity: match capacity {
             Capacity::AtMost(most) => most,
             Capacity::Unbounded => usize::MAX,
         },
-        noted,
-        shared,
-        handle: slot,
+        is_notified,
+        shared: core.shared.clone(),
+        handle,
     });
-    (Sender(shared.clone()), Mailbox { shared, taken: RefCell::new(VecDeque::new()), core })
+    let taken = RefCell::new(VecDeque::new());
+    (Sender(channel.clone()), Mailbox { channel, taken, core: Rc::downgrade(core) })
 }
 
 /// The sending end of a mailbox, for any thread; cheap to clone.
-pub struct Sender<T>(Arc<Letters<T>>);
+pub struct Sender<T>(Arc<Channel<T>>);
 
 impl<T> Sender<T> {
-    /// Puts a message into the mailbox and has the loop deliver [`Event::Mail`](crate::Event::Mail). Never blocks
-    /// for long: the lock is held to push or to swap two queues. Messages of one sender keep their order.
+    /// Puts a message into the mailbox; the loop delivers [`Event::Mail`](crate::Event::Mail).
     ///
-    /// Many sends before the driver sees the event make one event, and at most one system call.
+    /// Never blocks for long: the lock is held to push or to swap two queues. Messages of one sender keep
+    /// their order. Many sends before the driver takes the event make one event, and at most one system call.
     ///
     /// # Errors
     ///
     /// [`SendError::Full`] at the mailbox's capacity, [`SendError::Closed`] once it is dropped; both give the
     /// message back.
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
-        let mailbox = &*self.0;
+        let channel = &*self.0;
         {
-            let mut messages = mailbox.messages();
+            let mut messages = channel.messages();
             if messages.closed {
                 return Err(SendError::Closed(message));
             }
-            if mailbox.len.load(Ordering::Relaxed) >= mailbox.capacity {
+            if channel.len.load(Ordering::Relaxed) >= channel.capacity {
                 return Err(SendError::Full(message));
             }
             messages.queue.push_back(message);
             // Under the lock, so that two senders never both take the last place.
-            mailbox.len.fetch_add(1, Ordering::Relaxed);
+            channel.len.fetch_add(1, Ordering::Relaxed);
         }
-        // The message is in before the flag is looked at, and the receiver lowers the flag before it looks for
-        // messages: if we see it up, the receiver has yet to look.
-        if !mailbox.noted.swap(true, Ordering::SeqCst) {
-            mailbox.shared.post(Note::Mail(mailbox.handle));
+        // The message is in the queue before the sender reads the flag, and the receiver clears the flag
+        // before it takes messages. So if the flag is set, the receiver will still take this message.
+        if !channel.is_notified.swap(true, Ordering::SeqCst) {
+            channel.shared.notify(Notification::Mail(channel.handle));
         }
         Ok(())
     }
 
-    /// Messages sent and not taken.
+    /// The number of messages that were sent and not taken.
     pub fn len(&self) -> usize {
         self.0.len.load(Ordering::Relaxed)
     }
@@ -166,44 +156,45 @@ impl<T> fmt::Debug for Sender<T> {
     }
 }
 
-/// The receiving end of a mailbox; stays on the loop's thread. Dropping it drops the messages in it, and no event
-/// of it is delivered any more.
+/// The receiving end of a mailbox; it stays on the loop's thread.
+///
+/// Dropping it drops the messages in it, and no event of it is delivered any more.
 pub struct Mailbox<T> {
-    shared: Arc<Letters<T>>,
-    /// Taken from the senders' queue all at once, so that the lock is not taken for every message.
+    channel: Arc<Channel<T>>,
+    /// Messages taken from the channel all at once, so that not every message takes the lock.
     taken: RefCell<VecDeque<T>>,
     core: Weak<Core>,
 }
 
 impl<T> Mailbox<T> {
-    /// The oldest message, or `None` if there is none now.
+    /// Takes the oldest message; `None` if there is none now.
     ///
-    /// After an [`Event::Mail`](crate::Event::Mail), take until `None`: there is no other event for messages that
-    /// were there already (but see [`Mailbox::requeue`]). A message that is taken before its event comes leaves
-    /// the event to find nothing.
+    /// After an [`Event::Mail`](crate::Event::Mail), take until `None`: messages that were there already get
+    /// no other event (but see [`Mailbox::requeue`]). If a message is taken before its event comes, the event
+    /// finds nothing.
     pub fn take(&self) -> Option<T> {
         let mut taken = self.taken.borrow_mut();
         if taken.is_empty() {
-            std::mem::swap(&mut self.shared.messages().queue, &mut *taken);
+            std::mem::swap(&mut self.channel.messages().queue, &mut *taken);
         }
         let message = taken.pop_front()?;
-        self.shared.len.fetch_sub(1, Ordering::Relaxed);
+        self.channel.len.fetch_sub(1, Ordering::Relaxed);
         Some(message)
     }
 
-    /// Puts an [`Event::Mail`](crate::Event::Mail) of this mailbox at the end of the loop's queue (unless one is
-    /// on its way): for a driver that took some messages and leaves the rest for later.
+    /// Appends an [`Event::Mail`](crate::Event::Mail) of this mailbox to the loop's queue, for a driver that
+    /// took some messages and leaves the rest for later. Does nothing if one is on its way.
     pub fn requeue(&self) {
-        if !self.shared.noted.swap(true, Ordering::SeqCst)
+        if !self.channel.is_notified.swap(true, Ordering::SeqCst)
             && let Some(core) = self.core.upgrade()
         {
-            core.queue_mail(self.shared.handle);
+            core.queue_mail(self.channel.handle);
         }
     }
 
-    /// Messages sent and not taken.
+    /// The number of messages that were sent and not taken.
     pub fn len(&self) -> usize {
-        self.shared.len.load(Ordering::Relaxed)
+        self.channel.len.load(Ordering::Relaxed)
     }
 
     /// Whether all messages were taken.
@@ -215,14 +206,14 @@ impl<T> Mailbox<T> {
 impl<T> Drop for Mailbox<T> {
     fn drop(&mut self) {
         let rest = {
-            let mut messages = self.shared.messages();
+            let mut messages = self.channel.messages();
             messages.closed = true;
             std::mem::take(&mut messages.queue)
         };
         if let Some(core) = self.core.upgrade() {
-            core.forget_mailbox(self.shared.handle);
+            core.remove_mailbox(self.channel.handle);
         }
-        // Without the lock: their destructors are not ours.
+        // Without the lock: destructors of messages are foreign code.
         drop(rest);
     }
 }

@@ -1,4 +1,4 @@
-//! Time as the loop tells it: nanoseconds since the loop was made. It does not know where they come from (clock.rs).
+//! Points in a loop's time: nanoseconds since the loop was made. Their source is in clock.rs.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};

@@ -1,4 +1,4 @@
-//! A look at a loop from another thread, without disturbing it.
+//! A view of a loop from another thread that does not disturb it.
 
 use std::fmt;
 use std::os::fd::AsRawFd;
@@ -7,10 +7,10 @@ use std::sync::atomic::Ordering;
 
 use crate::shared::Shared;
 
-/// Answers, on any thread, whether a loop has work or waits. Cheap to clone; outlives the loop harmlessly.
+/// Tells any thread whether a loop has work or waits. Cheap to clone; it may outlive the loop.
 ///
-/// It is what a watchdog asks before it interrupts code that has run for long on the loop's thread. It takes no
-/// lock that the loop takes and changes nothing. The answers are true of an instant that may be over.
+/// A watchdog asks it before it interrupts code that has run for long on the loop's thread. It takes no lock
+/// that the loop takes and changes nothing. An answer may be outdated when it arrives.
 #[derive(Clone)]
 pub struct Probe(pub(crate) Arc<Shared>);
 
@@ -18,19 +18,19 @@ impl Probe {
     /// Whether a poll now, or [`Loop::next`](crate::Loop::next), would find anything: events in the queue, a
     /// timer that is due, mail, an ended job, a wake, or a source that the system holds ready.
     ///
-    /// May err towards true, as the loop may: a cancelled timer that would be due by now, an event of a source
-    /// that was deregistered. Costs at most one clock read and one `poll(2)`.
+    /// It may be true without reason: for a cancelled timer that would be due by now, or for an event of a
+    /// source that was deregistered. Costs at most one clock reading and one `poll(2)`.
     pub fn has_work(&self) -> bool {
         let shared = &*self.0;
         shared.ready.load(Ordering::Relaxed) != 0
-            || shared.is_noted()
+            || shared.is_notified()
             || shared.simulated_ready.load(Ordering::Relaxed) != 0
             || shared.clock.now() >= shared.next_deadline.load(Ordering::Relaxed)
             || self.system_is_ready()
     }
 
-    /// Whether the loop is inside a poll that may block (or is about to be, or is about to leave it). False while
-    /// the driver handles events, and in polls that do not wait.
+    /// Whether the loop is inside a poll that may block (or is about to be, or is about to leave it). False
+    /// while the driver handles events, and in polls that do not wait.
     pub fn is_waiting(&self) -> bool {
         self.0.is_waiting()
     }
@@ -38,8 +38,8 @@ impl Probe {
     fn system_is_ready(&self) -> bool {
         let Some(system) = &self.0.system else { return false };
         let mut fd = libc::pollfd { fd: system.registry.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        // SAFETY: one valid pollfd, alive and ours alone for the whole call, which does not block. The descriptor
-        // is open: `registry` owns it (a duplicate of the loop's) and `self.0` keeps `registry`.
+        // SAFETY: `fd` is one valid pollfd on this stack for the whole call, which does not block. The
+        // descriptor is open: `registry` owns it (a duplicate of the loop's) and `self.0` owns `registry`.
         unsafe { libc::poll(&mut fd, 1, 0) > 0 }
     }
 }

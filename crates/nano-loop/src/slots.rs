@@ -1,5 +1,5 @@
-//! A slab whose handles carry a generation: a handle to what has left never reaches what came after it.
-//! It does not know what it holds.
+//! A slab whose handles carry a generation: the handle of a removed value never reaches the next value of its
+//! slot.
 
 use crate::event::Handle;
 
@@ -11,7 +11,7 @@ struct Entry<T> {
     value: Option<T>,
 }
 
-/// Values by handle; insert, look-up and remove are O(1). Slots are reused, the one freed last first.
+/// Values by handle; insert, look-up and remove are O(1). The slot that was freed last is reused first.
 pub(crate) struct Slots<T> {
     entries: Vec<Entry<T>>,
     free: u32,
@@ -36,7 +36,7 @@ impl<T> Slots<T> {
             entry.value = Some(value);
             return Handle { slot, generation: entry.generation };
         }
-        // 2^32 values do not fit a machine that a loop runs on: memory ends first.
+        // Memory runs out before 2^32 values.
         let slot = self.entries.len() as u32;
         assert!(slot != NONE, "2^32 entries in one loop");
         self.entries.push(Entry { generation: 1, next_free: NONE, value: Some(value) });
@@ -65,7 +65,7 @@ impl<T> Slots<T> {
         }
         let value = entry.value.take()?;
         self.len -= 1;
-        // A slot whose generations are used up is left alone for ever: a few bytes every four billion uses.
+        // A slot whose generations are used up is not reused: a few bytes are lost every 2^32 uses.
         if entry.generation < u32::MAX {
             entry.generation += 1;
             entry.next_free = self.free;
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_out_of_generations_is_not_used_again() {
+    fn a_slot_out_of_generations_is_not_reused() {
         let mut slots = Slots::new();
         let first = slots.insert(0);
         slots.entries[0].generation = u32::MAX;

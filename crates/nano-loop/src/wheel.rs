@@ -1,29 +1,31 @@
-//! Timers: a hierarchical wheel of eight levels of 64 slots, a millisecond the finest, with a small heap for the
-//! millisecond at hand. It knows no clock: time is given from outside, in nanoseconds.
+//! Timers: a hierarchical wheel of eight levels of 64 slots, the finest of one millisecond, with a small heap
+//! for the current millisecond. It knows no clock: callers pass the time, in nanoseconds.
 //!
 //! A timer lies in the level where its tick first differs from the wheel's position, in the slot of its digit
-//! there (base 64). So everything in a lower level is due before anything in a higher one, the first occupied slot
-//! of the lowest occupied level holds the next timer, and one bit per slot finds it: a jump of a thousand years
-//! visits the slots that hold something, and no others. A timer moves down at most once per level.
+//! there (base 64). So everything in a lower level is due before anything in a higher one, the first occupied
+//! slot of the lowest occupied level holds the next timer, and one bit per slot finds it: a jump of a
+//! thousand years visits the slots that hold something, and no others. A timer moves down at most once per
+//! level.
 //!
-//! When the position reaches a slot of the finest level its timers move to `near`, a heap ordered by deadline and
-//! insertion. That gives an exact order and nanosecond deadlines, at the price of O(log n) in the number of timers
-//! of one millisecond.
+//! When the position reaches a slot of the finest level its timers move to `near`, a heap ordered by deadline
+//! and insertion. That gives an exact order and nanosecond deadlines, at the price of O(log n) in the number
+//! of timers of one millisecond.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use crate::event::Handle;
 
-/// The width of the finest slot. Deadlines are exact to the nanosecond; this is how they are bucketed.
-const TICK: u64 = 1_000_000;
+/// The width of the finest slot in nanoseconds. Deadlines are exact to the nanosecond; ticks only sort them
+/// into slots.
+const TICK_NS: u64 = 1_000_000;
 const BITS: u32 = 6;
 const SLOTS: usize = 1 << BITS;
-/// 2^64 nanoseconds are less than 2^45 ticks: eight levels of six bits hold every deadline there is.
+/// 2^64 nanoseconds are less than 2^45 ticks: eight levels of six bits hold every deadline.
 const LEVELS: usize = 8;
 const NONE: u32 = u32::MAX;
 
-/// Timers are kept in chunks, so that growing to a million moves none of them and never copies at length.
+/// Timers are kept in chunks, so that growing to a million moves none of them and never copies much at once.
 const CHUNK_BITS: u32 = 8;
 const CHUNK: usize = 1 << CHUNK_BITS;
 
@@ -36,7 +38,7 @@ const FREE: u16 = 0x8002;
 struct Timer {
     deadline: u64,
     key: u64,
-    /// The order of insertion, over the wheel's whole life; tells a heap entry of this timer from a stale one.
+    /// The number of the insertion; distinguishes a heap entry of this timer from a stale one.
     sequence: u64,
     generation: u32,
     next: u32,
@@ -44,7 +46,7 @@ struct Timer {
     place: u16,
 }
 
-/// An entry of the heap. Stale once its timer was cancelled: the timer's sequence or place tells.
+/// An entry of the heap. It is stale once its timer was cancelled, which the timer's sequence or place shows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Near {
     deadline: u64,
@@ -53,7 +55,7 @@ struct Near {
 }
 
 impl Ord for Near {
-    /// Reversed, since the heap gives its greatest first.
+    /// Reversed, since the heap returns its greatest entry first.
     fn cmp(&self, other: &Near) -> Ordering {
         (other.deadline, other.sequence).cmp(&(self.deadline, self.sequence))
     }
@@ -77,12 +79,12 @@ const EMPTY: Slot = Slot { head: NONE, earliest: u64::MAX };
 
 pub(crate) struct Wheel {
     chunks: Vec<Box<[Timer; CHUNK]>>,
-    /// Timers ever made: those at and beyond have never been used.
+    /// The number of timer slots that were ever used.
     used: u32,
     free: u32,
     len: usize,
     sequence: u64,
-    /// The position: every timer of this tick or before is in `near`, every later one in the levels.
+    /// The wheel's position: every timer of this tick or before is in `near`, every later one in the levels.
     tick: u64,
     /// No timer is due before this.
     bound: u64,
@@ -109,13 +111,13 @@ impl Wheel {
         }
     }
 
-    /// Timers inserted and neither cancelled nor delivered.
+    /// The number of timers that were inserted and neither cancelled nor delivered.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// A time before which no timer is due; `u64::MAX` without timers. It is the next deadline itself unless that
-    /// timer was cancelled since.
+    /// A time before which no timer is due; `u64::MAX` without timers. It is the next deadline itself unless
+    /// that timer was cancelled since.
     #[inline]
     pub(crate) fn bound(&self) -> u64 {
         self.bound
@@ -149,9 +151,10 @@ impl Wheel {
             NEAR => {
                 self.release(handle.slot);
                 self.stale += 1;
-                // Insert and cancel without a turn between them must not pile up.
+                // Otherwise a driver that inserts and cancels without polling would grow the heap without
+                // limit.
                 if self.stale > 64 && self.stale * 2 > self.near.len() {
-                    self.forget_stale();
+                    self.remove_stale();
                 }
             }
             FIRED => self.release(handle.slot),
@@ -163,8 +166,8 @@ impl Wheel {
         true
     }
 
-    /// Fires what is due at `now`, at most `budget` timers, by deadline and then insertion. A fired timer stays
-    /// known (and can be cancelled) until it is delivered.
+    /// Fires what is due at `now`, at most `budget` timers, by deadline and then insertion. A fired timer
+    /// stays known (and can be cancelled) until it is delivered.
     pub(crate) fn expire(&mut self, now: u64, budget: usize, mut fire: impl FnMut(Handle)) -> usize {
         if now < self.bound {
             return 0;
@@ -190,11 +193,12 @@ impl Wheel {
                 fire(Handle { slot: top.slot, generation: timer.generation });
                 fired += 1;
             }
-            if !self.step(now / TICK) {
+            if !self.step(now / TICK_NS) {
                 break;
             }
         }
-        // The heap's top is not stale here, and whatever is in the heap comes before all that is in the levels.
+        // The heap's top is not stale here, and every entry of the heap is due before every timer in the
+        // levels.
         self.bound = match self.near.peek() {
             Some(top) => top.deadline,
             None => self.first().map_or(u64::MAX, |(index, _)| self.slots[index].earliest),
@@ -202,7 +206,7 @@ impl Wheel {
         fired
     }
 
-    /// Takes a fired timer out for delivery: its key, or `None` if it was cancelled meanwhile.
+    /// Removes a fired timer for delivery and returns its key; `None` if it was cancelled after it fired.
     #[inline]
     pub(crate) fn deliver(&mut self, handle: Handle) -> Option<u64> {
         let timer = self.timer(handle.slot);
@@ -224,11 +228,12 @@ impl Wheel {
         Some((level * SLOTS + digit as usize, above | digit << shift))
     }
 
-    /// Moves the position to the first occupied slot, if that begins at `until` or before, and its timers down.
-    /// Otherwise moves to `until`.
+    /// Moves the position to the first occupied slot, if that begins at `until` or before, and its timers
+    /// down. Otherwise moves to `until`.
     fn step(&mut self, until: u64) -> bool {
         let Some((index, start)) = self.first().filter(|&(_, start)| start <= until) else {
-            // Every occupied slot begins later, so each keeps its level or could go lower, never higher.
+            // Every occupied slot begins later, so each timer keeps its level or could go lower, never
+            // higher.
             self.tick = self.tick.max(until);
             return false;
         };
@@ -249,7 +254,7 @@ impl Wheel {
 
     /// Puts a timer where it belongs as seen from the position.
     fn place(&mut self, slot: u32, deadline: u64, sequence: u64) {
-        let tick = deadline / TICK;
+        let tick = deadline / TICK_NS;
         if tick <= self.tick {
             self.timer_mut(slot).place = NEAR;
             self.near.push(Near { deadline, sequence, slot });
@@ -268,7 +273,8 @@ impl Wheel {
             (timer.next, timer.previous, timer.place) = (slot, slot, index as u16);
             return;
         }
-        // At the end: so timers of one slot reach the heap in the order of insertion, which costs it least.
+        // At the end, so that timers of one slot reach the heap in the order of insertion, which is cheapest
+        // for it.
         let last = self.timer(first).previous;
         self.timer_mut(last).next = slot;
         self.timer_mut(first).previous = slot;
@@ -306,7 +312,7 @@ impl Wheel {
             return slot;
         }
         let slot = self.used;
-        // 2^32 timers of 48 bytes are 200 GB: memory ends first.
+        // 2^32 timers of 48 bytes are 200 GB: memory runs out first.
         assert!(slot != NONE, "2^32 timers in one loop");
         if slot as usize & (CHUNK - 1) == 0 {
             const NEW: Timer = Timer {
@@ -327,13 +333,13 @@ impl Wheel {
     fn release(&mut self, slot: u32) {
         self.len -= 1;
         if self.len == 0 {
-            // So that a loop without timers waits without a time limit, which costs the system less.
+            // A loop without timers then waits without a timeout, which is cheaper for the system.
             self.bound = u64::MAX;
         }
         let free = self.free;
         let timer = self.timer_mut(slot);
         timer.place = FREE;
-        // A slot whose generations are used up is left alone for ever: 48 bytes every four billion uses.
+        // A slot whose generations are used up is not reused: 48 bytes are lost every 2^32 uses.
         if timer.generation < u32::MAX {
             timer.generation += 1;
             timer.next = free;
@@ -347,7 +353,7 @@ impl Wheel {
     }
 
     #[cold]
-    fn forget_stale(&mut self) {
+    fn remove_stale(&mut self) {
         let mut entries = std::mem::take(&mut self.near).into_vec();
         entries.retain(|&entry| !self.is_stale(entry));
         self.near = BinaryHeap::from(entries);

@@ -29,7 +29,7 @@ impl Random {
 fn agree_with_the_model(seed: u64, steps: usize, most_bits: u64) {
     let mut random = Random(seed.wrapping_mul(2).wrapping_add(1));
     let mut wheel = Wheel::new();
-    // By deadline and insertion: the order in which they must come.
+    // By deadline and insertion: the order in which they must fire.
     let mut model = BTreeMap::<(u64, u64), Handle>::new();
     let mut fired = Vec::<(u64, Handle)>::new();
     let mut gone = Vec::<Handle>::new();
@@ -40,7 +40,7 @@ fn agree_with_the_model(seed: u64, steps: usize, most_bits: u64) {
             0..=4 => {
                 let deadline = match random.below(8) {
                     0 => now.saturating_sub(random.span(40)),
-                    1 => (now - now % TICK).saturating_add(random.below(3) * TICK),
+                    1 => (now - now % TICK_NS).saturating_add(random.below(3) * TICK_NS),
                     _ => now.saturating_add(random.span(most_bits)),
                 };
                 let handle = wheel.insert(deadline, inserted);
@@ -106,7 +106,7 @@ fn agree_with_the_model(seed: u64, steps: usize, most_bits: u64) {
         );
         assert_eq!(wheel.len(), model.len() + fired.len(), "seed {seed}, step {step}");
     }
-    // To the end of time: everything comes, whatever the bound said on the way.
+    // To the end of time: every timer fires, whatever the bound was on the way.
     let mut last = Vec::new();
     while !model.is_empty() {
         let bound = wheel.bound();
@@ -131,7 +131,7 @@ fn it_agrees_with_a_sorted_map() {
 
 #[test]
 fn the_bound_reaches_every_timer_in_few_steps() {
-    // What a waiting loop does: sleep until the bound, look, sleep again. It must not creep.
+    // As a waiting loop does: sleep until the bound, expire, sleep again. It must need few steps.
     for seed in 0..200 {
         let mut random = Random(seed * 2 + 1);
         let mut wheel = Wheel::new();
@@ -163,7 +163,7 @@ fn a_million_timers() {
     }
     assert_eq!(wheel.len(), 1_000_000);
     let chunks = wheel.chunks.len();
-    // Cancelled and inserted again a million times over: nothing grows.
+    // Cancelled and inserted again a million times: nothing grows.
     for _ in 0..1_000_000 {
         let which = random.below(1_000_000) as usize;
         let (handle, key) = handles[which];
@@ -187,23 +187,23 @@ fn a_million_timers() {
 }
 
 #[test]
-fn insert_and_cancel_in_the_millisecond_at_hand_do_not_pile_up() {
+fn insert_and_cancel_in_the_current_millisecond_do_not_pile_up() {
     let mut wheel = Wheel::new();
-    wheel.expire(5 * TICK, 1, |_| {});
-    let kept = wheel.insert(5 * TICK + 1, 1);
+    wheel.expire(5 * TICK_NS, 1, |_| {});
+    let kept = wheel.insert(5 * TICK_NS + 1, 1);
     for key in 0..100_000 {
-        let handle = wheel.insert(5 * TICK, key);
+        let handle = wheel.insert(5 * TICK_NS, key);
         assert!(wheel.cancel(handle));
     }
     assert!(wheel.near.len() <= 130, "{} entries", wheel.near.len());
     let mut came = Vec::new();
-    wheel.expire(6 * TICK, 10, |handle| came.push(handle));
+    wheel.expire(6 * TICK_NS, 10, |handle| came.push(handle));
     assert_eq!(came, [kept]);
     assert_eq!((wheel.stale, wheel.near.len()), (0, 0));
 }
 
 #[test]
-fn never_is_never() {
+fn a_timer_at_the_maximum_never_fires() {
     let mut wheel = Wheel::new();
     let never = wheel.insert(u64::MAX, 1);
     assert_eq!(wheel.expire(u64::MAX - 1, 10, |_| {}), 0);
@@ -212,7 +212,7 @@ fn never_is_never() {
 }
 
 #[test]
-fn a_slot_out_of_generations_is_not_used_again() {
+fn a_slot_out_of_generations_is_not_reused() {
     let mut wheel = Wheel::new();
     let first = wheel.insert(1, 1);
     wheel.timer_mut(0).generation = u32::MAX;

@@ -15,7 +15,8 @@ std::thread_local!(static ALLOCATIONS: Cell<u64> = const { Cell::new(0) });
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-// SAFETY: every call goes to the system's allocator unchanged; the count is a thread-local without a destructor.
+// SAFETY: every call goes to the system's allocator unchanged; the count is a thread-local without a
+// destructor.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
@@ -31,28 +32,28 @@ unsafe impl GlobalAlloc for Counting {
 
 #[test]
 fn a_warm_loop_does_not_allocate() {
-    let lp = Loop::new(Config::default()).unwrap();
+    let event_loop = Loop::new(Config::default()).unwrap();
     let mut pairs: Vec<_> = (0..64).map(|_| UnixStream::pair().unwrap()).collect();
     for (key, (near, _)) in pairs.iter_mut().enumerate() {
-        lp.register(near, Interest::READABLE, key as u64).unwrap();
+        event_loop.register(near, Interest::READABLE, key as u64).unwrap();
     }
-    let (sender, mailbox) = lp.mailbox(64, Capacity::Unbounded);
-    let waker = lp.waker();
+    let (sender, mailbox) = event_loop.mailbox(64, Capacity::Unbounded);
+    let waker = event_loop.waker();
     let mut round = || {
         let mut events = 0;
         for (_, far) in &mut pairs {
             far.write_all(b"x").unwrap();
         }
         for key in 0..1000 {
-            let timer = lp.insert(lp.now() + Duration::from_micros(key * 997), 65);
+            let timer = event_loop.insert(event_loop.now() + Duration::from_micros(key * 997), 65);
             if key % 2 == 0 {
-                lp.cancel(timer);
+                event_loop.cancel(timer);
             }
         }
         sender.send(1).unwrap();
         waker.wake().unwrap();
-        lp.poll(Wait::UntilNext).unwrap();
-        while lp.next().is_some() {
+        event_loop.poll(Wait::UntilNext).unwrap();
+        while event_loop.next().is_some() {
             events += 1;
         }
         assert_eq!(mailbox.take(), Some(1));
@@ -64,20 +65,20 @@ fn a_warm_loop_does_not_allocate() {
     for _ in 0..20 {
         round();
     }
-    // Timers are left over from each round, and how many come due at once is up to the clock: so that everything
-    // that grows with them has grown, once, before we count.
+    // Each round leaves timers, and the clock decides how many come due at once. Everything that grows with
+    // them has grown once before the count starts.
     for _ in 0..25_000 {
-        lp.insert(nano_loop::Moment::ZERO, 0);
+        event_loop.insert(nano_loop::Moment::ZERO, 0);
     }
-    lp.poll(Wait::Now).unwrap();
-    lp.poll(Wait::Now).unwrap();
-    while lp.timers() > 0 && lp.next_deadline().is_some_and(|next| next <= lp.now()) {
-        drain(&lp);
+    event_loop.poll(Wait::Now).unwrap();
+    event_loop.poll(Wait::Now).unwrap();
+    while event_loop.timers() > 0 && event_loop.next_deadline().is_some_and(|next| next <= event_loop.now()) {
+        drain(&event_loop);
     }
     let before = ALLOCATIONS.get();
     for _ in 0..20 {
         round();
     }
     assert_eq!(ALLOCATIONS.get() - before, 0);
-    drain(&lp);
+    drain(&event_loop);
 }

@@ -1,4 +1,4 @@
-//! Turning the loop from inside the handling of an event: nothing is lost, nothing comes twice.
+//! Polling the loop inside the handling of an event: no event is lost or delivered twice.
 
 use crate::support::LOST;
 use nano_loop::mio::net::UnixStream;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 const DEPTH: usize = 5;
 const MAIL: u64 = u64::MAX;
 
-/// Counts by key how often each thing was caused and how often it came.
+/// Counts by key how often each event was caused and how often it was delivered.
 #[derive(Default)]
 struct Ledger {
     open: RefCell<HashMap<u64, i32>>,
@@ -36,7 +36,7 @@ impl Ledger {
 }
 
 struct Simulated {
-    lp: Loop,
+    event_loop: Loop,
     sim: Simulation,
     pool: Pool,
     sender: Sender<u64>,
@@ -52,16 +52,19 @@ impl Simulated {
         let key = self.ledger.cause();
         match self.sim.random() % 4 {
             0 => {
-                let source = self.lp.register_simulated(Interest::READABLE, key);
+                let source = self.event_loop.register_simulated(Interest::READABLE, key);
                 self.sources.borrow_mut().insert(key, source);
                 self.sim.ready(source, Readiness::READABLE);
-                // A second edge before it is seen changes nothing.
+                // A second edge before the event is taken changes nothing.
                 self.sim.ready(source, Readiness::READABLE);
             }
-            1 => drop(self.lp.insert(self.lp.now() + Duration::from_micros(self.sim.random() % 3000), key)),
+            1 => drop(
+                self.event_loop
+                    .insert(self.event_loop.now() + Duration::from_micros(self.sim.random() % 3000), key),
+            ),
             2 => self.sender.send(key).unwrap(),
             _ => {
-                let job = self.lp.run_blocking(&self.pool, key, move || key).unwrap();
+                let job = self.event_loop.run_blocking(&self.pool, key, move || key).unwrap();
                 self.jobs.borrow_mut().insert(key, job);
             }
         }
@@ -72,18 +75,18 @@ impl Simulated {
         let mut keys = Vec::new();
         match event {
             Event::Ready { key, .. } => {
-                self.lp.forget(self.sources.borrow_mut().remove(&key).unwrap());
+                self.event_loop.forget(self.sources.borrow_mut().remove(&key).unwrap());
                 keys.push(key);
             }
             Event::Timer { key, timer } => {
-                assert!(!self.lp.cancel(timer));
+                assert!(!self.event_loop.cancel(timer));
                 keys.push(key);
             }
             Event::Mail { key } => {
                 assert_eq!(key, MAIL);
                 while let Some(key) = self.mailbox.take() {
                     keys.push(key);
-                    // Turned while messages are left: the nested turn may take them, then they are not ours.
+                    // Polls while messages are left: the nested turn may take them first.
                     self.turn(depth);
                 }
             }
@@ -100,7 +103,7 @@ impl Simulated {
         self.turn(depth);
     }
 
-    /// As user code would in the midst of its work: causes things, then gives way to others.
+    /// As user code would during its work: causes events, then lets others run.
     fn turn(&self, depth: usize) {
         if self.ledger.next.get() < 2_000 {
             for _ in 0..self.sim.random() % 3 {
@@ -110,9 +113,9 @@ impl Simulated {
         if depth == DEPTH {
             return;
         }
-        self.lp.poll(Wait::Now).unwrap();
+        self.event_loop.poll(Wait::Now).unwrap();
         for _ in 0..self.sim.random() % 4 {
-            let Some(event) = self.lp.next() else { break };
+            let Some(event) = self.event_loop.next() else { break };
             self.handle(event, depth + 1);
         }
     }
@@ -121,10 +124,10 @@ impl Simulated {
 #[test]
 fn five_deep_in_simulation() {
     for seed in 0..40 {
-        let (lp, sim) = Loop::simulated(seed);
-        let (sender, mailbox) = lp.mailbox(MAIL, Capacity::Unbounded);
+        let (event_loop, sim) = Loop::simulated(seed);
+        let (sender, mailbox) = event_loop.mailbox(MAIL, Capacity::Unbounded);
         let world = Simulated {
-            lp,
+            event_loop,
             sim,
             pool: Pool::new(PoolConfig { queue_limit: usize::MAX, ..PoolConfig::default() }),
             sender,
@@ -134,33 +137,33 @@ fn five_deep_in_simulation() {
             ledger: Ledger::default(),
             seed,
         };
-        // Until nothing is left that could come; then nothing may be missing.
+        // Until no event can come any more; then no event may be missing.
         while world.ledger.next.get() < 2_000 || !world.ledger.open.borrow().is_empty() {
             if world.ledger.next.get() < 2_000 {
                 world.cause_something();
             }
-            world.lp.poll(Wait::UntilNext).unwrap_or_else(|error| {
+            world.event_loop.poll(Wait::UntilNext).unwrap_or_else(|error| {
                 panic!("{error}; seed {seed}; missing {:?}", world.ledger.open.borrow());
             });
-            while let Some(event) = world.lp.next() {
+            while let Some(event) = world.event_loop.next() {
                 world.handle(event, 1);
             }
         }
         assert_eq!(world.ledger.deepest.get(), DEPTH, "seed {seed}");
-        assert_eq!((world.lp.sources(), world.lp.timers()), (0, 0), "seed {seed}");
-        assert!(!world.lp.probe().has_work(), "seed {seed}");
+        assert_eq!((world.event_loop.sources(), world.event_loop.timers()), (0, 0), "seed {seed}");
+        assert!(!world.event_loop.probe().has_work(), "seed {seed}");
     }
 }
 
-/// Real sockets: each event's handler reads one byte's worth of work, writes to another socket, and turns the loop.
+/// Real sockets: the handler of each event reads one byte, writes to another socket, and polls the loop.
 #[test]
 fn five_deep_with_sockets() {
-    let lp = Loop::new(Config::default()).unwrap();
+    let event_loop = Loop::new(Config::default()).unwrap();
     let mut near = Vec::new();
     let mut far = Vec::new();
     for key in 0..16 {
         let (mut a, b) = UnixStream::pair().unwrap();
-        lp.register(&mut a, Interest::READABLE, key).unwrap();
+        event_loop.register(&mut a, Interest::READABLE, key).unwrap();
         near.push(RefCell::new(a));
         far.push(b);
     }
@@ -176,7 +179,7 @@ fn five_deep_with_sockets() {
         sent.set(sent.get() + 1);
     };
     fn handle(
-        lp: &Loop,
+        event_loop: &Loop,
         event: Event,
         depth: usize,
         near: &[RefCell<UnixStream>],
@@ -188,7 +191,7 @@ fn five_deep_with_sockets() {
         deepest.set(deepest.get().max(depth));
         let mut buffer = [0; 64];
         loop {
-            // Borrowed for the read alone: a nested turn may read from the same socket.
+            // Borrowed only for the read: a nested turn may read from the same socket.
             let count = near[key as usize].borrow_mut().read(&mut buffer);
             let Ok(count) = count else { break };
             for byte in 0..count as u64 {
@@ -198,9 +201,9 @@ fn five_deep_with_sockets() {
                     send(key + 1);
                 }
                 if depth < DEPTH {
-                    lp.poll(Wait::Now).unwrap();
-                    if let Some(event) = lp.next() {
-                        handle(lp, event, depth + 1, near, send, received, deepest);
+                    event_loop.poll(Wait::Now).unwrap();
+                    if let Some(event) = event_loop.next() {
+                        handle(event_loop, event, depth + 1, near, send, received, deepest);
                     }
                 }
             }
@@ -210,9 +213,9 @@ fn five_deep_with_sockets() {
     let start = Instant::now();
     while received.get() < sent.get() {
         assert!(start.elapsed() < LOST, "{} of {} came", received.get(), sent.get());
-        lp.poll(Wait::AtMost(LOST)).unwrap();
-        while let Some(event) = lp.next() {
-            handle(&lp, event, 1, &near, &send, &received, &deepest);
+        event_loop.poll(Wait::AtMost(LOST)).unwrap();
+        while let Some(event) = event_loop.next() {
+            handle(&event_loop, event, 1, &near, &send, &received, &deepest);
         }
     }
     assert_eq!(received.get(), sent.get());

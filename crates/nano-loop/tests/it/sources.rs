@@ -1,4 +1,4 @@
-//! Real sources: echo over TCP, coalescing, and events of what was forgotten.
+//! Real sources: echo over TCP, coalescing, and events of forgotten sources.
 
 use crate::support::{LOST, drain, next};
 use nano_loop::mio::net::{TcpListener, TcpStream, UnixStream};
@@ -13,10 +13,10 @@ fn real() -> Loop {
 
 #[test]
 fn echo_over_tcp() {
-    let lp = real();
+    let event_loop = real();
     let mut listener = TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.local_addr().unwrap();
-    lp.register(&mut listener, Interest::READABLE, 0).unwrap();
+    event_loop.register(&mut listener, Interest::READABLE, 0).unwrap();
     const CLIENTS: u64 = 8;
     let clients: Vec<_> = (0..CLIENTS)
         .map(|client| {
@@ -39,12 +39,12 @@ fn echo_over_tcp() {
     let mut connections: Vec<Option<(TcpStream, Vec<u8>, bool)>> = vec![None];
     let mut ended = 0;
     while ended < CLIENTS {
-        match next(&lp) {
+        match next(&event_loop) {
             Event::Ready { key: 0, readiness } => {
                 assert!(readiness.is_readable());
                 while let Ok((mut stream, _)) = listener.accept() {
                     let key = connections.len() as u64;
-                    lp.register(&mut stream, Interest::READABLE | Interest::WRITABLE, key).unwrap();
+                    event_loop.register(&mut stream, Interest::READABLE | Interest::WRITABLE, key).unwrap();
                     connections.push(Some((stream, Vec::new(), false)));
                 }
             }
@@ -71,7 +71,7 @@ fn echo_over_tcp() {
                     }
                 };
                 if over {
-                    // Dropped, and the loop told only by its silence: epoll forgets closed descriptors.
+                    // Dropped without telling the loop: epoll forgets closed descriptors.
                     *connection = None;
                     ended += 1;
                 }
@@ -83,85 +83,85 @@ fn echo_over_tcp() {
 }
 
 #[test]
-fn edges_before_the_event_is_seen_are_one_event() {
-    let lp = real();
+fn edges_before_the_event_is_taken_are_one_event() {
+    let event_loop = real();
     let (mut a, mut b) = UnixStream::pair().unwrap();
-    lp.register(&mut a, Interest::READABLE | Interest::WRITABLE, 5).unwrap();
-    lp.poll(Wait::Now).unwrap();
+    event_loop.register(&mut a, Interest::READABLE | Interest::WRITABLE, 5).unwrap();
+    event_loop.poll(Wait::Now).unwrap();
     b.write_all(b"1").unwrap();
-    lp.poll(Wait::Now).unwrap();
+    event_loop.poll(Wait::Now).unwrap();
     b.write_all(b"2").unwrap();
-    lp.poll(Wait::Now).unwrap();
+    event_loop.poll(Wait::Now).unwrap();
     drop(b);
-    lp.poll(Wait::UntilNext).unwrap();
-    let Some(Event::Ready { key: 5, readiness }) = lp.next() else { panic!() };
+    event_loop.poll(Wait::UntilNext).unwrap();
+    let Some(Event::Ready { key: 5, readiness }) = event_loop.next() else { panic!() };
     assert!(readiness.contains(Readiness::READABLE | Readiness::WRITABLE | Readiness::READ_CLOSED));
-    assert_eq!(lp.next(), None);
-    assert!(lp.stats().readiness >= 4, "{:?}", lp.stats());
-    assert_eq!(lp.stats().events, 1);
-    // And it was an edge: without another there is silence.
-    assert_eq!(drain(&lp), []);
+    assert_eq!(event_loop.next(), None);
+    assert!(event_loop.stats().readiness >= 4, "{:?}", event_loop.stats());
+    assert_eq!(event_loop.stats().events, 1);
+    // It was an edge: without another one there is no event.
+    assert_eq!(drain(&event_loop), []);
 }
 
 #[test]
-fn a_source_forgotten_in_the_queue_is_silent_also_when_its_place_is_taken() {
-    let lp = real();
+fn a_source_forgotten_in_the_queue_makes_no_event_even_if_its_slot_is_reused() {
+    let event_loop = real();
     for forget in [false, true] {
         let (mut a, mut far_a) = UnixStream::pair().unwrap();
         let (mut b, mut far_b) = UnixStream::pair().unwrap();
         let (mut c, _far_c) = UnixStream::pair().unwrap();
-        let id_a = lp.register(&mut a, Interest::READABLE, 1).unwrap();
-        let id_b = lp.register(&mut b, Interest::READABLE, 2).unwrap();
+        let id_a = event_loop.register(&mut a, Interest::READABLE, 1).unwrap();
+        let id_b = event_loop.register(&mut b, Interest::READABLE, 2).unwrap();
         far_a.write_all(b"x").unwrap();
         far_b.write_all(b"x").unwrap();
-        lp.poll(Wait::UntilNext).unwrap();
-        lp.poll(Wait::Now).unwrap();
-        // Both are in the queue; the one forgets the other, and a third takes its slot.
-        let Some(Event::Ready { key, .. }) = lp.next() else { panic!() };
+        event_loop.poll(Wait::UntilNext).unwrap();
+        event_loop.poll(Wait::Now).unwrap();
+        // Both are in the queue; the first forgets the second, and a third takes its slot.
+        let Some(Event::Ready { key, .. }) = event_loop.next() else { panic!() };
         let (other, id, socket) = if key == 1 { (2, id_b, &mut b) } else { (1, id_a, &mut a) };
         if forget {
-            assert!(lp.forget(id));
+            assert!(event_loop.forget(id));
         } else {
-            lp.deregister(socket, id).unwrap();
+            event_loop.deregister(socket, id).unwrap();
         }
-        let id_c = lp.register(&mut c, Interest::READABLE, 3).unwrap();
+        let id_c = event_loop.register(&mut c, Interest::READABLE, 3).unwrap();
         assert_ne!(id, id_c);
-        assert_eq!(lp.next(), None, "an event of {other}");
-        assert_eq!(lp.deregister(socket, id).unwrap_err().kind(), io::ErrorKind::NotFound);
-        let stale = lp.reregister(socket, id, Interest::READABLE);
+        assert_eq!(event_loop.next(), None, "an event of {other}");
+        assert_eq!(event_loop.deregister(socket, id).unwrap_err().kind(), io::ErrorKind::NotFound);
+        let stale = event_loop.reregister(socket, id, Interest::READABLE);
         assert_eq!(stale.unwrap_err().kind(), io::ErrorKind::NotFound);
-        // Forgotten, but still open and registered with the system: what comes for it is dropped.
+        // Forgotten, but still open and registered with the system: its events are dropped.
         (if other == 1 { &mut far_a } else { &mut far_b }).write_all(b"y").unwrap();
-        assert_eq!(drain(&lp), []);
-        assert_eq!(lp.sources(), 2);
-        lp.forget(id_a);
-        lp.forget(id_b);
-        lp.forget(id_c);
+        assert_eq!(drain(&event_loop), []);
+        assert_eq!(event_loop.sources(), 2);
+        event_loop.forget(id_a);
+        event_loop.forget(id_b);
+        event_loop.forget(id_c);
     }
 }
 
 #[test]
 fn a_failed_registration_leaves_nothing() {
-    let lp = real();
+    let event_loop = real();
     let (mut a, _b) = UnixStream::pair().unwrap();
-    let id = lp.register(&mut a, Interest::READABLE, 1).unwrap();
-    assert!(lp.register(&mut a, Interest::READABLE, 2).is_err(), "registered twice");
-    assert_eq!(lp.sources(), 1);
-    lp.deregister(&mut a, id).unwrap();
-    assert_eq!(lp.sources(), 0);
+    let id = event_loop.register(&mut a, Interest::READABLE, 1).unwrap();
+    assert!(event_loop.register(&mut a, Interest::READABLE, 2).is_err(), "registered twice");
+    assert_eq!(event_loop.sources(), 1);
+    event_loop.deregister(&mut a, id).unwrap();
+    assert_eq!(event_loop.sources(), 0);
 }
 
 #[test]
 fn a_new_interest_reports_what_is_ready() {
-    let lp = real();
+    let event_loop = real();
     let (mut a, _b) = UnixStream::pair().unwrap();
-    let id = lp.register(&mut a, Interest::READABLE, 1).unwrap();
-    assert_eq!(drain(&lp), []);
-    lp.reregister(&mut a, id, Interest::WRITABLE).unwrap();
-    assert_eq!(drain(&lp), [Event::Ready { key: 1, readiness: Readiness::WRITABLE }]);
+    let id = event_loop.register(&mut a, Interest::READABLE, 1).unwrap();
+    assert_eq!(drain(&event_loop), []);
+    event_loop.reregister(&mut a, id, Interest::WRITABLE).unwrap();
+    assert_eq!(drain(&event_loop), [Event::Ready { key: 1, readiness: Readiness::WRITABLE }]);
 }
 
-/// A source whose registration turns the loop: foreign code runs there, so nothing may be borrowed.
+/// A source whose registration polls the loop: foreign code runs there, so nothing may be borrowed.
 #[test]
 fn the_loop_is_free_while_a_source_registers() {
     struct Turning(Rc<Loop>, UnixStream);
@@ -187,37 +187,37 @@ fn the_loop_is_free_while_a_source_registers() {
             self.1.deregister(registry)
         }
     }
-    let lp = Rc::new(real());
+    let event_loop = Rc::new(real());
     let (a, _b) = UnixStream::pair().unwrap();
-    let mut source = Turning(lp.clone(), a);
-    let id = lp.register(&mut source, Interest::READABLE, 1).unwrap();
-    lp.reregister(&mut source, id, Interest::READABLE).unwrap();
-    lp.deregister(&mut source, id).unwrap();
+    let mut source = Turning(event_loop.clone(), a);
+    let id = event_loop.register(&mut source, Interest::READABLE, 1).unwrap();
+    event_loop.reregister(&mut source, id, Interest::READABLE).unwrap();
+    event_loop.deregister(&mut source, id).unwrap();
 }
 
 #[test]
-fn a_poll_takes_as_many_events_as_it_may() {
-    let lp = Loop::new(Config { events_capacity: 4, ..Config::default() }).unwrap();
+fn a_poll_takes_at_most_events_capacity_events() {
+    let event_loop = Loop::new(Config { events_capacity: 4, ..Config::default() }).unwrap();
     let mut pairs: Vec<_> = (0..10).map(|_| UnixStream::pair().unwrap()).collect();
     for (key, (a, _)) in pairs.iter_mut().enumerate() {
-        lp.register(a, Interest::WRITABLE, key as u64).unwrap();
+        event_loop.register(a, Interest::WRITABLE, key as u64).unwrap();
     }
-    let counts: Vec<_> = (0..4).map(|_| drain(&lp).len()).collect();
+    let counts: Vec<_> = (0..4).map(|_| drain(&event_loop).len()).collect();
     assert_eq!(counts, [4, 4, 2, 0]);
 }
 
 #[test]
 fn a_poll_does_not_wait_while_events_are_queued() {
-    let lp = real();
+    let event_loop = real();
     let (mut a, _b) = UnixStream::pair().unwrap();
-    lp.register(&mut a, Interest::WRITABLE, 1).unwrap();
-    lp.poll(Wait::UntilNext).unwrap();
-    // Without a timer and without another edge this would wait for ever.
-    lp.poll(Wait::UntilNext).unwrap();
-    lp.poll(Wait::AtMost(LOST * 1000)).unwrap();
-    assert!(lp.next().is_some());
-    lp.poll(Wait::AtMost(Duration::from_millis(1))).unwrap();
-    assert_eq!(lp.next(), None);
+    event_loop.register(&mut a, Interest::WRITABLE, 1).unwrap();
+    event_loop.poll(Wait::UntilNext).unwrap();
+    // Without a timer and without another edge a wait would never end.
+    event_loop.poll(Wait::UntilNext).unwrap();
+    event_loop.poll(Wait::AtMost(LOST * 1000)).unwrap();
+    assert!(event_loop.next().is_some());
+    event_loop.poll(Wait::AtMost(Duration::from_millis(1))).unwrap();
+    assert_eq!(event_loop.next(), None);
 }
 
 #[test]
@@ -232,16 +232,16 @@ fn a_signal_ends_the_wait_and_is_no_error() {
     let (here, there) = std::sync::mpsc::channel();
     let (ended, end) = std::sync::mpsc::channel();
     let waiting = std::thread::spawn(move || {
-        let lp = real();
+        let event_loop = real();
         // SAFETY: it only names the calling thread.
-        here.send((unsafe { libc::pthread_self() }, lp.probe())).unwrap();
-        lp.poll(Wait::UntilNext).unwrap();
-        let stats = lp.stats();
+        here.send((unsafe { libc::pthread_self() }, event_loop.probe())).unwrap();
+        event_loop.poll(Wait::UntilNext).unwrap();
+        let stats = event_loop.stats();
         ended.send(()).unwrap();
         stats
     });
     let (thread, probe) = there.recv().unwrap();
-    // A signal between the announcement and the wait is missed: so again until the wait is over.
+    // A signal between the announcement and the wait is missed, so signals are sent until the wait is over.
     while end.try_recv().is_err() {
         if probe.is_waiting() {
             // SAFETY: the thread is not joined yet, so its id is valid; the handler above is in place.

@@ -1,9 +1,10 @@
-//! What several of the tests use.
+//! Helpers of several tests.
 
 use nano_loop::{Event, Loop, Wait};
 use std::time::{Duration, Instant};
 
-/// A guard against hanging for ever, not a measure: nothing here takes this long unless it is lost.
+/// A guard against a test that hangs, not a measurement: nothing here takes this long unless an event is
+/// lost.
 pub const LOST: Duration = Duration::from_secs(60);
 
 /// Waits until `condition` holds.
@@ -16,19 +17,19 @@ pub fn until(mut condition: impl FnMut() -> bool) {
 }
 
 /// Polls until there is an event.
-pub fn next(lp: &Loop) -> Event {
+pub fn next(event_loop: &Loop) -> Event {
     let start = Instant::now();
     loop {
-        if let Some(event) = lp.next() {
+        if let Some(event) = event_loop.next() {
             return event;
         }
         assert!(start.elapsed() < LOST, "an event was lost");
-        lp.poll(Wait::AtMost(LOST)).unwrap();
+        event_loop.poll(Wait::AtMost(LOST)).unwrap();
     }
 }
 
-/// Takes all events that are there now.
-pub fn drain(lp: &Loop) -> Vec<Event> {
-    lp.poll(Wait::Now).unwrap();
-    std::iter::from_fn(|| lp.next()).collect()
+/// Takes all events of the queue.
+pub fn drain(event_loop: &Loop) -> Vec<Event> {
+    event_loop.poll(Wait::Now).unwrap();
+    std::iter::from_fn(|| event_loop.next()).collect()
 }
