@@ -1,11 +1,11 @@
-//! AES keys and what they do: GCM, CBC, CTR, key wrap. Web Cryptography, sections 27 to 30.
+//! AES in four modes: GCM, CBC, CTR, key wrap. Web Cryptography, sections 27 to 30.
 
-use crate::algorithm::{AesMode, CipherParams, Format, KeyAlgorithm};
+use crate::algorithm::{AesMode, CipherParams, Format};
 use crate::error::{Error, Result};
+use crate::format::KeyData;
 use crate::jwk::JsonWebKey;
-use crate::key::{Key, KeyType, Material};
 use crate::usage::Usages;
-use crate::{KeyData, fast, gcm, random};
+use crate::{gcm, random, ring_backend};
 use ::aes::cipher::block_padding::Pkcs7;
 use ::aes::cipher::{
     BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyInit, StreamCipher, StreamCipherCoreWrapper,
@@ -16,17 +16,17 @@ use ctr::{CtrCore, flavors::Ctr128BE};
 use ghash::GHash;
 use zeroize::{Zeroize, Zeroizing};
 
-/// Bytes of a block.
-const BLOCK: usize = 16;
+const BLOCK_BYTES: usize = 16;
 
-/// A key with its round keys, which hardware instructions use if the processor has them (found out at run time).
+/// A key with its round keys. Hardware instructions use them if the processor has those (found out at run
+/// time).
 pub(crate) struct AesKey {
     raw: Zeroizing<Vec<u8>>,
     cipher: Cipher,
-    /// For GCM.
+    /// The hash of GCM, for a key of that mode.
     hash: Option<GHash>,
-    /// For GCM of the usual lengths.
-    fast: Option<fast::Gcm>,
+    /// The key for the lengths of GCM that ring has.
+    ring: Option<ring_backend::Gcm>,
 }
 
 enum Cipher {
@@ -58,8 +58,12 @@ impl AesKey {
             AesMode::Gcm => Some(with_cipher!(&cipher, cipher => gcm::hash_key(cipher))),
             _ => None,
         };
-        let fast = if mode == AesMode::Gcm { fast::Gcm::new(&raw) } else { None };
-        Ok(Self { raw, cipher, hash, fast })
+        let ring = if mode == AesMode::Gcm { ring_backend::Gcm::new(&raw) } else { None };
+        Ok(Self { raw, cipher, hash, ring })
+    }
+
+    pub(crate) fn length_bits(&self) -> u16 {
+        self.raw.len() as u16 * 8
     }
 }
 
@@ -71,30 +75,21 @@ fn usages_of(mode: AesMode) -> Usages {
 }
 
 fn check_usages(mode: AesMode, usages: Usages) -> Result<()> {
-    if usages_of(mode).contains(usages) {
-        return Ok(());
-    }
-    Err(Error::syntax(format!("a key for {} cannot have all of these usages", mode.name())))
+    usages.require_within(usages_of(mode), "key", mode.name())
 }
 
-fn key(mode: AesMode, raw: Zeroizing<Vec<u8>>, extractable: bool, usages: Usages) -> Result<Key> {
-    let length = raw.len() as u16 * 8;
-    let material = Material::Aes(Box::new(AesKey::new(mode, raw)?));
-    Ok(Key::new(KeyType::Secret, KeyAlgorithm::Aes { mode, length }, extractable, usages, material))
-}
-
-/// The length that a derived key has.
-pub(crate) fn check_length(length: u16) -> Result<()> {
-    match length {
+/// Refuses a length of a new key that AES does not have.
+pub(crate) fn check_length(length_bits: u16) -> Result<()> {
+    match length_bits {
         128 | 192 | 256 => Ok(()),
         _ => Err(Error::operation("an AES key has 128, 192 or 256 bits")),
     }
 }
 
-pub(crate) fn generate(mode: AesMode, length: u16, extractable: bool, usages: Usages) -> Result<Key> {
+pub(crate) fn generate(mode: AesMode, length_bits: u16, usages: Usages) -> Result<Box<AesKey>> {
     check_usages(mode, usages)?;
-    check_length(length)?;
-    key(mode, random::secret(usize::from(length) / 8)?, extractable, usages)
+    check_length(length_bits)?;
+    Ok(Box::new(AesKey::new(mode, random::secret(usize::from(length_bits) / 8)?)?))
 }
 
 pub(crate) fn import(
@@ -103,7 +98,7 @@ pub(crate) fn import(
     mode: AesMode,
     extractable: bool,
     usages: Usages,
-) -> Result<Key> {
+) -> Result<Box<AesKey>> {
     check_usages(mode, usages)?;
     let raw = match (format, data) {
         (Format::Raw | Format::RawSecret, KeyData::Bytes(bytes)) => Zeroizing::new(bytes.to_vec()),
@@ -115,7 +110,7 @@ pub(crate) fn import(
         }
         _ => return Err(Error::unsupported(format!("an AES key cannot be imported as {}", format.name()))),
     };
-    key(mode, raw, extractable, usages)
+    Ok(Box::new(AesKey::new(mode, raw)?))
 }
 
 fn jwk_alg(mode: AesMode, bytes: usize) -> Option<String> {
@@ -136,7 +131,7 @@ pub(crate) fn export_raw(aes: &AesKey) -> Vec<u8> {
     aes.raw.to_vec()
 }
 
-/// Bytes of the tag that `tagLength` asks for. Section 29.4
+/// The bytes of a tag of `tagLength` bits. Section 29.4
 fn tag_bytes(tag_length: Option<u8>) -> Result<usize> {
     match tag_length.unwrap_or(128) {
         bits @ (32 | 64 | 96 | 104 | 112 | 120 | 128) => Ok(usize::from(bits) / 8),
@@ -150,7 +145,7 @@ pub(crate) fn encrypt(aes: &AesKey, params: &CipherParams<'_>, data: &[u8]) -> R
             let tag = tag_bytes(tag_length)?;
             let Some(hash) = &aes.hash else { return Err(Error::opaque()) };
             if let Some(done) =
-                aes.fast.as_ref().and_then(|fast| fast.encrypt(iv, additional_data, tag, data))
+                aes.ring.as_ref().and_then(|ring| ring.encrypt(iv, additional_data, tag, data))
             {
                 return Ok(done);
             }
@@ -171,7 +166,7 @@ pub(crate) fn decrypt(aes: &AesKey, params: &CipherParams<'_>, data: &[u8]) -> R
             let tag = tag_bytes(tag_length)?;
             let Some(hash) = &aes.hash else { return Err(Error::opaque()) };
             if let Some(done) =
-                aes.fast.as_ref().and_then(|fast| fast.decrypt(iv, additional_data, tag, data))
+                aes.ring.as_ref().and_then(|ring| ring.decrypt(iv, additional_data, tag, data))
             {
                 return done;
             }
@@ -179,7 +174,7 @@ pub(crate) fn decrypt(aes: &AesKey, params: &CipherParams<'_>, data: &[u8]) -> R
         }
         CipherParams::AesCbc { iv } => with_cipher!(&aes.cipher, cipher => {
             let mode = cbc::Decryptor::inner_iv_slice_init(cipher, iv).map_err(|_| bad_iv())?;
-            if data.is_empty() || !data.len().is_multiple_of(BLOCK) {
+            if data.is_empty() || !data.len().is_multiple_of(BLOCK_BYTES) {
                 return Err(Error::operation("AES-CBC decrypts whole blocks of 16 bytes, one or more"));
             }
             mode.decrypt_padded_vec::<Pkcs7>(data).map_err(|_| Error::opaque())
@@ -193,9 +188,10 @@ fn bad_iv() -> Error {
     Error::operation("AES-CBC has an iv of 16 bytes")
 }
 
-/// Counter mode whose counter is the low `length` bits of the block. Section 27.4, NIST SP 800-38A, section 6.5
+/// Counter mode whose counter is the low `length` bits of the block. Section 27.4, NIST SP 800-38A, section
+/// 6.5
 fn ctr(aes: &AesKey, counter: &[u8], length: u8, data: &[u8]) -> Result<Vec<u8>> {
-    let Ok(counter) = <[u8; BLOCK]>::try_from(counter) else {
+    let Ok(counter) = <[u8; BLOCK_BYTES]>::try_from(counter) else {
         return Err(Error::operation("AES-CTR has a counter of 16 bytes"));
     };
     if length == 0 || length > 128 {
@@ -203,14 +199,18 @@ fn ctr(aes: &AesKey, counter: &[u8], length: u8, data: &[u8]) -> Result<Vec<u8>>
     }
     let counter = u128::from_be_bytes(counter);
     let mask = if length == 128 { u128::MAX } else { (1 << length) - 1 };
-    let blocks = data.len().div_ceil(BLOCK) as u128;
+    let blocks = data.len().div_ceil(BLOCK_BYTES) as u128;
     if blocks > 0 && blocks - 1 > mask {
         return Err(Error::operation("the data has more blocks than the counter has values"));
     }
-    // Where the counter wraps around, a second run begins with its low bits at zero: the bits above never change.
+    // If the counter wraps around, a second run begins with its low bits at zero: the bits above never
+    // change.
     let until_wrap = mask - (counter & mask);
-    let first =
-        if blocks > 0 && blocks - 1 > until_wrap { (until_wrap as usize + 1) * BLOCK } else { data.len() };
+    let first = if blocks > 0 && blocks - 1 > until_wrap {
+        (until_wrap as usize + 1) * BLOCK_BYTES
+    } else {
+        data.len()
+    };
     let mut output = vec![0; data.len()];
     with_cipher!(&aes.cipher, cipher => {
         let mut run = |start: u128, range: std::ops::Range<usize>| {

@@ -1,41 +1,52 @@
-//! What ML-KEM and ML-DSA keys have in common: formats around a public key's bytes and a private key's seed.
+//! Generation and formats that ML-KEM and ML-DSA share: a public key's bytes and a private key's seed.
 //!
-//! JWK's `AKP` and the private key's CHOICE are of the drafts that "Modern Algorithms" refers to (RFC 9881, RFC 9935 and
-//! draft-ietf-cose-dilithium).
+//! JWK's `AKP` and the private key's CHOICE are of the drafts that "Modern Algorithms" refers to (RFC 9881,
+//! RFC 9935 and draft-ietf-cose-dilithium).
 
 use crate::algorithm::Format;
 use crate::asn1::{self, Parameters};
 use crate::error::{Error, Result};
+use crate::format::{Exported, Half, KeyData, cannot_export_half, cannot_import};
 use crate::jwk::{JsonWebKey, encode, required};
-use crate::key::Key;
+use crate::random;
 use crate::usage::Usages;
-use crate::{Exported, KeyData};
 use der::Decode;
 use der::asn1::{ObjectIdentifier, OctetStringRef};
 use zeroize::Zeroizing;
 
-/// One parameter set of one of the two.
-pub(crate) struct Akp {
+/// A parameter set of one of the two, with public keys of type `P` and private keys of type `S`. JSON Web Key
+/// calls them "algorithm key pairs".
+pub(crate) struct Akp<P, S> {
     pub(crate) name: &'static str,
     pub(crate) oid: ObjectIdentifier,
     pub(crate) seed_bytes: usize,
     pub(crate) public_usages: Usages,
     pub(crate) private_usages: Usages,
-    /// What a JWK says in `use`.
+    /// The value of `use` in a JWK.
     pub(crate) jwk_use: &'static str,
-    pub(crate) make_public: fn(&[u8], bool, Usages) -> Result<Key>,
-    pub(crate) make_private: fn(&[u8], bool, Usages) -> Result<Private>,
+    pub(crate) make_public: fn(&[u8]) -> Result<P>,
+    pub(crate) make_private: fn(&[u8]) -> Result<PrivateAndPublicBytes<S>>,
 }
 
-/// A private key, and its public key's bytes.
-pub(crate) type Private = (Key, Vec<u8>);
+/// A private key and the bytes of its public key.
+pub(crate) type PrivateAndPublicBytes<S> = (S, Vec<u8>);
 
-impl Akp {
-    pub(crate) fn check_usages(&self, usages: Usages, allowed: Usages, what: &str) -> Result<()> {
-        if allowed.contains(usages) {
-            return Ok(());
-        }
-        Err(Error::syntax(format!("a {what} key for {} cannot have all of these usages", self.name)))
+impl<P, S> Akp<P, S> {
+    /// Refuses usages that a public key cannot have.
+    pub(crate) fn check_public_usages(&self, usages: Usages) -> Result<()> {
+        usages.require_within(self.public_usages, "public key", self.name)
+    }
+
+    fn check_private_usages(&self, usages: Usages) -> Result<()> {
+        usages.require_within(self.private_usages, "private key", self.name)
+    }
+
+    pub(crate) fn generate(&self, usages: Usages) -> Result<(P, S)> {
+        usages.require_within(self.public_usages | self.private_usages, "new key", self.name)?;
+        usages.intersection(self.private_usages).require_some()?;
+        let seed = random::secret(self.seed_bytes)?;
+        let (private, public) = (self.make_private)(&seed)?;
+        Ok(((self.make_public)(&public)?, private))
     }
 
     pub(crate) fn import(
@@ -44,36 +55,33 @@ impl Akp {
         data: KeyData<'_>,
         extractable: bool,
         usages: Usages,
-    ) -> Result<Key> {
+    ) -> Result<Half<P, S>> {
         match (format, data) {
             (Format::Spki, KeyData::Bytes(bytes)) => {
-                self.check_usages(usages, self.public_usages, "public")?;
+                self.check_public_usages(usages)?;
                 let bytes = asn1::public_key(bytes, self.oid, Parameters::Absent)?;
-                (self.make_public)(bytes, extractable, usages)
+                Ok(Half::Public((self.make_public)(bytes)?))
             }
             (Format::RawPublic, KeyData::Bytes(bytes)) => {
-                self.check_usages(usages, self.public_usages, "public")?;
-                (self.make_public)(bytes, extractable, usages)
+                self.check_public_usages(usages)?;
+                Ok(Half::Public((self.make_public)(bytes)?))
             }
             (Format::Pkcs8, KeyData::Bytes(bytes)) => {
-                self.check_usages(usages, self.private_usages, "private")?;
+                self.check_private_usages(usages)?;
                 let (inner, _) = asn1::private_key(bytes, self.oid, Parameters::Absent)?;
-                (self.make_private)(self.seed_of(inner)?, extractable, usages).map(|made| made.0)
+                Ok(Half::Private((self.make_private)(self.seed_of(inner)?)?.0))
             }
             (Format::RawSeed, KeyData::Bytes(bytes)) => {
-                self.check_usages(usages, self.private_usages, "private")?;
-                (self.make_private)(bytes, extractable, usages).map(|made| made.0)
+                self.check_private_usages(usages)?;
+                Ok(Half::Private((self.make_private)(bytes)?.0))
             }
             (Format::Jwk, KeyData::Jwk(jwk)) => self.import_jwk(jwk, extractable, usages),
-            _ => {
-                let message = format!("a key for {} cannot be imported as {}", self.name, format.name());
-                Err(Error::unsupported(message))
-            }
+            _ => Err(cannot_import(self.name, format)),
         }
     }
 
-    /// `CHOICE { seed [0] OCTET STRING, expandedKey OCTET STRING, both SEQUENCE { seed, expandedKey } }`: only forms with the
-    /// seed are keys here.
+    /// The seed in `CHOICE { seed [0] OCTET STRING, expandedKey OCTET STRING, both SEQUENCE { seed,
+    /// expandedKey } }`. Forms without the seed are refused.
     fn seed_of<'a>(&self, inner: &'a [u8]) -> Result<&'a [u8]> {
         let length = u8::try_from(self.seed_bytes).unwrap_or(0);
         match inner {
@@ -90,11 +98,11 @@ impl Akp {
         }
     }
 
-    fn import_jwk(&self, jwk: &JsonWebKey, extractable: bool, usages: Usages) -> Result<Key> {
+    fn import_jwk(&self, jwk: &JsonWebKey, extractable: bool, usages: Usages) -> Result<Half<P, S>> {
         if jwk.priv_.is_some() {
-            self.check_usages(usages, self.private_usages, "private")?;
+            self.check_private_usages(usages)?;
         } else {
-            self.check_usages(usages, self.public_usages, "public")?;
+            self.check_public_usages(usages)?;
         }
         jwk.check_kty("AKP")?;
         if jwk.alg.as_deref() != Some(self.name) {
@@ -103,13 +111,13 @@ impl Akp {
         jwk.check_use(self.jwk_use, usages, extractable)?;
         let public = required(&jwk.pub_, "pub")?;
         if jwk.priv_.is_none() {
-            return (self.make_public)(&public, extractable, usages);
+            return Ok(Half::Public((self.make_public)(&public)?));
         }
-        let (key, of_private) = (self.make_private)(&required(&jwk.priv_, "priv")?, extractable, usages)?;
-        if of_private != *public {
+        let (key, public_of_key) = (self.make_private)(&required(&jwk.priv_, "priv")?)?;
+        if public_of_key != *public {
             return Err(Error::data("the JWK's pub and priv do not belong together"));
         }
-        Ok(key)
+        Ok(Half::Private(key))
     }
 
     pub(crate) fn export_public(&self, format: Format, bytes: Vec<u8>) -> Result<Exported> {
@@ -119,7 +127,7 @@ impl Akp {
                 Ok(Exported::Bytes(asn1::encode_public(self.oid, Parameters::Absent, &bytes)?.into()))
             }
             Format::Jwk => Ok(Exported::Jwk(self.jwk(&bytes, None))),
-            _ => Err(crate::cannot_export("public", self.name, format)),
+            _ => Err(cannot_export_half("public", self.name, format)),
         }
     }
 
@@ -132,7 +140,7 @@ impl Akp {
                 Ok(Exported::Bytes(asn1::encode_private(self.oid, Parameters::Absent, &inner)?))
             }
             Format::Jwk => Ok(Exported::Jwk(self.jwk(public, Some(seed)))),
-            _ => Err(crate::cannot_export("private", self.name, format)),
+            _ => Err(cannot_export_half("private", self.name, format)),
         }
     }
 
@@ -146,5 +154,5 @@ impl Akp {
 }
 
 pub(crate) fn wrong_length(name: &str) -> Error {
-    Error::data(format!("the data has not the length of a key for {name}"))
+    Error::data(format!("the data does not have the length of a key for {name}"))
 }

@@ -1,7 +1,7 @@
-//! The algorithms' names and parameters, as types.
+//! The names and parameters of the algorithms, as types.
 //!
-//! Strings become these in [`from_name`](Hash::from_name) functions, which compare without case, as the specification's
-//! "normalize an algorithm" does (section 18.4.4).
+//! The [`from_name`](Hash::from_name) functions compare without case, as the specification's "normalize an
+//! algorithm" does (section 18.4.4).
 
 /// Defines an enum of named things with `name` and `from_name`.
 macro_rules! named {
@@ -11,7 +11,7 @@ macro_rules! named {
         pub enum $type { $($(#[$doc])* $variant),* }
 
         impl $type {
-            /// All of them.
+            /// All values.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
             /// The name in the specification's spelling.
@@ -19,7 +19,7 @@ macro_rules! named {
                 match self { $(Self::$variant => $name),* }
             }
 
-            /// The one of this name, whatever its case.
+            /// The value with this name, in any case.
             pub fn from_name(name: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|known| known.name().eq_ignore_ascii_case(name))
             }
@@ -48,7 +48,7 @@ named! {
 }
 
 impl Hash {
-    /// Bytes of a digest.
+    /// The bytes of a digest.
     pub const fn output_bytes(self) -> usize {
         match self {
             Self::Sha1 => 20,
@@ -58,7 +58,7 @@ impl Hash {
         }
     }
 
-    /// Bytes of a block: the length that an HMAC key has by default. FIPS 180-4, FIPS 202.
+    /// The bytes of a block, the default length of an HMAC key. FIPS 180-4, FIPS 202.
     pub const fn block_bytes(self) -> usize {
         match self {
             Self::Sha1 | Self::Sha256 => 64,
@@ -69,7 +69,7 @@ impl Hash {
         }
     }
 
-    /// What JSON Web Algorithms call it behind `HS`, `RS`, `PS`. The SHA-3 ones have no such name.
+    /// The name in JSON Web Algorithms after `HS`, `RS`, `PS`. SHA-3 has none.
     pub(crate) const fn jwa_suffix(self) -> Option<&'static str> {
         match self {
             Self::Sha1 => Some("1"),
@@ -82,7 +82,7 @@ impl Hash {
 }
 
 named! {
-    /// What an AES key is for.
+    /// The mode of AES that a key is for.
     AesMode {
         /// Galois/Counter mode. Section 29.
         Gcm = "AES-GCM",
@@ -96,7 +96,7 @@ named! {
 }
 
 named! {
-    /// What an RSA key is for.
+    /// The scheme of RSA that a key is for.
     RsaScheme {
         /// Signatures with the padding of PKCS#1 v1.5. Section 20.
         Pkcs1 = "RSASSA-PKCS1-v1_5",
@@ -108,7 +108,7 @@ named! {
 }
 
 named! {
-    /// What a key on a NIST curve is for.
+    /// The scheme that a key on a NIST curve is for.
     EcScheme {
         /// Signatures. Section 23.
         Ecdsa = "ECDSA",
@@ -130,7 +130,7 @@ named! {
 }
 
 impl Curve {
-    /// Bytes of a coordinate and of a secret scalar.
+    /// The bytes of a coordinate and of a secret scalar.
     pub const fn field_bytes(self) -> usize {
         match self {
             Self::P256 => 32,
@@ -165,9 +165,10 @@ named! {
 }
 
 named! {
-    /// In which form a key comes or goes. Section 13, `KeyFormat`; the three long ones are of "Modern Algorithms".
+    /// The form of an imported or exported key: `KeyFormat`, section 13. The three long names are of "Modern
+    /// Algorithms".
     Format {
-        /// Bytes: a secret key, or a public key's point.
+        /// The bytes of a secret key, or the point of a public key.
         Raw = "raw",
         /// PKCS#8 `PrivateKeyInfo`, DER.
         Pkcs8 = "pkcs8",
@@ -175,37 +176,37 @@ named! {
         Spki = "spki",
         /// JSON Web Key.
         Jwk = "jwk",
-        /// Bytes of a public key.
+        /// The bytes of a public key.
         RawPublic = "raw-public",
-        /// The seed that a private key is made of.
+        /// The seed of a private key.
         RawSeed = "raw-seed",
-        /// Bytes of a secret key.
+        /// The bytes of a secret key.
         RawSecret = "raw-secret",
     }
 }
 
-/// What `CryptoKey.algorithm` says of a key.
+/// The algorithm of a key with its parameters: `CryptoKey.algorithm`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum KeyAlgorithm {
     /// `AesKeyAlgorithm`
     Aes {
-        /// What it is for.
+        /// The mode that the key is for.
         mode: AesMode,
-        /// Bits: 128, 192 or 256.
+        /// The length in bits: 128, 192 or 256.
         length: u16,
     },
     /// `HmacKeyAlgorithm`
     Hmac {
         /// The inner hash.
         hash: Hash,
-        /// Bits.
+        /// The length in bits.
         length: u32,
     },
     /// `RsaHashedKeyAlgorithm`
     Rsa {
-        /// What it is for.
+        /// The scheme that the key is for.
         scheme: RsaScheme,
-        /// Bits of the modulus.
+        /// The length of the modulus in bits.
         modulus_length: u32,
         /// The public exponent, big endian, without leading zeros.
         public_exponent: Box<[u8]>,
@@ -214,9 +215,9 @@ pub enum KeyAlgorithm {
     },
     /// `EcKeyAlgorithm`
     Ec {
-        /// What it is for.
+        /// The scheme that the key is for.
         scheme: EcScheme,
-        /// Its curve.
+        /// The curve.
         curve: Curve,
     },
     /// Ed25519, section 25.
@@ -254,40 +255,41 @@ impl KeyAlgorithm {
     }
 }
 
-/// What [`generate_key`](crate::generate_key) is to make.
+/// The parameters of [`generate_key`](crate::generate_key).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GenerateParams {
     /// `AesKeyGenParams`
     Aes {
-        /// What it is for.
+        /// The mode that the key is for.
         mode: AesMode,
-        /// Bits: 128, 192 or 256.
+        /// The length in bits: 128, 192 or 256.
         length: u16,
     },
     /// `HmacKeyGenParams`
     Hmac {
         /// The inner hash.
         hash: Hash,
-        /// Bits; a block of the hash if absent.
+        /// The length in bits; that of a block of the hash if absent.
         length: Option<u32>,
     },
     /// `RsaHashedKeyGenParams`
     Rsa {
-        /// What it is for.
+        /// The scheme that the key is for.
         scheme: RsaScheme,
-        /// Bits: [`RSA_GENERATE_BITS_MIN`](crate::limits::RSA_GENERATE_BITS_MIN) to
-        /// [`RSA_BITS_MAX`](crate::limits::RSA_BITS_MAX).
+        /// The length of the modulus in bits: [`RSA_GENERATE_BITS_MIN`](crate::limits::RSA_GENERATE_BITS_MIN)
+        /// to [`RSA_BITS_MAX`](crate::limits::RSA_BITS_MAX).
         modulus_length: u32,
-        /// Big endian; odd, from 3 to [`RSA_EXPONENT_MAX`](crate::limits::RSA_EXPONENT_MAX).
+        /// The public exponent, big endian; odd, from 3 to
+        /// [`RSA_EXPONENT_MAX`](crate::limits::RSA_EXPONENT_MAX).
         public_exponent: Vec<u8>,
         /// The hash that it is used with.
         hash: Hash,
     },
     /// `EcKeyGenParams`
     Ec {
-        /// What it is for.
+        /// The scheme that the key is for.
         scheme: EcScheme,
-        /// Its curve.
+        /// The curve.
         curve: Curve,
     },
     /// A pair for signatures.
@@ -302,30 +304,30 @@ pub enum GenerateParams {
     MlDsa(MlDsaSet),
 }
 
-/// What [`import_key`](crate::import_key) is to expect.
+/// The parameters of [`import_key`](crate::import_key).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImportParams {
-    /// A secret key; its length says which of the three it is.
+    /// A secret key of 128, 192 or 256 bits, by the length of the data.
     Aes(AesMode),
     /// `HmacImportParams`
     Hmac {
         /// The inner hash.
         hash: Hash,
-        /// Bits; those of the data if absent.
+        /// The length in bits; that of the data if absent.
         length: Option<u32>,
     },
     /// `RsaHashedImportParams`
     Rsa {
-        /// What it is for.
+        /// The scheme that the key is for.
         scheme: RsaScheme,
         /// The hash that it is used with.
         hash: Hash,
     },
     /// `EcKeyImportParams`
     Ec {
-        /// What it is for.
+        /// The scheme that the key is for.
         scheme: EcScheme,
-        /// Its curve.
+        /// The curve.
         curve: Curve,
     },
     /// A key for signatures.
@@ -344,42 +346,42 @@ pub enum ImportParams {
     MlDsa(MlDsaSet),
 }
 
-/// How to encrypt or decrypt.
+/// The parameters of [`encrypt`](crate::encrypt) and [`decrypt`](crate::decrypt).
 #[derive(Clone, Copy, Debug)]
 pub enum CipherParams<'a> {
     /// `AesGcmParams`
     AesGcm {
-        /// One byte or more; 12 is what it should be.
+        /// The nonce, at least one byte; it should have 12 bytes.
         iv: &'a [u8],
-        /// Authenticated, not encrypted.
+        /// Data that is authenticated and not encrypted.
         additional_data: &'a [u8],
-        /// Bits of the tag: 32, 64, 96, 104, 112, 120 or 128, which is the default.
+        /// The length of the tag in bits: 32, 64, 96, 104, 112, 120 or 128, which is the default.
         tag_length: Option<u8>,
     },
     /// `AesCbcParams`
     AesCbc {
-        /// 16 bytes.
+        /// The initialization vector, 16 bytes.
         iv: &'a [u8],
     },
     /// `AesCtrParams`
     AesCtr {
-        /// 16 bytes: the first block.
+        /// The first block of the counter, 16 bytes.
         counter: &'a [u8],
-        /// How many of its low bits count: 1 to 128.
+        /// The number of low bits that count: 1 to 128.
         length: u8,
     },
     /// `RsaOaepParams`
     RsaOaep {
-        /// Bound to the message; mostly empty.
+        /// Data that is bound to the message; usually empty.
         label: &'a [u8],
     },
     /// `AeadParams` for ChaCha20-Poly1305
     ChaCha20Poly1305 {
-        /// 12 bytes.
+        /// The nonce, 12 bytes.
         iv: &'a [u8],
-        /// Authenticated, not encrypted.
+        /// Data that is authenticated and not encrypted.
         additional_data: &'a [u8],
-        /// Bits of the tag: 128 if it is given.
+        /// The length of the tag in bits; only 128 is allowed.
         tag_length: Option<u8>,
     },
 }
@@ -396,21 +398,21 @@ impl CipherParams<'_> {
     }
 }
 
-/// How to sign or verify.
+/// The parameters of [`sign`](crate::sign) and [`verify`](crate::verify).
 #[derive(Clone, Copy, Debug)]
 pub enum SignParams<'a> {
-    /// With the hash of the key.
+    /// HMAC with the hash of the key.
     Hmac,
-    /// With the hash of the key.
+    /// RSASSA-PKCS1-v1_5 with the hash of the key.
     RsaPkcs1,
     /// `RsaPssParams`
     RsaPss {
-        /// Bytes of salt.
+        /// The bytes of salt.
         salt_length: u32,
     },
     /// `EcdsaParams`
     Ecdsa {
-        /// Of the message.
+        /// The hash of the message.
         hash: Hash,
     },
     /// Pure Ed25519.
@@ -419,7 +421,7 @@ pub enum SignParams<'a> {
     MlDsa {
         /// The key's parameter set.
         set: MlDsaSet,
-        /// 255 bytes at most.
+        /// The context, at most 255 bytes.
         context: &'a [u8],
     },
 }
@@ -433,50 +435,6 @@ impl SignParams<'_> {
             Self::Ecdsa { .. } => EcScheme::Ecdsa.name(),
             Self::Ed25519 => KeyAlgorithm::Ed25519.name(),
             Self::MlDsa { set, .. } => set.name(),
-        }
-    }
-}
-
-/// How to derive bits.
-#[derive(Clone, Copy, Debug)]
-pub enum DeriveParams<'a> {
-    /// `EcdhKeyDeriveParams`
-    Ecdh {
-        /// The other side's key.
-        public: &'a crate::Key,
-    },
-    /// The same on Curve25519
-    X25519 {
-        /// The other side's key.
-        public: &'a crate::Key,
-    },
-    /// `HkdfParams`
-    Hkdf {
-        /// Of the HMAC inside.
-        hash: Hash,
-        /// Any bytes.
-        salt: &'a [u8],
-        /// Any bytes.
-        info: &'a [u8],
-    },
-    /// `Pbkdf2Params`
-    Pbkdf2 {
-        /// Of the HMAC inside.
-        hash: Hash,
-        /// Any bytes.
-        salt: &'a [u8],
-        /// One or more, at most what [`PBKDF2_WORK_MAX`](crate::limits::PBKDF2_WORK_MAX) leaves.
-        iterations: u32,
-    },
-}
-
-impl DeriveParams<'_> {
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Ecdh { .. } => EcScheme::Ecdh.name(),
-            Self::X25519 { .. } => KeyAlgorithm::X25519.name(),
-            Self::Hkdf { .. } => KeyAlgorithm::Hkdf.name(),
-            Self::Pbkdf2 { .. } => KeyAlgorithm::Pbkdf2.name(),
         }
     }
 }

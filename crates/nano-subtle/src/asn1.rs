@@ -1,6 +1,7 @@
-//! The two envelopes in DER: SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7) and PrivateKeyInfo (RFC 5208, RFC 5958).
+//! The two envelopes in DER: SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7) and PrivateKeyInfo (RFC 5208,
+//! RFC 5958).
 //!
-//! What is inside is each algorithm's own.
+//! The content of an envelope belongs to the algorithm.
 
 use crate::error::{Error, Result};
 use der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, OctetStringRef};
@@ -18,7 +19,7 @@ pub(crate) const X25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.10
 /// id-Ed25519
 pub(crate) const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
-/// An algorithm identifier's parameters, as algorithms here have them.
+/// The parameters of an algorithm identifier, as the algorithms of this crate have them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Parameters {
     Absent,
@@ -26,8 +27,8 @@ pub(crate) enum Parameters {
     Oid(ObjectIdentifier),
 }
 
-fn bad(what: &str) -> Error {
-    Error::data(format!("the data is no {what}"))
+fn not_a(what: &str) -> Error {
+    Error::data(format!("the data is not a {what}"))
 }
 
 fn check(algorithm: &AlgorithmIdentifierRef<'_>, oid: ObjectIdentifier, expected: Parameters) -> Result<()> {
@@ -61,39 +62,39 @@ fn with_parameters<R>(
         Parameters::Null => Some(AnyRef::NULL),
         Parameters::Oid(oid) => Some(AnyRef::from(oid)),
     };
-    // Our own keys are short and well formed; only a lack of memory could fail here.
+    // Our own keys are short and well formed, so only a lack of memory could make this fail.
     with(AlgorithmIdentifierRef { oid, parameters })
         .map_err(|_| Error::operation("the key cannot be encoded"))
 }
 
-/// The key's bytes in a SubjectPublicKeyInfo of this algorithm.
+/// Reads the bytes of the key in a SubjectPublicKeyInfo of this algorithm.
 pub(crate) fn public_key(data: &[u8], oid: ObjectIdentifier, parameters: Parameters) -> Result<&[u8]> {
     let info = SubjectPublicKeyInfo::<AnyRef<'_>, BitStringRef<'_>>::from_der(data)
-        .map_err(|_| bad("SubjectPublicKeyInfo"))?;
+        .map_err(|_| not_a("SubjectPublicKeyInfo"))?;
     check(&info.algorithm, oid, parameters)?;
-    info.subject_public_key.as_bytes().ok_or_else(|| bad("SubjectPublicKeyInfo"))
+    info.subject_public_key.as_bytes().ok_or_else(|| not_a("SubjectPublicKeyInfo"))
 }
 
-/// A SubjectPublicKeyInfo.
+/// Encodes a SubjectPublicKeyInfo.
 pub(crate) fn encode_public(oid: ObjectIdentifier, parameters: Parameters, key: &[u8]) -> Result<Vec<u8>> {
     with_parameters(oid, parameters, |algorithm| {
         SubjectPublicKeyInfo { algorithm, subject_public_key: BitStringRef::from_bytes(key)? }.to_der()
     })
 }
 
-/// The key's bytes in a PrivateKeyInfo of this algorithm, and its public key where it brings one.
+/// Reads the bytes of the key in a PrivateKeyInfo of this algorithm, and of its public key if it has one.
 pub(crate) fn private_key(
     data: &[u8],
     oid: ObjectIdentifier,
     parameters: Parameters,
 ) -> Result<(&[u8], Option<&[u8]>)> {
-    let info = PrivateKeyInfoRef::from_der(data).map_err(|_| bad("PrivateKeyInfo"))?;
+    let info = PrivateKeyInfoRef::from_der(data).map_err(|_| not_a("PrivateKeyInfo"))?;
     check(&info.algorithm, oid, parameters)?;
     let public = info.public_key.as_ref().and_then(|bits| bits.as_bytes());
     Ok((info.private_key.as_bytes(), public))
 }
 
-/// A PrivateKeyInfo.
+/// Encodes a PrivateKeyInfo.
 pub(crate) fn encode_private(
     oid: ObjectIdentifier,
     parameters: Parameters,

@@ -2,10 +2,10 @@
 
 use crate::algorithm::{CipherParams, Format, KeyAlgorithm};
 use crate::error::{Error, Result};
+use crate::format::{KeyData, cannot_import};
 use crate::jwk::JsonWebKey;
-use crate::key::{Key, KeyType, Material};
+use crate::random;
 use crate::usage::Usages;
-use crate::{KeyData, random};
 use chacha20poly1305::ChaCha20Poly1305;
 use chacha20poly1305::aead::{AeadInOut, KeyInit, inout::InOutBuf};
 use zeroize::Zeroizing;
@@ -19,25 +19,28 @@ pub(crate) struct ChaChaKey {
 }
 
 fn check_usages(usages: Usages) -> Result<()> {
-    if Usages::CIPHER.contains(usages) {
-        return Ok(());
+    usages.require_within(Usages::CIPHER, "key", KeyAlgorithm::ChaCha20Poly1305.name())
+}
+
+impl ChaChaKey {
+    fn new(raw: Zeroizing<Vec<u8>>) -> Result<Self> {
+        let cipher = ChaCha20Poly1305::new_from_slice(&raw)
+            .map_err(|_| Error::data("a key for ChaCha20-Poly1305 has 256 bits"))?;
+        Ok(Self { raw, cipher })
     }
-    Err(Error::syntax("a key for ChaCha20-Poly1305 cannot have all of these usages"))
 }
 
-fn key(raw: Zeroizing<Vec<u8>>, extractable: bool, usages: Usages) -> Result<Key> {
-    let cipher = ChaCha20Poly1305::new_from_slice(&raw)
-        .map_err(|_| Error::data("a key for ChaCha20-Poly1305 has 256 bits"))?;
-    let material = Material::ChaCha(Box::new(ChaChaKey { raw, cipher }));
-    Ok(Key::new(KeyType::Secret, KeyAlgorithm::ChaCha20Poly1305, extractable, usages, material))
-}
-
-pub(crate) fn generate(extractable: bool, usages: Usages) -> Result<Key> {
+pub(crate) fn generate(usages: Usages) -> Result<Box<ChaChaKey>> {
     check_usages(usages)?;
-    key(random::secret(KEY_BYTES)?, extractable, usages)
+    Ok(Box::new(ChaChaKey::new(random::secret(KEY_BYTES)?)?))
 }
 
-pub(crate) fn import(format: Format, data: KeyData<'_>, extractable: bool, usages: Usages) -> Result<Key> {
+pub(crate) fn import(
+    format: Format,
+    data: KeyData<'_>,
+    extractable: bool,
+    usages: Usages,
+) -> Result<Box<ChaChaKey>> {
     check_usages(usages)?;
     let raw = match (format, data) {
         (Format::RawSecret, KeyData::Bytes(bytes)) => Zeroizing::new(bytes.to_vec()),
@@ -47,12 +50,9 @@ pub(crate) fn import(format: Format, data: KeyData<'_>, extractable: bool, usage
             jwk.check_use("enc", usages, extractable)?;
             raw
         }
-        _ => {
-            let message = format!("a key for ChaCha20-Poly1305 cannot be imported as {}", format.name());
-            return Err(Error::unsupported(message));
-        }
+        _ => return Err(cannot_import(KeyAlgorithm::ChaCha20Poly1305.name(), format)),
     };
-    key(raw, extractable, usages)
+    Ok(Box::new(ChaChaKey::new(raw)?))
 }
 
 pub(crate) fn export_raw(key: &ChaChaKey) -> Vec<u8> {

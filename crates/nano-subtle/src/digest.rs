@@ -1,4 +1,4 @@
-//! Hash functions by name: at once, in pieces, and as a type for generic code.
+//! Hash functions by name: of whole data, of data in pieces, and as a type for generic code.
 
 use crate::algorithm::Hash;
 use ::digest::Digest;
@@ -40,10 +40,10 @@ macro_rules! with_hash {
 }
 pub(crate) use with_hash;
 
-/// Bytes of the longest digest.
+/// The bytes of the longest digest.
 pub const MAX_OUTPUT_BYTES: usize = 64;
 
-/// A digest, without an allocation.
+/// A digest, stored without an allocation.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
     bytes: [u8; MAX_OUTPUT_BYTES],
@@ -75,7 +75,7 @@ pub fn digest(hash: Hash, data: &[u8]) -> Output {
     with_hash!(hash, D => Output::of(&D::digest(data)))
 }
 
-/// A digest of data that comes in pieces.
+/// Computes the digest of data that comes in pieces.
 ///
 /// ```
 /// use nano_subtle::{Digester, Hash, digest};
@@ -98,7 +98,7 @@ enum State {
     Sha3_512(sha3::Sha3_512),
 }
 
-/// The same for every variant.
+/// Runs the same code for every variant.
 macro_rules! each {
     ($state:expr, $inner:ident => $body:expr) => {
         match $state {
@@ -114,7 +114,7 @@ macro_rules! each {
 }
 
 impl Digester {
-    /// Of nothing so far.
+    /// Starts with no data.
     pub fn new(hash: Hash) -> Self {
         Self(match hash {
             Hash::Sha1 => State::Sha1(Digest::new()),
@@ -127,12 +127,12 @@ impl Digester {
         })
     }
 
-    /// Takes more.
+    /// Adds data.
     pub fn update(&mut self, data: &[u8]) {
         each!(&mut self.0, inner => Digest::update(inner, data));
     }
 
-    /// The digest of all of it.
+    /// Returns the digest of all data.
     pub fn finish(self) -> Output {
         each!(self.0, inner => Output::of(&inner.finalize()))
     }

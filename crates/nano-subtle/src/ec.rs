@@ -1,13 +1,13 @@
 //! ECDSA and ECDH on the NIST curves. Web Cryptography, sections 23 and 24; FIPS 186-5, SP 800-56A.
 
-use crate::algorithm::{Curve, EcScheme, Format, Hash, KeyAlgorithm};
+use crate::algorithm::{Curve, EcScheme, Format, Hash};
 use crate::asn1::{self, Parameters};
 use crate::digest::digest;
 use crate::error::{Error, Result};
+use crate::format::{Exported, Half, KeyData, cannot_export_half, cannot_import};
 use crate::jwk::{JsonWebKey, encode, required};
-use crate::key::{Key, KeyPair, KeyType, Material};
 use crate::usage::Usages;
-use crate::{Exported, KeyData, fast, random};
+use crate::{random, ring_backend};
 use der::asn1::ObjectIdentifier;
 use der::{Decode, Encode};
 use p256::elliptic_curve::Generate;
@@ -15,39 +15,39 @@ use sec1::{EcParameters, EcPrivateKey};
 use std::sync::OnceLock;
 use zeroize::Zeroizing;
 
-/// A point.
+/// A public key: a point.
 pub(crate) enum EcPublic {
     P256(Box<p256::ecdsa::VerifyingKey>),
     P384(Box<p384::ecdsa::VerifyingKey>),
     P521(Box<p521::ecdsa::VerifyingKey>),
 }
 
-/// A scalar, and the point that belongs to it.
+/// A private key: a scalar, and the point that belongs to it.
 pub(crate) enum EcPrivate {
     P256(P256Private),
     P384(p384::ecdsa::SigningKey),
     P521(p521::ecdsa::SigningKey),
 }
 
-/// A key on P-256, and what signs fast with it, made with the first signature.
+/// A private key on P-256, and ring's form of it, made with the first signature.
 pub(crate) struct P256Private {
     key: p256::ecdsa::SigningKey,
-    fast: OnceLock<Option<Box<fast::P256>>>,
+    ring: OnceLock<Option<Box<ring_backend::P256>>>,
 }
 
 impl P256Private {
     fn new(key: p256::ecdsa::SigningKey) -> Self {
-        Self { key, fast: OnceLock::new() }
+        Self { key, ring: OnceLock::new() }
     }
 
-    /// `None`: there is no fast way.
-    fn fast(&self) -> Option<&fast::P256> {
+    /// Ring's form of the key; `None` if ring does not have it.
+    fn ring(&self) -> Option<&ring_backend::P256> {
         let make = || {
             let scalar = Zeroizing::new(self.key.to_bytes());
             let point = self.key.verifying_key().to_sec1_point(false);
-            fast::P256::new(&scalar, point.as_bytes()).map(Box::new)
+            ring_backend::P256::new(&scalar, point.as_bytes()).map(Box::new)
         };
-        self.fast.get_or_init(make).as_deref()
+        self.ring.get_or_init(make).as_deref()
     }
 }
 
@@ -58,7 +58,7 @@ impl std::ops::Deref for P256Private {
     }
 }
 
-/// `$body` with the curve's crate as `$curve` and its key as `$key`.
+/// Runs `$body` with the curve's crate as `$curve` and its key as `$key`.
 macro_rules! with_public {
     ($public:expr, $key:ident, $curve:ident => $body:expr) => {
         match $public {
@@ -111,12 +111,12 @@ fn oid(curve: Curve) -> ObjectIdentifier {
     }
 }
 
-fn no_point() -> Error {
-    Error::data("the data is no point of the curve")
+fn not_a_point() -> Error {
+    Error::data("the data is not a point of the curve")
 }
 
 impl EcPublic {
-    /// A point, compressed or not; the one at infinity is none. SEC 1, section 2.3.4
+    /// Reads a point, compressed or not; the point at infinity is refused. SEC 1, section 2.3.4
     fn from_sec1(curve: Curve, bytes: &[u8]) -> Result<Self> {
         match curve {
             Curve::P256 => {
@@ -129,10 +129,10 @@ impl EcPublic {
                 p521::ecdsa::VerifyingKey::from_sec1_bytes(bytes).map(|key| Self::P521(Box::new(key)))
             }
         }
-        .map_err(|_| no_point())
+        .map_err(|_| not_a_point())
     }
 
-    /// Uncompressed.
+    /// The point, uncompressed.
     fn to_sec1(&self) -> Vec<u8> {
         with_public!(self, key, curve => key.to_sec1_point(false).as_bytes().to_vec())
     }
@@ -140,7 +140,8 @@ impl EcPublic {
     /// Section 23.7.2. A signature is r and s, each as long as a coordinate.
     pub(crate) fn verify(&self, hash: Hash, signature: &[u8], data: &[u8]) -> bool {
         if let (Self::P256(key), Hash::Sha256) = (self, hash)
-            && let Some(genuine) = fast::verify_p256(key.to_sec1_point(false).as_bytes(), signature, data)
+            && let Some(genuine) =
+                ring_backend::verify_p256(key.to_sec1_point(false).as_bytes(), signature, data)
         {
             return genuine;
         }
@@ -155,7 +156,7 @@ impl EcPublic {
 
 impl EcPrivate {
     fn from_scalar(curve: Curve, bytes: &[u8]) -> Result<Self> {
-        // Encoders that drop leading zeros exist, and longer ones that add some do too.
+        // Some encoders drop leading zeros, and others add some.
         let mut padded = Zeroizing::new(vec![0; curve.field_bytes()]);
         let significant = bytes.iter().position(|byte| *byte != 0).map_or(&[][..], |start| &bytes[start..]);
         let Some(start) = padded.len().checked_sub(significant.len()) else {
@@ -180,7 +181,7 @@ impl EcPrivate {
         })
     }
 
-    fn public(&self) -> EcPublic {
+    pub(crate) fn public(&self) -> EcPublic {
         match self {
             Self::P256(key) => EcPublic::P256(Box::new(*key.verifying_key())),
             Self::P384(key) => EcPublic::P384(Box::new(*key.verifying_key())),
@@ -195,13 +196,13 @@ impl EcPrivate {
         })
     }
 
-    /// Section 23.7.1. The nonce is RFC 6979's with random bytes added (section 3.6 there): neither a weak generator nor a
-    /// fault in the computation gives the key away.
+    /// Section 23.7.1. The nonce is RFC 6979's with random bytes added (section 3.6 there): neither a weak
+    /// generator nor a fault in the computation gives the key away.
     pub(crate) fn sign(&self, hash: Hash, data: &[u8]) -> Result<Vec<u8>> {
         if let (Self::P256(key), Hash::Sha256) = (self, hash)
-            && let Some(fast) = key.fast()
+            && let Some(ring) = key.ring()
         {
-            return fast.sign(data);
+            return ring.sign(data);
         }
         let digest = digest(hash, data);
         let mut added = Zeroizing::new([0; 32]);
@@ -234,7 +235,7 @@ impl EcPrivate {
         })
     }
 
-    /// Section 24.4.2: the x coordinate of the shared point. `None` if the keys are on different curves.
+    /// The x coordinate of the shared point; `None` if the keys are on different curves. Section 24.4.2
     pub(crate) fn derive(&self, public: &EcPublic) -> Option<Zeroizing<Vec<u8>>> {
         macro_rules! agree {
             ($curve:ident, $private:expr, $public:expr) => {
@@ -252,49 +253,37 @@ impl EcPrivate {
     }
 }
 
-fn public_usages(scheme: EcScheme) -> Usages {
+pub(crate) fn public_usages(scheme: EcScheme) -> Usages {
     match scheme {
         EcScheme::Ecdsa => Usages::VERIFY,
         EcScheme::Ecdh => Usages::NONE,
     }
 }
 
-fn private_usages(scheme: EcScheme) -> Usages {
+pub(crate) fn private_usages(scheme: EcScheme) -> Usages {
     match scheme {
         EcScheme::Ecdsa => Usages::SIGN,
         EcScheme::Ecdh => Usages::DERIVE,
     }
 }
 
-fn check_usages(scheme: EcScheme, usages: Usages, allowed: Usages, what: &str) -> Result<()> {
-    if allowed.contains(usages) {
-        return Ok(());
-    }
-    Err(Error::syntax(format!("a {what} key for {} cannot have all of these usages", scheme.name())))
+/// Refuses usages that a public key cannot have.
+pub(crate) fn check_public_usages(scheme: EcScheme, usages: Usages) -> Result<()> {
+    usages.require_within(public_usages(scheme), "public key", scheme.name())
 }
 
-fn public_key(scheme: EcScheme, curve: Curve, point: EcPublic, extractable: bool, usages: Usages) -> Key {
-    let algorithm = KeyAlgorithm::Ec { scheme, curve };
-    Key::new(KeyType::Public, algorithm, extractable, usages, Material::EcPublic(point))
-}
-
-fn private_key(scheme: EcScheme, curve: Curve, key: EcPrivate, extractable: bool, usages: Usages) -> Key {
-    let algorithm = KeyAlgorithm::Ec { scheme, curve };
-    Key::new(KeyType::Private, algorithm, extractable, usages, Material::EcPrivate(Box::new(key)))
+fn check_private_usages(scheme: EcScheme, usages: Usages) -> Result<()> {
+    usages.require_within(private_usages(scheme), "private key", scheme.name())
 }
 
 /// Sections 23.7.3, 24.4.1
-pub(crate) fn generate(scheme: EcScheme, curve: Curve, extractable: bool, usages: Usages) -> Result<KeyPair> {
-    check_usages(scheme, usages, public_usages(scheme) | private_usages(scheme), "new")?;
-    let private_usages = usages.intersection(private_usages(scheme));
-    crate::require_some(private_usages)?;
-    let private = EcPrivate::generate(curve)?;
-    let public = private.public();
-    Ok(KeyPair {
-        public: public_key(scheme, curve, public, true, usages.intersection(public_usages(scheme))),
-        private: private_key(scheme, curve, private, extractable, private_usages),
-    })
+pub(crate) fn generate(scheme: EcScheme, curve: Curve, usages: Usages) -> Result<Box<EcPrivate>> {
+    usages.require_within(public_usages(scheme) | private_usages(scheme), "new key", scheme.name())?;
+    usages.intersection(private_usages(scheme)).require_some()?;
+    Ok(Box::new(EcPrivate::generate(curve)?))
 }
+
+type Imported = Half<EcPublic, Box<EcPrivate>>;
 
 /// Sections 23.7.4, 24.4.3
 pub(crate) fn import(
@@ -304,33 +293,29 @@ pub(crate) fn import(
     curve: Curve,
     extractable: bool,
     usages: Usages,
-) -> Result<Key> {
+) -> Result<Imported> {
     let parameters = Parameters::Oid(oid(curve));
     match (format, data) {
         (Format::Spki, KeyData::Bytes(bytes)) => {
-            check_usages(scheme, usages, public_usages(scheme), "public")?;
-            let point = EcPublic::from_sec1(curve, asn1::public_key(bytes, asn1::EC, parameters)?)?;
-            Ok(public_key(scheme, curve, point, extractable, usages))
+            check_public_usages(scheme, usages)?;
+            let point = asn1::public_key(bytes, asn1::EC, parameters)?;
+            Ok(Half::Public(EcPublic::from_sec1(curve, point)?))
         }
         (Format::Pkcs8, KeyData::Bytes(bytes)) => {
-            check_usages(scheme, usages, private_usages(scheme), "private")?;
+            check_private_usages(scheme, usages)?;
             let (inner, _) = asn1::private_key(bytes, asn1::EC, parameters)?;
-            let key = from_sec1_der(curve, inner)?;
-            Ok(private_key(scheme, curve, key, extractable, usages))
+            Ok(Half::Private(Box::new(from_sec1_der(curve, inner)?)))
         }
         (Format::Raw | Format::RawPublic, KeyData::Bytes(bytes)) => {
-            check_usages(scheme, usages, public_usages(scheme), "public")?;
-            Ok(public_key(scheme, curve, EcPublic::from_sec1(curve, bytes)?, extractable, usages))
+            check_public_usages(scheme, usages)?;
+            Ok(Half::Public(EcPublic::from_sec1(curve, bytes)?))
         }
         (Format::Jwk, KeyData::Jwk(jwk)) => import_jwk(jwk, scheme, curve, extractable, usages),
-        _ => {
-            let message = format!("a key for {} cannot be imported as {}", scheme.name(), format.name());
-            Err(Error::unsupported(message))
-        }
+        _ => Err(cannot_import(scheme.name(), format)),
     }
 }
 
-/// ECPrivateKey, RFC 5915, section 3. What it says of its curve and public key has to be right.
+/// Reads an ECPrivateKey, whose curve and public key must match if it has them. RFC 5915, section 3
 fn from_sec1_der(curve: Curve, der: &[u8]) -> Result<EcPrivate> {
     let info =
         EcPrivateKey::from_der(der).map_err(|_| Error::data("the PrivateKeyInfo holds no ECPrivateKey"))?;
@@ -356,11 +341,11 @@ fn import_jwk(
     curve: Curve,
     extractable: bool,
     usages: Usages,
-) -> Result<Key> {
+) -> Result<Imported> {
     if jwk.d.is_some() {
-        check_usages(scheme, usages, private_usages(scheme), "private")?;
+        check_private_usages(scheme, usages)?;
     } else {
-        check_usages(scheme, usages, public_usages(scheme), "public")?;
+        check_public_usages(scheme, usages)?;
     }
     jwk.check_kty("EC")?;
     let jwk_use = match scheme {
@@ -387,7 +372,7 @@ fn import_jwk(
         if bytes.len() == size {
             Ok(bytes)
         } else {
-            Err(Error::data(format!("the JWK's {name} has not {size} bytes")))
+            Err(Error::data(format!("the JWK's {name} does not have {size} bytes")))
         }
     };
     let mut point = vec![4];
@@ -395,18 +380,13 @@ fn import_jwk(
     point.extend_from_slice(&coordinate(&jwk.y, "y")?);
     let public = EcPublic::from_sec1(curve, &point)?;
     if jwk.d.is_none() {
-        return Ok(public_key(scheme, curve, public, extractable, usages));
+        return Ok(Half::Public(public));
     }
     let key = EcPrivate::from_scalar(curve, &coordinate(&jwk.d, "d")?)?;
     if key.public().to_sec1() != point {
         return Err(Error::data("the JWK's d does not belong to its x and y"));
     }
-    Ok(private_key(scheme, curve, key, extractable, usages))
-}
-
-/// The public key's point, uncompressed.
-pub(crate) fn point_of(key: &EcPrivate) -> Vec<u8> {
-    key.public().to_sec1()
+    Ok(Half::Private(Box::new(key)))
 }
 
 pub(crate) fn export_public(
@@ -423,7 +403,7 @@ pub(crate) fn export_public(
             Ok(Exported::Bytes(asn1::encode_public(asn1::EC, parameters, &point)?.into()))
         }
         Format::Jwk => Ok(Exported::Jwk(jwk(curve, &point))),
-        _ => Err(crate::cannot_export("public", scheme.name(), format)),
+        _ => Err(cannot_export_half("public", scheme.name(), format)),
     }
 }
 
@@ -447,7 +427,7 @@ pub(crate) fn export_private(
             jwk.d = Some(encode(&scalar));
             Ok(Exported::Jwk(jwk))
         }
-        _ => Err(crate::cannot_export("private", scheme.name(), format)),
+        _ => Err(cannot_export_half("private", scheme.name(), format)),
     }
 }
 

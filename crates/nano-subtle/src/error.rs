@@ -1,25 +1,25 @@
-//! Why an operation failed, by the names that the specification gives to exceptions.
+//! Errors, by the names that the specification gives to exceptions.
 //!
-//! Messages say what a caller did wrong with public things (formats, lengths, names). What depends on secret data is
-//! always the same [`ErrorKind::Operation`] with the same words.
+//! A message describes a mistake with public values (formats, lengths, names). A failure that depends on
+//! secret data is always the same [`ErrorKind::Operation`] with the same message and without a source.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// The name of the DOMException (or TypeError) that the specification wants.
+/// The DOMException, or TypeError, that the specification requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// `NotSupportedError`: no such algorithm, format or parameter here.
+    /// `NotSupportedError`: the algorithm, format or parameter is not implemented.
     NotSupported,
     /// `SyntaxError`: a usage that the algorithm does not have, or none at all.
     Syntax,
     /// `InvalidAccessError`: the key is not for this algorithm or operation, or may not be exported.
     InvalidAccess,
-    /// `DataError`: what was to be imported is no key of that kind.
+    /// `DataError`: the imported data is not a key of that kind.
     Data,
-    /// `OperationError`: the operation itself failed: a bad length, a tag that does not fit, no random bytes.
+    /// `OperationError`: the operation failed: a wrong length, a wrong tag, no random bytes.
     Operation,
-    /// `TypeError`
+    /// `TypeError`: a parameter has a value outside its range.
     Type,
 }
 
@@ -44,21 +44,21 @@ pub struct Error {
     message: Cow<'static, str>,
 }
 
-/// What the operations of this crate return.
+/// The result of this crate's operations.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An error of a kind, with what a person needs to know.
+    /// Makes an error with a message for a person.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self { kind, message: message.into() }
     }
 
-    /// Which exception it is.
+    /// The exception that this error becomes.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// What happened, in a sentence without its full stop.
+    /// The message, a sentence without a full stop.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -83,12 +83,9 @@ impl Error {
         Self::new(ErrorKind::Operation, message)
     }
 
-    /// Decryption and unwrapping fail in this one way, whatever the reason.
+    /// The one error of decryption and unwrapping, for every reason.
     pub(crate) const fn opaque() -> Self {
-        Self {
-            kind: ErrorKind::Operation,
-            message: Cow::Borrowed("the operation failed for a reason that is not told"),
-        }
+        Self { kind: ErrorKind::Operation, message: Cow::Borrowed("the operation failed") }
     }
 
     /// The system gave no random bytes.

@@ -1,8 +1,8 @@
-//! Galois/Counter mode for every length that the specification has: NIST SP 800-38D, put together from the crates' AES,
-//! CTR and GHASH.
+//! Galois/Counter mode for every length that the specification has: NIST SP 800-38D, of the AES, CTR and
+//! GHASH of RustCrypto.
 //!
-//! The `aes-gcm` crate fixes the lengths of nonce and tag by type, and tags below 96 bits it does not have. Here the data
-//! goes through cipher and hash piece by piece, so that it is read from memory once.
+//! The `aes-gcm` crate fixes the lengths of nonce and tag by type, and has no tags below 96 bits. Here cipher
+//! and hash process the data piece by piece, so that it is read from memory once.
 
 use crate::error::{Error, Result};
 use aes::cipher::{Array, StreamCipher};
@@ -15,10 +15,11 @@ use ghash::universal_hash::UniversalHash;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-/// Plaintext that one nonce may protect: 2^39 - 256 bits. SP 800-38D, section 5.2.1.1
+/// The most plaintext that one nonce may protect: 2^39 - 256 bits. SP 800-38D, section 5.2.1.1
 const PLAINTEXT_BYTES_MAX: u64 = (1 << 36) - 32;
 
-/// What goes through cipher and hash at a time: it stays in the first-level cache. A multiple of the block.
+/// The bytes that cipher and hash process at a time, so that they stay in the first-level cache. A multiple
+/// of the block.
 const PIECE_BYTES: usize = 8192;
 
 type Block = Array<u8, U16>;
@@ -33,7 +34,7 @@ pub(crate) fn hash_key<C: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16>>(c
     hash
 }
 
-/// The two functions of the mode, with what they share: counter, hash, and the mask of the tag.
+/// The state that both functions of the mode share: counter, hash, and the mask of the tag.
 struct Gcm<'a, C: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16>> {
     counter: Ctr<'a, C>,
     hash: GHash,
@@ -111,7 +112,7 @@ pub(crate) fn encrypt<C: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16>>(
     Ok(output)
 }
 
-/// The plaintext, if the tag fits. SP 800-38D, section 7.2
+/// The plaintext, if the tag is right. SP 800-38D, section 7.2
 pub(crate) fn decrypt<C: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16>>(
     cipher: &C,
     hash: &GHash,
@@ -137,7 +138,7 @@ pub(crate) fn decrypt<C: BlockCipherEncrypt + BlockSizeUser<BlockSize = U16>>(
     if bool::from(tag[..tag_bytes].ct_eq(given)) {
         Ok(output)
     } else {
-        // What was decrypted without being authentic is seen by nobody.
+        // Plaintext that is not authentic must not leave this function.
         output.zeroize();
         Err(Error::opaque())
     }

@@ -1,13 +1,12 @@
 //! HMAC. Web Cryptography, section 31; RFC 2104.
 
-use crate::algorithm::{Format, Hash, KeyAlgorithm};
+use crate::algorithm::{Format, Hash};
 use crate::digest::{Output, with_hash};
 use crate::error::{Error, Result};
+use crate::format::KeyData;
 use crate::jwk::JsonWebKey;
-use crate::key::{Key, KeyType, Material};
-use crate::limits;
 use crate::usage::Usages;
-use crate::{KeyData, random};
+use crate::{limits, random};
 use ::hmac::{Hmac, KeyInit, Mac, SimpleHmac};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -15,6 +14,7 @@ use zeroize::Zeroizing;
 /// A key, with the states of the two hashes after its padded blocks, from which every signature starts.
 pub(crate) struct HmacKey {
     raw: Zeroizing<Vec<u8>>,
+    length_bits: u32,
     state: State,
 }
 
@@ -43,7 +43,7 @@ macro_rules! each {
 }
 
 impl HmacKey {
-    fn new(hash: Hash, raw: Zeroizing<Vec<u8>>) -> Result<Self> {
+    fn new(hash: Hash, raw: Zeroizing<Vec<u8>>, length_bits: u32) -> Result<Self> {
         let state = match hash {
             Hash::Sha1 => Hmac::new_from_slice(&raw).map(State::Sha1),
             Hash::Sha256 => Hmac::new_from_slice(&raw).map(State::Sha256),
@@ -53,31 +53,27 @@ impl HmacKey {
             Hash::Sha3_384 => SimpleHmac::new_from_slice(&raw).map(State::Sha3_384),
             Hash::Sha3_512 => SimpleHmac::new_from_slice(&raw).map(State::Sha3_512),
         };
-        // Any length is a good one.
+        // HMAC takes keys of every length.
         let state = state.map_err(|_| Error::opaque())?;
-        Ok(Self { raw, state })
+        Ok(Self { raw, length_bits, state })
+    }
+
+    pub(crate) fn length_bits(&self) -> u32 {
+        self.length_bits
     }
 }
 
 fn check_usages(usages: Usages) -> Result<()> {
-    if Usages::SIGNATURE.contains(usages) {
-        return Ok(());
-    }
-    Err(Error::syntax("a key for HMAC cannot have all of these usages"))
+    usages.require_within(Usages::SIGNATURE, "key", "HMAC")
 }
 
-fn key(hash: Hash, raw: Zeroizing<Vec<u8>>, length: u32, extractable: bool, usages: Usages) -> Result<Key> {
-    let material = Material::Hmac(Box::new(HmacKey::new(hash, raw)?));
-    Ok(Key::new(KeyType::Secret, KeyAlgorithm::Hmac { hash, length }, extractable, usages, material))
-}
-
-/// Bits of a key for which none are given. Section 31.6.6
+/// The bits of a key if the parameters give no length. Section 31.6.6
 pub(crate) fn default_length(hash: Hash) -> u32 {
     hash.block_bytes() as u32 * 8
 }
 
 /// Section 31.6.3
-pub(crate) fn generate(hash: Hash, length: Option<u32>, extractable: bool, usages: Usages) -> Result<Key> {
+pub(crate) fn generate(hash: Hash, length: Option<u32>, usages: Usages) -> Result<Box<HmacKey>> {
     check_usages(usages)?;
     let length = length.unwrap_or_else(|| default_length(hash));
     if length == 0 || length > limits::HMAC_BITS_MAX {
@@ -85,15 +81,15 @@ pub(crate) fn generate(hash: Hash, length: Option<u32>, extractable: bool, usage
     }
     let mut raw = random::secret(length.div_ceil(8) as usize)?;
     mask_tail(&mut raw, length);
-    key(hash, raw, length, extractable, usages)
+    Ok(Box::new(HmacKey::new(hash, raw, length)?))
 }
 
-/// The last byte's bits beyond `length` are zero.
-fn mask_tail(raw: &mut [u8], length: u32) {
-    if !length.is_multiple_of(8)
+/// Clears the bits of the last byte beyond `length_bits`.
+fn mask_tail(raw: &mut [u8], length_bits: u32) {
+    if !length_bits.is_multiple_of(8)
         && let Some(last) = raw.last_mut()
     {
-        *last &= 0xff << (8 - length % 8);
+        *last &= 0xff << (8 - length_bits % 8);
     }
 }
 
@@ -105,7 +101,7 @@ pub(crate) fn import(
     length: Option<u32>,
     extractable: bool,
     usages: Usages,
-) -> Result<Key> {
+) -> Result<Box<HmacKey>> {
     check_usages(usages)?;
     let mut raw = match (format, data) {
         (Format::Raw | Format::RawSecret, KeyData::Bytes(bytes)) => Zeroizing::new(bytes.to_vec()),
@@ -128,7 +124,7 @@ pub(crate) fn import(
         return Err(Error::data(format!("the data has {bits} bits, the length says {length}")));
     }
     mask_tail(&mut raw, length);
-    key(hash, raw, length, extractable, usages)
+    Ok(Box::new(HmacKey::new(hash, raw, length)?))
 }
 
 fn jwk_alg(hash: Hash) -> Option<String> {
@@ -152,7 +148,7 @@ pub(crate) fn sign(key: &HmacKey, data: &[u8]) -> Output {
     })
 }
 
-/// Section 31.6.2; the time it takes does not depend on where the signatures differ.
+/// Section 31.6.2. The time that it takes does not depend on where the signatures differ.
 pub(crate) fn verify(key: &HmacKey, signature: &[u8], data: &[u8]) -> bool {
     sign(key, data).ct_eq(signature).into()
 }

@@ -1,6 +1,7 @@
-//! JSON Web Key, RFC 7517: its members, and the checks that all kinds of keys share. Web Cryptography, section 15.
+//! JSON Web Key, RFC 7517: its members, and the checks that all kinds of keys share. Web Cryptography,
+//! section 15.
 //!
-//! It is a structure, not text: parsing and printing JSON is the caller's.
+//! It is a structure, not text: the caller parses and prints JSON.
 
 use crate::error::{Error, Result};
 use crate::usage::Usages;
@@ -8,9 +9,9 @@ use base64_simd::URL_SAFE_NO_PAD;
 use std::fmt;
 use zeroize::{Zeroize, Zeroizing};
 
-/// The members of a JWK that keys here have. Each is absent or text as the JSON has it.
+/// The members of a JWK that keys of this crate have. Each is absent, or the text of the JSON.
 ///
-/// Those that may be secret are wiped when it goes; `Debug` shows only what kind of key it is.
+/// Members that may be secret are wiped from memory when it is dropped; `Debug` shows only the kind of key.
 #[derive(Clone, Default, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are those of RFC 7517 and RFC 7518, section 6")]
 pub struct JsonWebKey {
@@ -31,7 +32,7 @@ pub struct JsonWebKey {
     pub dp: Option<String>,
     pub dq: Option<String>,
     pub qi: Option<String>,
-    /// Whether there is an `oth`: keys of more than two primes are not supported.
+    /// Whether there is an `oth` member: keys of more than two primes are not supported.
     pub oth: bool,
     pub k: Option<String>,
     /// `pub`, of algorithm key pairs (kty `AKP`)
@@ -41,8 +42,8 @@ pub struct JsonWebKey {
 }
 
 impl JsonWebKey {
-    /// The members whose values are text, by name, for who reads or writes them one by one; in the order of the alphabet, as
-    /// Web IDL converts a dictionary's members.
+    /// The members whose values are text, with their names, in alphabetical order, as Web IDL converts the
+    /// members of a dictionary.
     pub fn texts_mut(&mut self) -> [(&'static str, &mut Option<String>); 17] {
         [
             ("alg", &mut self.alg),
@@ -98,7 +99,7 @@ impl JsonWebKey {
         Err(Error::data(format!("the JWK's crv is not {expected}")))
     }
 
-    /// `alg`, if it is there, is the expected one.
+    /// Checks that `alg`, if present, is the expected one.
     pub(crate) fn check_alg(&self, expected: Option<String>) -> Result<()> {
         match (&self.alg, expected) {
             (Some(alg), Some(expected)) if *alg != expected => {
@@ -108,7 +109,7 @@ impl JsonWebKey {
         }
     }
 
-    /// `use`, `key_ops` and `ext`, where they are there, permit what is asked.
+    /// Checks that `use`, `key_ops` and `ext`, if present, permit these usages.
     pub(crate) fn check_use(&self, expected: &str, usages: Usages, extractable: bool) -> Result<()> {
         if let Some(use_) = &self.use_
             && !usages.is_empty()
@@ -134,7 +135,7 @@ impl JsonWebKey {
         Ok(())
     }
 
-    /// What every exported key says. `key_ops` and `ext`.
+    /// Sets `key_ops` and `ext`, which every exported key has.
     pub(crate) fn with_use(mut self, usages: Usages, extractable: bool) -> Self {
         self.key_ops = Some(usages.names().map(str::to_owned).collect());
         self.ext = Some(extractable);
@@ -173,7 +174,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode_to_string(bytes)
 }
 
-/// The bytes of a member that must be there.
+/// The bytes of a member that must be present.
 pub(crate) fn required(member: &Option<String>, name: &str) -> Result<Zeroizing<Vec<u8>>> {
     let Some(text) = member else { return Err(Error::data(format!("the JWK has no {name}"))) };
     URL_SAFE_NO_PAD
@@ -182,11 +183,11 @@ pub(crate) fn required(member: &Option<String>, name: &str) -> Result<Zeroizing<
         .map_err(|_| Error::data(format!("the JWK's {name} is not base64url")))
 }
 
-/// The same, of exactly so many bytes.
+/// The bytes of a member that must be present and have `N` bytes.
 pub(crate) fn required_of<const N: usize>(member: &Option<String>, name: &str) -> Result<Zeroizing<[u8; N]>> {
     let bytes = required(member, name)?;
     match <[u8; N]>::try_from(bytes.as_slice()) {
         Ok(array) => Ok(Zeroizing::new(array)),
-        Err(_) => Err(Error::data(format!("the JWK's {name} has not {N} bytes"))),
+        Err(_) => Err(Error::data(format!("the JWK's {name} does not have {N} bytes"))),
     }
 }

@@ -1,6 +1,6 @@
-//! A key: what it may be used for, and its material, which never leaves this crate but through an export.
+//! Keys: their usages and their material, which leaves this crate only by an export.
 
-use crate::algorithm::{CipherParams, KeyAlgorithm};
+use crate::algorithm::KeyAlgorithm;
 use crate::error::{Error, Result};
 use crate::usage::Usages;
 use crate::{aes, chacha, ec, hmac, ml_dsa, ml_kem, okp, rsa};
@@ -8,19 +8,19 @@ use std::fmt;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// `KeyType`: what kind of key it is.
+/// The type of a key: `KeyType` of the specification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyType {
-    /// Known to both sides.
+    /// A key that both sides know.
     Secret,
-    /// May be known to everybody.
+    /// The half of a pair that everybody may know.
     Public,
-    /// Known to one side.
+    /// The half of a pair that one side knows.
     Private,
 }
 
 impl KeyType {
-    /// `CryptoKey.type`
+    /// The name, as `CryptoKey.type` has it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Secret => "secret",
@@ -30,68 +30,82 @@ impl KeyType {
     }
 }
 
-/// A key and what may be done with it. Clones are the same key; it may go to other threads.
+/// A key with its algorithm and its usages. Clones are the same key; it may go to other threads.
 ///
-/// Its material is wiped from memory when the last clone goes, and `Debug` does not show it.
+/// Its material is wiped from memory when the last clone is dropped, and `Debug` does not show it.
 #[derive(Clone)]
 pub struct Key(Arc<Inner>);
 
 struct Inner {
-    kind: KeyType,
     algorithm: KeyAlgorithm,
     extractable: bool,
     usages: Usages,
     material: Material,
 }
 
-/// The bytes, ready for use. Each of these wipes itself.
+/// The material of a key, ready for use. Each variant wipes itself from memory.
 pub(crate) enum Material {
     Aes(Box<aes::AesKey>),
     Hmac(Box<hmac::HmacKey>),
+    ChaCha(Box<chacha::ChaChaKey>),
+    /// The input of HKDF and PBKDF2.
+    Input(Zeroizing<Vec<u8>>),
     RsaPublic(Box<rsa::PublicKey>),
     RsaPrivate(Box<rsa::PrivateKey>),
     EcPublic(ec::EcPublic),
     EcPrivate(Box<ec::EcPrivate>),
-    Ed25519Public(Box<okp::Ed25519Public>),
-    Ed25519Private(Box<okp::Ed25519Private>),
-    X25519Public([u8; 32]),
-    X25519Private(Box<okp::X25519Private>),
-    /// What HKDF and PBKDF2 start from.
-    Bytes(Zeroizing<Vec<u8>>),
-    ChaCha(Box<chacha::ChaChaKey>),
+    OkpPublic(okp::Public),
+    OkpPrivate(okp::Private),
     MlKemPublic(ml_kem::Public),
     MlKemPrivate(ml_kem::Private),
     MlDsaPublic(ml_dsa::Public),
     MlDsaPrivate(ml_dsa::Private),
 }
 
+impl Material {
+    const fn key_type(&self) -> KeyType {
+        match self {
+            Self::Aes(_) | Self::Hmac(_) | Self::ChaCha(_) | Self::Input(_) => KeyType::Secret,
+            Self::RsaPublic(_)
+            | Self::EcPublic(_)
+            | Self::OkpPublic(_)
+            | Self::MlKemPublic(_)
+            | Self::MlDsaPublic(_) => KeyType::Public,
+            Self::RsaPrivate(_)
+            | Self::EcPrivate(_)
+            | Self::OkpPrivate(_)
+            | Self::MlKemPrivate(_)
+            | Self::MlDsaPrivate(_) => KeyType::Private,
+        }
+    }
+}
+
 impl Key {
     pub(crate) fn new(
-        kind: KeyType,
         algorithm: KeyAlgorithm,
+        material: Material,
         extractable: bool,
         usages: Usages,
-        material: Material,
     ) -> Self {
-        Self(Arc::new(Inner { kind, algorithm, extractable, usages, material }))
+        Self(Arc::new(Inner { algorithm, extractable, usages, material }))
     }
 
-    /// `CryptoKey.type`
+    /// The type: `CryptoKey.type`.
     pub fn kind(&self) -> KeyType {
-        self.0.kind
+        self.0.material.key_type()
     }
 
-    /// `CryptoKey.algorithm`
+    /// The algorithm with its parameters: `CryptoKey.algorithm`.
     pub fn algorithm(&self) -> &KeyAlgorithm {
         &self.0.algorithm
     }
 
-    /// `CryptoKey.extractable`: whether [`export_key`](crate::export_key) gives its material away.
+    /// Whether [`export_key`](crate::export_key) returns its material: `CryptoKey.extractable`.
     pub fn extractable(&self) -> bool {
         self.0.extractable
     }
 
-    /// `CryptoKey.usages`
+    /// The operations that the key may be used for: `CryptoKey.usages`.
     pub fn usages(&self) -> Usages {
         self.0.usages
     }
@@ -100,7 +114,7 @@ impl Key {
         &self.0.material
     }
 
-    /// The two checks at the start of every operation: the key is for this algorithm, and may be used so.
+    /// The two checks at the start of every operation: the key is for this algorithm, and has this usage.
     #[inline]
     pub(crate) fn require(&self, name: &'static str, usage: Usages) -> Result<()> {
         // Names are static and mostly the same ones, so this compares pointers before bytes.
@@ -114,19 +128,16 @@ impl Key {
         Ok(())
     }
 
-    pub(crate) fn require_cipher(&self, params: &CipherParams<'_>, usage: Usages) -> Result<()> {
-        self.require(params.name(), usage)
-    }
-
-    pub(crate) fn wrong_kind(&self) -> Error {
-        Error::access(format!("a {} key cannot do this", self.0.kind.name()))
+    /// The error of an operation that keys of this type do not have.
+    pub(crate) fn wrong_type(&self) -> Error {
+        Error::access(format!("a {} key cannot do this", self.kind().name()))
     }
 }
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Key")
-            .field("kind", &self.0.kind)
+            .field("kind", &self.kind())
             .field("algorithm", &self.0.algorithm)
             .field("extractable", &self.0.extractable)
             .field("usages", &self.0.usages)
@@ -137,17 +148,17 @@ impl fmt::Debug for Key {
 /// A pair of keys that belong together.
 #[derive(Clone, Debug)]
 pub struct KeyPair {
-    /// For everybody; always extractable.
+    /// The public key, which is always extractable.
     pub public: Key,
-    /// For its owner.
+    /// The private key.
     pub private: Key,
 }
 
-/// What [`generate_key`](crate::generate_key) has made.
+/// The result of [`generate_key`](crate::generate_key).
 #[derive(Clone, Debug)]
 pub enum Generated {
-    /// Of a symmetric algorithm.
+    /// A key of a symmetric algorithm.
     Secret(Key),
-    /// Of an asymmetric one.
+    /// A pair of an asymmetric algorithm.
     Pair(KeyPair),
 }

@@ -1,24 +1,24 @@
-//! What one operation may cost at most. Each limit says why it is what it is.
+//! The limits of one operation, each with its reason.
 
-/// Bits of the smallest RSA modulus that is generated: less is no longer safe.
+/// Bits of the smallest RSA modulus that is generated: smaller ones are no longer safe.
 pub const RSA_GENERATE_BITS_MIN: u32 = 2048;
 
-/// Bits of the smallest RSA modulus that is imported: old keys still have to verify and decrypt.
+/// Bits of the smallest RSA modulus that is imported: old keys must still verify and decrypt.
 pub const RSA_IMPORT_BITS_MIN: u32 = 1024;
 
-/// Bits of the largest RSA modulus, generated or imported: work grows with the cube, and 8192 bits take a minute to
-/// generate as it is.
+/// Bits of the largest RSA modulus, generated or imported: work grows with the cube of the length, and
+/// generating a key of 8192 bits takes a minute.
 pub const RSA_BITS_MAX: u32 = 8192;
 
-/// The largest RSA public exponent, 2^33 - 1: beyond it verification becomes a way to burn time.
+/// The largest RSA public exponent, 2^33 - 1: with a larger one, verification would take too long.
 pub const RSA_EXPONENT_MAX: u64 = (1 << 33) - 1;
 
-/// PBKDF2's iterations times the blocks of output that they are for: about three seconds of a core. Recommendations of
-/// today are 600,000 for one block.
+/// The most iterations of PBKDF2 times blocks of output: about three seconds of one core. Today's
+/// recommendations are 600,000 iterations for one block.
 pub const PBKDF2_WORK_MAX: u64 = 20_000_000;
 
-/// Bytes that PBKDF2 derives at most.
+/// The most bytes that PBKDF2 derives.
 pub const PBKDF2_BYTES_MAX: usize = 1 << 20;
 
-/// Bits of the longest HMAC key that is generated: 64 KiB. A key longer than a block is hashed anyway.
+/// Bits of the longest HMAC key that is generated: 64 KiB. HMAC hashes a key that is longer than a block.
 pub const HMAC_BITS_MAX: u32 = 8 * 65_536;

@@ -1,11 +1,11 @@
 //! ML-DSA, FIPS 204: signatures on lattices. "Modern Algorithms in the Web Cryptography API".
 
 use crate::akp::{Akp, wrong_length};
-use crate::algorithm::{Format, KeyAlgorithm, MlDsaSet};
+use crate::algorithm::{Format, MlDsaSet};
 use crate::error::{Error, Result};
-use crate::key::{Key, KeyPair, KeyType, Material};
+use crate::format::Exported;
+use crate::random;
 use crate::usage::Usages;
-use crate::{Exported, random};
 use ::ml_dsa::{Keypair, MlDsa44, MlDsa65, MlDsa87, Seed, Signature, SigningKey, VerifyingKey};
 use der::asn1::ObjectIdentifier;
 use zeroize::Zeroizing;
@@ -44,47 +44,33 @@ macro_rules! akp {
             public_usages: Usages::VERIFY,
             private_usages: Usages::SIGN,
             jwk_use: "sig",
-            make_public: |bytes, extractable, usages| {
+            make_public: |bytes| {
                 let bytes = bytes.try_into().map_err(|_| wrong_length(MlDsaSet::$variant.name()))?;
                 let key = VerifyingKey::<$variant>::decode(bytes);
-                let material = Material::MlDsaPublic(Public::$variant(Box::new(key)));
-                let algorithm = KeyAlgorithm::MlDsa(MlDsaSet::$variant);
-                Ok(Key::new(KeyType::Public, algorithm, extractable, usages, material))
+                Ok(Public::$variant(Box::new(key)))
             },
-            make_private: |bytes, extractable, usages| {
+            make_private: |bytes| {
                 let seed = Zeroizing::new(
                     Seed::try_from(bytes).map_err(|_| wrong_length(MlDsaSet::$variant.name()))?,
                 );
                 let key = SigningKey::<$variant>::from_seed(&seed);
                 let public = key.verifying_key().encode().to_vec();
-                let material = Material::MlDsaPrivate(Private::$variant(Box::new(key)));
-                let algorithm = KeyAlgorithm::MlDsa(MlDsaSet::$variant);
-                Ok((Key::new(KeyType::Private, algorithm, extractable, usages, material), public))
+                Ok((Private::$variant(Box::new(key)), public))
             },
         }
     };
 }
 
-static ML_DSA_44: Akp = akp!(MlDsa44, "17");
-static ML_DSA_65: Akp = akp!(MlDsa65, "18");
-static ML_DSA_87: Akp = akp!(MlDsa87, "19");
+static ML_DSA_44: Akp<Public, Private> = akp!(MlDsa44, "17");
+static ML_DSA_65: Akp<Public, Private> = akp!(MlDsa65, "18");
+static ML_DSA_87: Akp<Public, Private> = akp!(MlDsa87, "19");
 
-pub(crate) fn akp(set: MlDsaSet) -> &'static Akp {
+pub(crate) fn akp(set: MlDsaSet) -> &'static Akp<Public, Private> {
     match set {
         MlDsaSet::MlDsa44 => &ML_DSA_44,
         MlDsaSet::MlDsa65 => &ML_DSA_65,
         MlDsaSet::MlDsa87 => &ML_DSA_87,
     }
-}
-
-pub(crate) fn generate(set: MlDsaSet, extractable: bool, usages: Usages) -> Result<KeyPair> {
-    let akp = akp(set);
-    akp.check_usages(usages, akp.public_usages | akp.private_usages, "new")?;
-    crate::require_some(usages.intersection(akp.private_usages))?;
-    let seed = random::secret(SEED_BYTES)?;
-    let (private, public) = (akp.make_private)(&seed, extractable, usages.intersection(akp.private_usages))?;
-    let public = (akp.make_public)(&public, true, usages.intersection(akp.public_usages))?;
-    Ok(KeyPair { public, private })
 }
 
 /// The hedged variant. FIPS 204, algorithm 2
@@ -106,9 +92,9 @@ pub(crate) fn verify(key: &Public, context: &[u8], signature: &[u8], data: &[u8]
     })
 }
 
-pub(crate) fn public_of(set: MlDsaSet, key: &Private, extractable: bool, usages: Usages) -> Result<Key> {
+pub(crate) fn public_of(set: MlDsaSet, key: &Private) -> Result<Public> {
     let bytes = each!(Private, key, key => key.verifying_key().encode().to_vec());
-    (akp(set).make_public)(&bytes, extractable, usages)
+    (akp(set).make_public)(&bytes)
 }
 
 pub(crate) fn export_public(set: MlDsaSet, key: &Public, format: Format) -> Result<Exported> {

@@ -1,11 +1,11 @@
 //! ML-KEM, FIPS 203: shared secrets by encapsulation. "Modern Algorithms in the Web Cryptography API".
 
 use crate::akp::{Akp, wrong_length};
-use crate::algorithm::{Format, KeyAlgorithm, MlKemSet};
+use crate::algorithm::{Format, MlKemSet};
 use crate::error::{Error, Result};
-use crate::key::{Key, KeyPair, KeyType, Material};
+use crate::format::Exported;
+use crate::random;
 use crate::usage::Usages;
-use crate::{Exported, random};
 use ::ml_kem::{
     Decapsulate, DecapsulationKey, Encapsulate, EncapsulationKey, KeyExport, MlKem512, MlKem768, MlKem1024,
     Seed,
@@ -47,33 +47,29 @@ macro_rules! akp {
             public_usages: Usages::ENCAPSULATE,
             private_usages: Usages::DECAPSULATE,
             jwk_use: "enc",
-            make_public: |bytes, extractable, usages| {
+            make_public: |bytes| {
                 let bytes = bytes.try_into().map_err(|_| wrong_length(MlKemSet::$variant.name()))?;
                 let key = EncapsulationKey::<$variant>::new(bytes)
-                    .map_err(|_| Error::data("the data is no encapsulation key"))?;
-                let material = Material::MlKemPublic(Public::$variant(Box::new(key)));
-                let algorithm = KeyAlgorithm::MlKem(MlKemSet::$variant);
-                Ok(Key::new(KeyType::Public, algorithm, extractable, usages, material))
+                    .map_err(|_| Error::data("the data is not an encapsulation key"))?;
+                Ok(Public::$variant(Box::new(key)))
             },
-            make_private: |bytes, extractable, usages| {
+            make_private: |bytes| {
                 let seed = Zeroizing::new(
                     Seed::try_from(bytes).map_err(|_| wrong_length(MlKemSet::$variant.name()))?,
                 );
                 let key = DecapsulationKey::<$variant>::from_seed(*seed);
                 let public = key.encapsulation_key().to_bytes().to_vec();
-                let material = Material::MlKemPrivate(Private::$variant(Box::new(key)));
-                let algorithm = KeyAlgorithm::MlKem(MlKemSet::$variant);
-                Ok((Key::new(KeyType::Private, algorithm, extractable, usages, material), public))
+                Ok((Private::$variant(Box::new(key)), public))
             },
         }
     };
 }
 
-static ML_KEM_512: Akp = akp!(MlKem512, "1");
-static ML_KEM_768: Akp = akp!(MlKem768, "2");
-static ML_KEM_1024: Akp = akp!(MlKem1024, "3");
+static ML_KEM_512: Akp<Public, Private> = akp!(MlKem512, "1");
+static ML_KEM_768: Akp<Public, Private> = akp!(MlKem768, "2");
+static ML_KEM_1024: Akp<Public, Private> = akp!(MlKem1024, "3");
 
-pub(crate) fn akp(set: MlKemSet) -> &'static Akp {
+pub(crate) fn akp(set: MlKemSet) -> &'static Akp<Public, Private> {
     match set {
         MlKemSet::MlKem512 => &ML_KEM_512,
         MlKemSet::MlKem768 => &ML_KEM_768,
@@ -81,17 +77,7 @@ pub(crate) fn akp(set: MlKemSet) -> &'static Akp {
     }
 }
 
-pub(crate) fn generate(set: MlKemSet, extractable: bool, usages: Usages) -> Result<KeyPair> {
-    let akp = akp(set);
-    akp.check_usages(usages, akp.public_usages | akp.private_usages, "new")?;
-    crate::require_some(usages.intersection(akp.private_usages))?;
-    let seed = random::secret(SEED_BYTES)?;
-    let (private, public) = (akp.make_private)(&seed, extractable, usages.intersection(akp.private_usages))?;
-    let public = (akp.make_public)(&public, true, usages.intersection(akp.public_usages))?;
-    Ok(KeyPair { public, private })
-}
-
-/// A fresh shared secret, and the ciphertext of it. FIPS 203, algorithm 20
+/// A new shared secret and its ciphertext. FIPS 203, algorithm 20
 pub(crate) fn encapsulate(key: &Public) -> Result<(Zeroizing<Vec<u8>>, Vec<u8>)> {
     random::check()?;
     Ok(each!(Public, key, key => {
@@ -101,20 +87,21 @@ pub(crate) fn encapsulate(key: &Public) -> Result<(Zeroizing<Vec<u8>>, Vec<u8>)>
     }))
 }
 
-/// The shared secret of a ciphertext; of one that is not genuine, one that nobody knows. FIPS 203, algorithm 21
+/// The shared secret of a ciphertext. A ciphertext that is not genuine gives a secret that nobody knows. FIPS
+/// 203, algorithm 21
 pub(crate) fn decapsulate(key: &Private, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     each!(Private, key, key => {
         let ciphertext = ciphertext
             .try_into()
-            .map_err(|_| Error::operation("the ciphertext has not the length of this algorithm's"))?;
+            .map_err(|_| Error::operation("the ciphertext does not have the length that this algorithm has"))?;
         let shared = Zeroizing::new(key.decapsulate(ciphertext));
         Ok(Zeroizing::new(shared.to_vec()))
     })
 }
 
-pub(crate) fn public_of(set: MlKemSet, key: &Private, extractable: bool, usages: Usages) -> Result<Key> {
+pub(crate) fn public_of(set: MlKemSet, key: &Private) -> Result<Public> {
     let bytes = each!(Private, key, key => key.encapsulation_key().to_bytes().to_vec());
-    (akp(set).make_public)(&bytes, extractable, usages)
+    (akp(set).make_public)(&bytes)
 }
 
 pub(crate) fn export_public(set: MlKemSet, key: &Public, format: Format) -> Result<Exported> {

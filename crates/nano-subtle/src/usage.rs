@@ -1,5 +1,6 @@
-//! What a key may be used for: `KeyUsage` of the specification, section 13, and what "Modern Algorithms" adds to it.
+//! The usages of a key: `KeyUsage` of the specification, section 13, and those that "Modern Algorithms" adds.
 
+use crate::error::{Error, Result};
 use std::fmt;
 
 /// A set of usages.
@@ -30,7 +31,7 @@ const NAMES: [&str; 12] = [
 ];
 
 impl Usages {
-    /// None.
+    /// The empty set.
     pub const NONE: Self = Self(0);
     /// `encrypt`
     pub const ENCRYPT: Self = Self(1);
@@ -64,44 +65,58 @@ impl Usages {
     pub(crate) const ENCAPSULATE: Self = Self(1 << 8 | 1 << 9);
     pub(crate) const DECAPSULATE: Self = Self(1 << 10 | 1 << 11);
 
-    /// The set of these bits, one for each name in the order of the specification; `None` if there are others.
+    /// The set of these bits, one for each name in the order of the specification; `None` if other bits are
+    /// set.
     pub const fn from_bits(bits: u16) -> Option<Self> {
         if bits < 1 << NAMES.len() { Some(Self(bits)) } else { None }
     }
 
-    /// The bits.
+    /// The bits, one for each name in the order of the specification.
     pub const fn bits(self) -> u16 {
         self.0
     }
 
-    /// The usage of a name.
+    /// The usage of this name, as `KeyUsage` spells it.
     pub fn from_name(name: &str) -> Option<Self> {
         NAMES.iter().position(|known| *known == name).map(|index| Self(1 << index))
     }
 
-    /// Whether all of `other` are here.
+    /// Whether every usage of `other` is in this set.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Whether some of `other` are here.
+    /// Whether some usage of `other` is in this set.
     pub const fn intersects(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// Those that are in both.
+    /// The usages that are in both sets.
     pub const fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// Whether there is none.
+    /// Whether the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// The names.
+    /// The names of the usages, in the order of the specification.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         NAMES.iter().enumerate().filter(move |(index, _)| self.0 & 1 << index != 0).map(|(_, name)| *name)
+    }
+
+    /// Refuses usages that a key cannot have. `key` and `algorithm` describe the key in the error.
+    pub(crate) fn require_within(self, allowed: Self, key: &str, algorithm: &str) -> Result<()> {
+        if allowed.contains(self) {
+            return Ok(());
+        }
+        Err(Error::syntax(format!("a {key} for {algorithm} cannot have all of these usages")))
+    }
+
+    /// Refuses a secret or private key without a usage.
+    pub(crate) fn require_some(self) -> Result<()> {
+        if self.is_empty() { Err(Error::syntax("the key would have no usage")) } else { Ok(()) }
     }
 }
 

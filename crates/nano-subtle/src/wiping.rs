@@ -1,4 +1,5 @@
-//! Memory that held a private key and that only the program's allocator can overwrite, since other crates own it. Knows nothing of keys.
+//! Marks the time in which freed memory may hold a private key that only the program's allocator can
+//! overwrite, since other crates own it.
 
 use std::cell::Cell;
 
@@ -6,14 +7,17 @@ thread_local! {
     static WIPING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether memory that this thread frees now held a private key and is to be overwritten before: numbers of the rsa crate's, whose parts
-/// only the program's allocator can reach. An allocator may ask this in `dealloc`; where none does, such memory is freed as it is.
+/// Whether memory that this thread frees now may hold a private key, so that the allocator should overwrite
+/// it.
+///
+/// These are numbers of the rsa crate, which no other code can reach. A global allocator may ask this in
+/// `dealloc`; with an allocator that does not, such memory is freed without being overwritten.
 #[inline]
 pub fn is_wiping() -> bool {
     WIPING.get()
 }
 
-/// Runs `run`; what it frees is overwritten, see [`is_wiping`].
+/// Runs `run`; the allocator overwrites the memory that it frees, see [`is_wiping`].
 pub(crate) fn wiping<R>(run: impl FnOnce() -> R) -> R {
     struct Done(bool);
     impl Drop for Done {
@@ -30,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_frees_a_key_is_told_to_overwrite() {
+    fn the_mark_lasts_for_the_whole_call_and_nests() {
         assert!(!is_wiping());
         wiping(|| {
             assert!(is_wiping());

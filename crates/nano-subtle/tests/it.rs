@@ -1,4 +1,4 @@
-//! The crate against vectors that others have made, and against itself.
+//! The crate against vectors of others, and against itself.
 
 #[path = "it/formats.rs"]
 mod formats;

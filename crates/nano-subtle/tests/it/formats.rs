@@ -1,9 +1,11 @@
-//! Keys go out and come in again, in each format that they have, and stay the same; what is no key is refused.
+//! Keys are exported and imported again in each of their formats, and stay the same; bytes that are not a key
+//! are refused.
 
 use nano_subtle::*;
 use proptest::prelude::*;
 
-/// Every kind of pair, with how it is imported and the formats of its public and its private key.
+/// A pair of every algorithm, with the parameters of its import and the formats of its public and its private
+/// key.
 fn pairs() -> Vec<(KeyPair, ImportParams, &'static [Format], &'static [Format])> {
     use Format::*;
     let mut all = Vec::new();
@@ -62,7 +64,7 @@ fn reimport(format: Format, key: &Key, params: &ImportParams) -> Key {
 }
 
 #[test]
-fn pairs_go_out_and_come_in_again() {
+fn exported_pairs_are_imported_again() {
     for (pair, params, public, private) in pairs() {
         for (key, formats) in [(&pair.public, public), (&pair.private, private)] {
             let first = export_key(formats[0], key).unwrap();
@@ -90,7 +92,7 @@ fn pairs_go_out_and_come_in_again() {
 }
 
 #[test]
-fn keys_that_are_not_extractable_are_serialized_all_the_same() {
+fn keys_that_are_not_extractable_are_serialized_too() {
     for (pair, params, public, private) in pairs() {
         for (key, formats) in [(&pair.public, public), (&pair.private, private)] {
             let (format, bytes) = serialize_key(key).unwrap();
@@ -180,7 +182,8 @@ fn jwks_are_checked() {
 }
 
 proptest! {
-    /// No bytes make a panic, and what is accepted is exported as it came (public keys have one encoding here).
+    /// No bytes cause a panic, and an accepted key is exported as the same bytes (public keys have one
+    /// encoding here).
     #[test]
     fn any_bytes_are_imported_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         for params in [
@@ -198,16 +201,17 @@ proptest! {
         }
     }
 
-    /// A good key with one byte changed is refused, or is another key; never a panic.
+    /// A valid key with one byte changed is refused or is another key; it never causes a panic.
     #[test]
-    fn damaged_keys_do_no_harm(at in any::<prop::sample::Index>(), with in 1u8..) {
+    fn damaged_keys_cause_no_panic(at in any::<prop::sample::Index>(), with in 1u8..) {
         let params = GenerateParams::Ec { scheme: EcScheme::Ecdsa, curve: Curve::P256 };
         let Ok(Generated::Pair(pair)) = generate_key(&params, true, Usages::SIGN) else { panic!() };
         let Ok(Exported::Bytes(mut bytes)) = export_key(Format::Pkcs8, &pair.private) else { panic!() };
         let at = at.index(bytes.len());
         bytes[at] ^= with;
         let params = ImportParams::Ec { scheme: EcScheme::Ecdsa, curve: Curve::P256 };
-        // It holds its public key, so nearly every change is noticed: only bits of the version or of tags that say the same remain.
+        // The encoding has the public key too, so nearly every change is noticed: all but bits of the version
+        // and of tags with the same meaning.
         let _ = import_key(Format::Pkcs8, KeyData::Bytes(&bytes), &params, true, Usages::SIGN);
     }
 }

@@ -1,4 +1,4 @@
-//! Each limit, at it and beyond it; and what is refused before any work is done.
+//! Each limit, at it and beyond it; and parameters that are refused before any work.
 
 use nano_subtle::*;
 use std::sync::atomic::AtomicBool;
@@ -45,7 +45,7 @@ fn rsa_with_a_small_exponent() {
     let params = SignParams::RsaPss { salt_length: 0 };
     let signature = sign(&params, &pair.private, b"m").unwrap();
     assert!(verify(&params, &pair.public, &signature, b"m").unwrap());
-    // A salt that fills the key, one byte too long, and one that nobody has the memory for.
+    // A salt that fills the key, one that is a byte too long, and the longest one.
     assert!(sign(&SignParams::RsaPss { salt_length: 222 }, &pair.private, b"m").is_ok());
     for salt_length in [223, u32::MAX] {
         let params = SignParams::RsaPss { salt_length };

@@ -1,5 +1,5 @@
-//! Vectors of the standards themselves, for what Wycheproof lacks: hashes, counter mode; and the modes against the crates that do
-//! less.
+//! Vectors of the standards for algorithms that Wycheproof does not have: hashes, counter mode; and GCM
+//! against the aes-gcm crate.
 
 use crate::hex;
 use nano_subtle::*;
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 /// FIPS 180-4 and FIPS 202: the examples "abc" and the empty message (NIST CAVP, SHA*ShortMsg).
 #[test]
-fn hashes() {
+fn hashes_equal_the_vectors_of_nist() {
     let cases = [
         (Hash::Sha1, "", "da39a3ee5e6b4b0d3255bfef95601890afd80709"),
         (Hash::Sha1, "abc", "a9993e364706816aba3e25717850c26c9cd0d89d"),
@@ -43,7 +43,7 @@ fn hashes() {
 
 /// NIST SP 800-38A, F.5.1 and F.5.5: CTR-AES128 and CTR-AES256.
 #[test]
-fn aes_ctr() {
+fn aes_ctr_equals_the_vectors_of_nist() {
     let plain = "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710";
     let counter = hex("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff");
     let cases = [
@@ -71,7 +71,7 @@ fn ctr_key(bytes: &[u8]) -> Key {
     import_key(Format::Raw, KeyData::Bytes(bytes), &ImportParams::Aes(AesMode::Ctr), false, both).unwrap()
 }
 
-/// A counter that wraps leaves the bits above it alone: each block is what its own counter gives.
+/// A counter that wraps does not change the bits above it: each block equals that of its own counter.
 #[test]
 fn counters_wrap_within_their_bits() {
     let key = ctr_key(&[9; 16]);
@@ -88,20 +88,20 @@ fn counters_wrap_within_their_bits() {
             low = low & !mask | low.wrapping_add(1) & mask;
         }
     }
-    // Two bits count four blocks, and no more.
+    // Two bits count only four blocks.
     let params = CipherParams::AesCtr { counter: &[7; 16], length: 2 };
     assert!(encrypt(&params, &key, &data[..64]).is_ok());
     assert_eq!(encrypt(&params, &key, &data[..65]).unwrap_err().kind(), ErrorKind::Operation);
 }
 
-/// RFC 6979, A.2.5: what the standard signed verifies here; and hedged signatures differ.
+/// RFC 6979, A.2.5: signatures of the standard verify; and hedged signatures differ.
 #[test]
 fn ecdsa_signatures_are_hedged() {
     let params = GenerateParams::Ec { scheme: EcScheme::Ecdsa, curve: Curve::P521 };
     let Generated::Pair(pair) = generate_key(&params, false, Usages::SIGN | Usages::VERIFY).unwrap() else {
         panic!()
     };
-    // A digest shorter than half of the scalar, too.
+    // Also with a digest shorter than half of the scalar.
     for hash in [Hash::Sha1, Hash::Sha512] {
         let params = SignParams::Ecdsa { hash };
         let (a, b) =
@@ -119,9 +119,9 @@ fn ecdsa_signatures_are_hedged() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Pieces of 8 KiB, tails and empty data: the same as the aes-gcm crate makes.
+    /// Pieces of 8 KiB, tails and empty data equal the output of the aes-gcm crate.
     #[test]
-    fn gcm_is_what_the_aes_gcm_crate_makes(
+    fn gcm_equals_the_aes_gcm_crate(
         key in any::<[u8; 32]>(), iv in any::<[u8; 12]>(),
         data in prop::collection::vec(any::<u8>(), 0..40_000), aad in prop::collection::vec(any::<u8>(), 0..100),
     ) {

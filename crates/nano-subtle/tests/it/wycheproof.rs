@@ -1,7 +1,8 @@
-//! Wycheproof: every set of vectors that an algorithm of Web Cryptography has. What is valid works, what is invalid is refused;
-//! of the "acceptable" ones either is right.
+//! Wycheproof: every set of vectors for an algorithm of Web Cryptography. Valid vectors are accepted, invalid
+//! ones refused; "acceptable" ones may be either.
 //!
-//! Not applicable are hashes, curves and mask functions that the specification lacks, and ECDSA signatures in DER.
+//! Vectors of hashes, curves and mask functions that the specification does not have, and ECDSA signatures in
+//! DER, do not apply.
 
 use crate::hex;
 use nano_subtle::operations::WrapParams;
@@ -9,7 +10,7 @@ use nano_subtle::*;
 use serde_json::Value;
 use wycheproof as w;
 
-/// One vector with the group that it is of.
+/// One vector with its group.
 struct Case<'a> {
     set: String,
     group: &'a Value,
@@ -31,7 +32,7 @@ impl Case<'_> {
         value.and_then(Value::as_u64).unwrap_or_else(|| panic!("{}: no {name}", self.set))
     }
 
-    /// Compares what happened with what the vector says.
+    /// Compares the result with the vector's.
     fn expect(&self, accepted: bool) {
         let result = self.text("result");
         let wrong = match result {
@@ -43,7 +44,8 @@ impl Case<'_> {
     }
 }
 
-/// Calls `check` with every vector of the sets; it says whether the vector applies. At least `least` have to.
+/// Calls `check` with every vector of the sets, which returns whether the vector applies. At least `least`
+/// vectors must.
 fn run(sets: Vec<(String, &str)>, least: usize, mut check: impl FnMut(&Case<'_>) -> bool) {
     let mut applied = 0;
     for (set, json) in sets {
@@ -168,7 +170,7 @@ fn hmac() {
         if tag.len() == hash.output_bytes() {
             case.expect(verify(&SignParams::Hmac, &key, &tag, &message).expect("an answer"));
         }
-        // Truncated ones: the application's affair, but the bytes are the same.
+        // Truncation is up to the application, but the bytes are the same.
         let made = sign(&SignParams::Hmac, &key, &message).expect("a signature");
         case.expect(made.starts_with(&tag));
         true
@@ -253,7 +255,7 @@ fn ecdh() {
     });
 }
 
-/// A private key of its scalar, by way of PKCS#8 without a public key.
+/// A private key of its scalar, imported as PKCS#8 without a public key.
 fn private_ec(curve: Curve, scalar: &[u8]) -> Key {
     let size = curve.field_bytes();
     let zeros = scalar.iter().take_while(|byte| **byte == 0).count();
@@ -304,7 +306,7 @@ fn x25519() {
             import(Format::Raw, &case.bytes("public"), &ImportParams::X25519, Usages::NONE).expect("a key");
         let shared = derive_bits(&DeriveParams::X25519 { public: &public }, &private, None);
         let is_zero = case.bytes("shared").iter().all(|byte| *byte == 0);
-        // Web Cryptography refuses the shared secret that is all zeros, which the vectors call acceptable.
+        // Web Cryptography refuses a shared secret of all zeros, which the vectors call acceptable.
         assert_eq!(shared.is_err(), is_zero, "{}", case.test);
         case.expect(shared.is_ok_and(|shared| *shared == case.bytes("shared")));
         true
@@ -365,7 +367,8 @@ fn ml_kem() {
     run(sets!(mlkem), 500, |case| {
         let kind = case.text("type");
         if kind != "MLKEMTest" && kind != "MLKEMKeyGen" {
-            // Encapsulation with given randomness and expanded keys are not part of the API. The checks of public keys are.
+            // The API has no encapsulation with given randomness and no expanded keys, but it checks public
+            // keys.
             if kind == "MLKEMEncapsTest" {
                 let set = MlKemSet::from_name(case.text("parameterSet")).expect("a set");
                 let params = ImportParams::MlKem(set);
@@ -433,7 +436,7 @@ fn ml_dsa_keys_of_seeds() {
         if let Some(message) = case.test.get("msg").and_then(Value::as_str).map(hex)
             && case.text("result") == "valid"
         {
-            // Their signatures are deterministic, ours are not: each verifies.
+            // The vectors' signatures are deterministic and ours are not, so both are verified.
             let context = case.test.get("ctx").and_then(Value::as_str).map(hex).unwrap_or_default();
             let params = SignParams::MlDsa { set, context: &context };
             assert!(verify(&params, &public, &case.bytes("sig"), &message).expect("an answer"));

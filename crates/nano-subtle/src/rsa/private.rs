@@ -1,26 +1,30 @@
-//! RSA signatures: the encodings of RFC 8017, section 9, and RSASP1 (section 5.2.1) of the rsa crate with blinding in front of it.
+//! RSA private keys: decryption with OAEP, and signatures, which blind the rsa crate's RSASP1 (RFC 8017,
+//! section 5.2.1).
 //!
-//! The rsa crate makes a blinding factor anew for each operation, whose inverse takes a fifth of the time. Here a factor is squared
-//! together with its inverse for the next operation, and made anew after [`FACTOR_USES`]. Knows nothing of key formats and algorithms'
-//! names.
+//! The rsa crate makes a new blinding factor for each operation, whose inverse takes a fifth of the time.
+//! Here a factor is squared together with its inverse for the next signature, and replaced after
+//! [`FACTOR_USES`].
 
-use crate::algorithm::Hash;
+use super::public::{self, PublicKey};
+use crate::algorithm::{Hash, KeyAlgorithm, RsaScheme};
 use crate::digest::{digest, with_hash};
 use crate::error::{Error, Result};
 use crate::random;
 use crate::wiping::wiping;
 use ::rsa::hazmat::rsa_decrypt_and_check;
 use ::rsa::traits::PublicKeyParts;
-use ::rsa::{Pkcs1v15Sign, RsaPrivateKey};
+use ::rsa::{Oaep, Pkcs1v15Sign, RsaPrivateKey};
 use crypto_bigint::modular::BoxedMontyForm;
 use crypto_bigint::{BoxedUint, RandomMod};
 use std::sync::{Mutex, PoisonError};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
-/// How often a factor is used, each time as the square of the last. As others do: what is known of one by guessing does not last.
+/// How often a factor is used, each time as the square of the last. Other libraries do the same, so that a
+/// guess about a factor is soon useless.
 const FACTOR_USES: u32 = 32;
 
-/// A random r: as r^e, which an operation's input is multiplied by, and as r^-1, which its result is. Both modulo n.
+/// A random r modulo n in two forms: r^e, by which the input of an operation is multiplied, and r^-1, by
+/// which its result is.
 struct Factor {
     blinding: BoxedMontyForm,
     unblinding: BoxedMontyForm,
@@ -34,7 +38,7 @@ impl Factor {
             let r = BoxedUint::try_random_mod_vartime(&mut random::rng(), key.n())
                 .map_err(|_| Error::random())?;
             let r = BoxedMontyForm::new(r, params);
-            // Only a multiple of a prime factor has no inverse, and nobody ever meets one.
+            // Only a multiple of a prime factor has no inverse, which in practice never occurs.
             let Some(unblinding) = r.invert().into_option() else { continue };
             let blinding = r.pow_bounded_exp(key.e(), key.e().bits_vartime());
             return Ok(Self { blinding, unblinding, uses: 0 });
@@ -55,23 +59,41 @@ impl Drop for Factor {
     }
 }
 
-/// A private key that signs.
 pub(crate) struct PrivateKey {
     key: RsaPrivateKey,
     factor: Mutex<Option<Factor>>,
 }
 
 impl PrivateKey {
-    pub(crate) fn new(key: RsaPrivateKey) -> Self {
+    pub(super) fn new(key: RsaPrivateKey) -> Self {
         Self { key, factor: Mutex::new(None) }
     }
 
-    /// The key as the rsa crate has it.
-    pub(crate) fn inner(&self) -> &RsaPrivateKey {
+    /// The key in the form of the rsa crate.
+    pub(super) fn inner(&self) -> &RsaPrivateKey {
         &self.key
     }
 
-    /// The factor of one operation: both of its forms.
+    pub(crate) fn public(&self) -> Box<PublicKey> {
+        Box::new(PublicKey::new(self.key.to_public_key()))
+    }
+
+    /// The description of the pair to which this key belongs.
+    pub(crate) fn algorithm(&self, scheme: RsaScheme, hash: Hash) -> KeyAlgorithm {
+        public::algorithm(self.key.as_public_key(), scheme, hash)
+    }
+
+    /// RSAES-OAEP: RFC 8017, section 7.1.2. The error is the same for every reason.
+    pub(crate) fn decrypt(&self, hash: Hash, label: &[u8], data: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+        random::check()?;
+        with_hash!(hash, D => {
+            self.key.decrypt_blinded(&mut random::rng(), Oaep::<D>::new_with_label(label), data)
+        })
+        .map(Zeroizing::new)
+        .map_err(|_| Error::opaque())
+    }
+
+    /// The two forms of a factor for one operation.
     fn factor(&self) -> Result<(BoxedMontyForm, BoxedMontyForm)> {
         let mut kept = self.factor.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *kept {
@@ -82,7 +104,7 @@ impl PrivateKey {
         Ok((factor.blinding.clone(), factor.unblinding.clone()))
     }
 
-    /// RSASP1, blinded, its result checked with the public key. `encoded` is a number below the modulus.
+    /// RSASP1, blinded; the result is checked with the public key. `encoded` is a number below the modulus.
     fn sign_encoded(&self, encoded: &[u8]) -> Result<Vec<u8>> {
         wiping(|| {
             let params = self.key.n_params();
@@ -94,7 +116,7 @@ impl PrivateKey {
                 .map_err(|_| Error::opaque())?;
             let signature = (BoxedMontyForm::new(signed, params) * &unblinding).retrieve();
             let bytes = signature.to_be_bytes();
-            // I2OSP: as long as the modulus, whose number may have more limbs.
+            // I2OSP: the signature is as long as the modulus, while the number may have more limbs.
             let length = self.key.size();
             Ok(bytes[bytes.len() - length..].to_vec())
         })
@@ -102,14 +124,16 @@ impl PrivateKey {
 
     /// RSASSA-PKCS1-v1_5: RFC 8017, section 8.2.1
     pub(crate) fn sign_pkcs1(&self, hash: Hash, data: &[u8]) -> Result<Vec<u8>> {
+        random::check()?;
         let encoded = emsa_pkcs1(hash, data, self.key.size())
             .ok_or_else(|| Error::operation("the key is too short for this hash"))?;
         self.sign_encoded(&encoded)
     }
 
     /// RSASSA-PSS: RFC 8017, section 8.1.1
-    pub(crate) fn sign_pss(&self, hash: Hash, salt: usize, data: &[u8]) -> Result<Vec<u8>> {
-        let salt = random::secret(salt)?;
+    pub(crate) fn sign_pss(&self, hash: Hash, salt_bytes: usize, data: &[u8]) -> Result<Vec<u8>> {
+        random::check()?;
+        let salt = random::secret(salt_bytes)?;
         let bits = self.key.n().bits_vartime() as usize - 1;
         let encoded = emsa_pss(hash, &salt, data, bits)
             .ok_or_else(|| Error::operation("the key is too short for this hash and salt"))?;
@@ -117,7 +141,7 @@ impl PrivateKey {
     }
 }
 
-/// EMSA-PKCS1-v1_5-ENCODE: RFC 8017, section 9.2. `None`: `length` is too short.
+/// EMSA-PKCS1-v1_5-ENCODE: RFC 8017, section 9.2. `None` if `length` is too short.
 fn emsa_pkcs1(hash: Hash, data: &[u8], length: usize) -> Option<Vec<u8>> {
     let prefix = with_hash!(hash, D => Pkcs1v15Sign::new::<D>()).prefix;
     let digest = digest(hash, data);
@@ -130,7 +154,7 @@ fn emsa_pkcs1(hash: Hash, data: &[u8], length: usize) -> Option<Vec<u8>> {
     Some(encoded)
 }
 
-/// EMSA-PSS-ENCODE: RFC 8017, section 9.1.1, with MGF1 of the same hash. `None`: `bits` are too few.
+/// EMSA-PSS-ENCODE: RFC 8017, section 9.1.1, with MGF1 of the same hash. `None` if there are too few `bits`.
 fn emsa_pss(hash: Hash, salt: &[u8], data: &[u8], bits: usize) -> Option<Vec<u8>> {
     let length = bits.div_ceil(8);
     let hash_bytes = hash.output_bytes();
@@ -164,8 +188,8 @@ mod tests {
     use ::rsa::Pss;
 
     #[test]
-    fn signatures_are_those_of_the_rsa_crate_and_factors_are_made_anew() {
-        // A length that is no multiple of eight bits beside the usual one: PSS has one bit less.
+    fn signatures_equal_those_of_the_rsa_crate_and_factors_are_replaced() {
+        // Also lengths that are no multiple of eight bits, since PSS encodes one bit less.
         for bits in [2048, 2049, 2055] {
             let key = PrivateKey::new(RsaPrivateKey::new(&mut random::rng(), bits).unwrap());
             let public = key.key.to_public_key();
@@ -199,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_too_short_for_its_hash_is_told() {
+    fn a_key_too_short_for_its_hash_is_refused() {
         // RFC 8017 asks for eleven bytes beside the hash and its name.
         assert!(emsa_pkcs1(Hash::Sha512, b"", 64 + 19 + 11).is_some());
         assert!(emsa_pkcs1(Hash::Sha512, b"", 64 + 19 + 10).is_none());

@@ -1,13 +1,11 @@
-//! What ring does faster than RustCrypto, for the cases that it has: AES-GCM with the usual lengths, ECDSA on P-256, and the verification
-//! of RSA signatures. Why, and by how much: docs/decisions/cryptography.md.
-//!
-//! Everything here has an equivalent that is not fast, and gives the same answers. Knows nothing of keys' formats.
+//! With the feature `ring`: ring's implementations.
 
-use crate::algorithm::Hash;
+use crate::algorithm::{Hash, RsaScheme};
 use crate::error::{Error, Result};
+use crate::integer::without_leading_zeros;
 use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::SystemRandom;
-use ring::signature::{self, EcdsaKeyPair, RsaParameters, RsaPublicKeyComponents};
+use ring::signature::{EcdsaKeyPair, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey};
 use rsa::traits::PublicKeyParts;
 use std::mem::{ManuallyDrop, needs_drop};
 use zeroize::Zeroize;
@@ -15,19 +13,21 @@ use zeroize::Zeroize;
 /// Bytes of ring's tags.
 const TAG_BYTES: usize = 16;
 
-/// A key of ring's, which ring itself does not wipe. It must be flat: owning nothing elsewhere.
+/// A key of ring's, overwritten when it is dropped, since ring does not do that. The key must be flat: it
+/// owns no memory elsewhere.
 struct Wiped<T>(ManuallyDrop<T>);
 
 impl<T> Wiped<T> {
     fn new(key: T) -> Self {
-        const { assert!(!needs_drop::<T>(), "what owns memory elsewhere is not wiped by overwriting it") };
+        const { assert!(!needs_drop::<T>(), "a key that owns memory elsewhere is not wiped by overwriting it") };
         Self(ManuallyDrop::new(key))
     }
 }
 
 impl<T> Drop for Wiped<T> {
     fn drop(&mut self) {
-        // SAFETY: the value is not used again and nothing has to be dropped (asserted above), so any bytes will do.
+        // SAFETY: the value is not used again, and `T` has no destructor (asserted in `new`), so its bytes
+        // need not be a valid `T` any more. The pointer is valid for `T`, since it comes from a reference.
         unsafe { zeroize::zeroize_flat_type(&raw mut *self.0) };
     }
 }
@@ -36,7 +36,7 @@ impl<T> Drop for Wiped<T> {
 pub(crate) struct Gcm(Wiped<LessSafeKey>);
 
 impl Gcm {
-    /// `None`: ring has no keys of this length.
+    /// `None` for a length that ring does not have.
     pub(crate) fn new(raw: &[u8]) -> Option<Self> {
         let algorithm = match raw.len() {
             16 => &AES_128_GCM,
@@ -46,14 +46,14 @@ impl Gcm {
         Some(Self(Wiped::new(LessSafeKey::new(UnboundKey::new(algorithm, raw).ok()?))))
     }
 
-    /// `None`: these lengths are not ring's business.
+    /// `None` for lengths that ring does not have.
     fn nonce(iv: &[u8], tag_bytes: usize) -> Option<Nonce> {
         let iv: [u8; NONCE_LEN] = iv.try_into().ok()?;
-        // Whether an iv is used twice is up to the application, as Web Cryptography has it.
+        // Web Cryptography leaves it to the application that no iv is used twice.
         (tag_bytes == TAG_BYTES).then(|| Nonce::assume_unique_for_key(iv))
     }
 
-    /// Ciphertext and tag. `None`: to be done otherwise.
+    /// Ciphertext and tag.
     pub(crate) fn encrypt(
         &self,
         iv: &[u8],
@@ -73,7 +73,7 @@ impl Gcm {
         }
     }
 
-    /// The plaintext, or the error that tells nothing. `None`: to be done otherwise.
+    /// The plaintext, or the one error that reveals no reason.
     pub(crate) fn decrypt(
         &self,
         iv: &[u8],
@@ -85,7 +85,7 @@ impl Gcm {
         let length = data.len().checked_sub(TAG_BYTES)?;
         let mut output = data.to_vec();
         if self.0.0.open_in_place(nonce, Aad::from(additional_data), &mut output).is_err() {
-            // What was decrypted without being authentic is seen by nobody.
+            // Plaintext that is not authentic must not leave this function.
             output.zeroize();
             return Some(Err(Error::opaque()));
         }
@@ -98,64 +98,56 @@ impl Gcm {
 pub(crate) struct P256(Wiped<EcdsaKeyPair>);
 
 impl P256 {
-    /// `scalar` has 32 bytes, `point` is the uncompressed public key.
+    /// Makes a key of the 32 bytes of `scalar`; `point` is the uncompressed public key.
     pub(crate) fn new(scalar: &[u8], point: &[u8]) -> Option<Self> {
-        let algorithm = &signature::ECDSA_P256_SHA256_FIXED_SIGNING;
+        let algorithm = &ring::signature::ECDSA_P256_SHA256_FIXED_SIGNING;
         let key =
             EcdsaKeyPair::from_private_key_and_public_key(algorithm, scalar, point, &SystemRandom::new());
         Some(Self(Wiped::new(key.ok()?)))
     }
 
-    /// r and s. The nonce is of random bytes and the key (never of random bytes alone).
+    /// A signature: r and s. The nonce depends on random bytes and the key, never on random bytes alone.
     pub(crate) fn sign(&self, data: &[u8]) -> Result<Vec<u8>> {
-        let made = self.0.0.sign(&SystemRandom::new(), data);
-        made.map(|made| made.as_ref().to_vec()).map_err(|_| Error::operation("there are no random bytes"))
+        let signature = self.0.0.sign(&SystemRandom::new(), data).map_err(|_| Error::random())?;
+        Ok(signature.as_ref().to_vec())
     }
 }
 
 /// Whether r and s are a signature of SHA-256 on P-256. `point` is the uncompressed public key.
-pub(crate) fn verify_p256(point: &[u8], made: &[u8], data: &[u8]) -> Option<bool> {
-    let key = signature::UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point);
-    Some(key.verify(data, made).is_ok())
+pub(crate) fn verify_p256(point: &[u8], signature: &[u8], data: &[u8]) -> Option<bool> {
+    let key = UnparsedPublicKey::new(&ring::signature::ECDSA_P256_SHA256_FIXED, point);
+    Some(key.verify(data, signature).is_ok())
 }
 
-/// How an RSA signature is padded.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Padding {
-    Pkcs1,
-    /// With a salt as long as the digest.
-    Pss,
-}
-
-/// Whether an RSA signature is genuine. `None`: to be found out otherwise.
+/// Whether an RSA signature is genuine; for RSA-PSS with a salt as long as the digest.
 pub(crate) fn verify_rsa(
     key: &rsa::RsaPublicKey,
-    padding: Padding,
+    scheme: RsaScheme,
     hash: Hash,
-    made: &[u8],
+    signature: &[u8],
     data: &[u8],
 ) -> Option<bool> {
     let bits = key.n().bits_vartime();
-    // ring does not say whether it dislikes the key or the signature, so only keys that it takes come to it.
+    // ring returns the same error for a key that it does not accept and for a wrong signature, so only keys
+    // that it accepts are passed to it.
     if !(2048..=8192).contains(&bits)
         || !bits.is_multiple_of(8)
         || !(2..=33).contains(&key.e().bits_vartime())
     {
         return None;
     }
-    let parameters: &RsaParameters = match (padding, hash) {
-        (Padding::Pkcs1, Hash::Sha256) => &signature::RSA_PKCS1_2048_8192_SHA256,
-        (Padding::Pkcs1, Hash::Sha384) => &signature::RSA_PKCS1_2048_8192_SHA384,
-        (Padding::Pkcs1, Hash::Sha512) => &signature::RSA_PKCS1_2048_8192_SHA512,
-        (Padding::Pss, Hash::Sha256) => &signature::RSA_PSS_2048_8192_SHA256,
-        (Padding::Pss, Hash::Sha384) => &signature::RSA_PSS_2048_8192_SHA384,
-        (Padding::Pss, Hash::Sha512) => &signature::RSA_PSS_2048_8192_SHA512,
+    let parameters: &RsaParameters = match (scheme, hash) {
+        (RsaScheme::Pkcs1, Hash::Sha256) => &ring::signature::RSA_PKCS1_2048_8192_SHA256,
+        (RsaScheme::Pkcs1, Hash::Sha384) => &ring::signature::RSA_PKCS1_2048_8192_SHA384,
+        (RsaScheme::Pkcs1, Hash::Sha512) => &ring::signature::RSA_PKCS1_2048_8192_SHA512,
+        (RsaScheme::Pss, Hash::Sha256) => &ring::signature::RSA_PSS_2048_8192_SHA256,
+        (RsaScheme::Pss, Hash::Sha384) => &ring::signature::RSA_PSS_2048_8192_SHA384,
+        (RsaScheme::Pss, Hash::Sha512) => &ring::signature::RSA_PSS_2048_8192_SHA512,
         _ => return None,
     };
     let (n, e) = (key.n().to_be_bytes(), key.e().to_be_bytes());
-    let components =
-        RsaPublicKeyComponents { n: crate::rsa_format::minimal(&n), e: crate::rsa_format::minimal(&e) };
-    Some(components.verify(parameters, data, made).is_ok())
+    let components = RsaPublicKeyComponents { n: without_leading_zeros(&n), e: without_leading_zeros(&e) };
+    Some(components.verify(parameters, data, signature).is_ok())
 }
 
 #[cfg(test)]
@@ -168,7 +160,7 @@ mod tests {
     use sha2::{Sha256, Sha384, Sha512};
 
     #[test]
-    fn gcm_is_the_same_either_way() {
+    fn gcm_gives_the_same_with_ring_and_without() {
         let data: Vec<u8> = (0..70_000u32).map(|at| ((at * 31) >> 3) as u8).collect();
         let (iv, key) = ([7; 12], [9; 32]);
         let (short, long) = (Gcm::new(&key[..16]), Gcm::new(&key));
@@ -191,14 +183,14 @@ mod tests {
             made[length] ^= 1;
             assert!(long.decrypt(&iv, additional, 16, &made).unwrap().is_err());
         }
-        // Lengths that are not ring's.
+        // Lengths that ring does not have.
         assert!(long.encrypt(&[7; 16], b"", 16, b"a").is_none());
         assert!(long.encrypt(&iv, b"", 12, b"a").is_none());
         assert!(long.decrypt(&iv, b"", 16, b"short").is_none());
     }
 
     #[test]
-    fn ecdsa_is_verified_either_way() {
+    fn ecdsa_signatures_are_verified_by_both() {
         use p256::elliptic_curve::Generate;
         let other = p256::ecdsa::SigningKey::generate_from_rng(&mut random::rng());
         let point = other.verifying_key().to_sec1_point(false);
@@ -220,16 +212,16 @@ mod tests {
     }
 
     #[test]
-    fn rsa_signatures_are_verified_either_way() {
+    fn rsa_signatures_are_verified_by_both() {
         let key = rsa::RsaPrivateKey::new(&mut random::rng(), 2048).unwrap();
         let public = key.to_public_key();
         macro_rules! compare {
             ($hash:ident) => {
                 let digest = digest(Hash::$hash, b"data");
                 let made = key.sign(Pkcs1v15Sign::new::<$hash>(), &digest).unwrap();
-                assert_eq!(verify_rsa(&public, Padding::Pkcs1, Hash::$hash, &made, b"data"), Some(true));
-                assert_eq!(verify_rsa(&public, Padding::Pkcs1, Hash::$hash, &made, b"date"), Some(false));
-                assert_eq!(verify_rsa(&public, Padding::Pss, Hash::$hash, &made, b"data"), Some(false));
+                assert_eq!(verify_rsa(&public, RsaScheme::Pkcs1, Hash::$hash, &made, b"data"), Some(true));
+                assert_eq!(verify_rsa(&public, RsaScheme::Pkcs1, Hash::$hash, &made, b"date"), Some(false));
+                assert_eq!(verify_rsa(&public, RsaScheme::Pss, Hash::$hash, &made, b"data"), Some(false));
                 let made = key
                     .sign_with_rng(
                         &mut random::rng(),
@@ -237,12 +229,12 @@ mod tests {
                         &digest,
                     )
                     .unwrap();
-                assert_eq!(verify_rsa(&public, Padding::Pss, Hash::$hash, &made, b"data"), Some(true));
+                assert_eq!(verify_rsa(&public, RsaScheme::Pss, Hash::$hash, &made, b"data"), Some(true));
             };
         }
         compare!(Sha256);
         compare!(Sha384);
         compare!(Sha512);
-        assert!(verify_rsa(&public, Padding::Pkcs1, Hash::Sha1, b"", b"data").is_none());
+        assert!(verify_rsa(&public, RsaScheme::Pkcs1, Hash::Sha1, b"", b"data").is_none());
     }
 }

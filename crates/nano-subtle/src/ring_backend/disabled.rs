@@ -1,6 +1,6 @@
-//! In the place of `fast.rs` where the feature `ring` is off: nothing is done in another way.
+//! Without the feature `ring`: no case is computed here.
 
-use crate::algorithm::Hash;
+use crate::algorithm::{Hash, RsaScheme};
 use crate::error::Result;
 
 pub(crate) enum Gcm {}
@@ -35,12 +35,6 @@ pub(crate) fn verify_p256(_: &[u8], _: &[u8], _: &[u8]) -> Option<bool> {
     None
 }
 
-#[derive(Clone, Copy)]
-pub(crate) enum Padding {
-    Pkcs1,
-    Pss,
-}
-
-pub(crate) fn verify_rsa(_: &rsa::RsaPublicKey, _: Padding, _: Hash, _: &[u8], _: &[u8]) -> Option<bool> {
+pub(crate) fn verify_rsa(_: &rsa::RsaPublicKey, _: RsaScheme, _: Hash, _: &[u8], _: &[u8]) -> Option<bool> {
     None
 }
