@@ -1,4 +1,5 @@
-//! One side of an open connection: frames in, messages out, and the other way round. Knows no sockets and no clocks.
+//! One side of an open connection: frames in, messages out, and the other way round. It knows no sockets and
+//! no clocks.
 
 use std::io::{self, Read, Write};
 use std::ops::Deref;
@@ -6,35 +7,39 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, Role as Side, WebSocketConfig, WebSocketContext};
 use tungstenite::{Error, Message, Utf8Bytes};
 
-/// What one read of the library takes from what has been received; it clears so much memory each time.
+/// The bytes that one read of tungstenite takes from the input; it clears that much memory for each read.
 const READ_BYTES: usize = 4 << 10;
 
-/// Output above this is not kept as memory for later output.
+/// The largest capacity of the output that is kept for later output, in bytes.
 const KEPT_OUTPUT_BYTES: usize = 16 << 10;
 
-/// The most bytes of a reason: a control frame has 125 bytes, of which two are the code. RFC 6455, section 5.5
+/// The most bytes of a reason: a control frame has 125 bytes, of which two are the code. RFC 6455, section
+/// 5.5
 const REASON_BYTES: usize = 123;
 
-/// An empty ping as a server sends it: for a driver that wants to know whether a silent client is still there. It may be written
-/// between frames, which is to say: between two outputs of a [`Connection`].
+/// An empty ping as a server sends it, for a driver that checks whether a silent client is still there.
+///
+/// The driver may write it between frames, that is, between two outputs of a [`Connection`].
 pub const PING: [u8; 2] = [0x89, 0];
 
-/// Which side of the connection: a client's frames are masked.
+/// The side of a connection. The frames of a client are masked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// It has asked for the connection.
+    /// The side that requested the connection.
     Client,
-    /// It was asked.
+    /// The side that accepted the connection.
     Server,
 }
 
-/// What a connection accepts.
+/// The limits of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of one message, of all its fragments together. Beyond: the connection fails with 1009.
+    /// The most bytes of one message, over all its fragments. A larger one makes the connection fail with
+    /// 1009.
     ///
-    /// 32 MiB: what the hosting platforms allow that the product's users come from; a quarter of an application's usual memory.
+    /// Default 32 MiB: other hosting platforms have this limit, and it is a quarter of an application's
+    /// default memory.
     pub message_bytes: usize,
 }
 
@@ -44,7 +49,7 @@ impl Default for Limits {
     }
 }
 
-/// A message that is text.
+/// The text of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text(Utf8Bytes);
 
@@ -56,40 +61,50 @@ impl Deref for Text {
     }
 }
 
-/// What a peer's close frame says.
+/// The content of a peer's close frame.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Close {
-    /// None: it says nothing (1005).
+    /// The code; `None` if the frame has none (1005).
     pub code: Option<u16>,
-    /// At most 123 bytes.
+    /// The reason, at most 123 bytes.
     pub reason: String,
 }
 
-/// Why a connection has failed: the peer was told the code.
+/// A failed connection. The peer gets the code in a close frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// 1002 (the protocol is violated), 1007 (text that is not UTF-8) or 1009 (a message is too large).
+    /// The code: 1002 (a violation of the protocol), 1007 (text that is not UTF-8) or 1009 (a message is too
+    /// large).
     pub code: u16,
-    /// For people.
+    /// A message for people.
     pub message: String,
 }
 
-/// What has been received.
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the WebSocket failed with {}: {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// An event that the peer caused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A message.
+    /// A whole text message arrived.
     Text(Text),
-    /// A message.
+    /// A whole binary message arrived.
     Binary(Vec<u8>),
-    /// The peer closes, or has answered our closing; if it closes, the answer is in the output.
+    /// The peer sent a close frame. If it began the closing handshake, the answer is in the output.
     Close(Close),
-    /// The peer broke a rule: there will be nothing more. What it is told is in the output.
+    /// The peer violated the protocol or a limit. No event follows. The close frame for the peer is in the
+    /// output.
     Failed(Failure),
-    /// The bytes have come to their end; after [`Event::Close`] that is a good end.
+    /// The peer ended the stream of bytes. Without an [`Event::Close`] before it, the connection was cut off.
     End,
 }
 
-/// The connection takes no more messages: it is closing.
+/// A message was not sent, since the connection is closing or closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed;
 
@@ -101,14 +116,14 @@ impl std::fmt::Display for Closed {
 
 impl std::error::Error for Closed {}
 
-/// What stands in for the stream that the library reads and writes.
+/// The stream that tungstenite reads and writes: two buffers.
 #[derive(Debug, Default)]
 struct Wire {
     input: Vec<u8>,
     taken: usize,
     eof: bool,
     output: Vec<u8>,
-    /// So many bytes of the output were taken.
+    /// The bytes of the output that were written to the peer.
     sent: usize,
 }
 
@@ -138,7 +153,22 @@ impl Write for Wire {
     }
 }
 
-/// One side of an open connection. See the crate's documentation.
+/// How far the closing handshake is. RFC 6455, section 7.1
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closing {
+    /// Messages go both ways.
+    NotStarted,
+    /// A close frame was sent, or is in the output; the peer's is awaited.
+    Sent,
+    /// Both sides have sent a close frame.
+    Complete,
+}
+
+/// One side of an open connection.
+///
+/// Pass bytes from the peer to [`receive`](Self::receive) and take events from
+/// [`next_event`](Self::next_event) until there is none; after each call that sends, write
+/// [`output`](Self::output) to the peer.
 #[derive(Debug)]
 pub struct Connection {
     role: Role,
@@ -146,13 +176,14 @@ pub struct Connection {
     wire: Wire,
     /// Bytes received since the last message, without control frames.
     partial: usize,
-    close_sent: bool,
-    close_received: bool,
-    ended: bool,
+    closing: Closing,
+    /// Whether no event follows, whatever the peer sends. Independent of `closing`: a connection may end
+    /// before, during or after the handshake.
+    is_ended: bool,
 }
 
 impl Connection {
-    /// A connection whose opening handshake is done.
+    /// Makes a connection after the opening handshake.
     pub fn new(role: Role, limits: &Limits) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BYTES)
@@ -169,30 +200,32 @@ impl Connection {
             context: WebSocketContext::new(side, Some(config)),
             wire: Wire::default(),
             partial: 0,
-            close_sent: false,
-            close_received: false,
-            ended: false,
+            closing: Closing::NotStarted,
+            is_ended: false,
         }
     }
 
-    // ---- From the peer ----
+    // ---- from the peer ----
 
-    /// Bytes from the peer. Take what [`next_event`](Self::next_event) has before more are given: they are copied.
+    /// Adds bytes from the peer.
+    ///
+    /// Take the events of [`next_event`](Self::next_event) before the next call: bytes that were not read are
+    /// kept as a copy.
     pub fn receive(&mut self, bytes: &[u8]) {
-        if !self.ended {
+        if !self.is_ended {
             self.wire.input.extend_from_slice(bytes);
             self.partial += bytes.len();
         }
     }
 
-    /// The peer sends no more.
+    /// Tells the connection that the peer ended the stream of bytes.
     pub fn receive_end(&mut self) {
         self.wire.eof = true;
     }
 
-    /// What has been received; none until there is more. Pings are answered on the way.
+    /// Takes the next event; `None` until more bytes arrive. Pings are answered on the way.
     pub fn next_event(&mut self) -> Option<Event> {
-        while !self.ended {
+        while !self.is_ended {
             let error = match self.context.read(&mut self.wire) {
                 Ok(Message::Text(text)) => {
                     self.partial = self.unread();
@@ -209,27 +242,26 @@ impl Connection {
                     continue;
                 }
                 Ok(Message::Close(frame)) => {
-                    self.close_received = true;
-                    self.close_sent = true;
-                    // The answer, if it is due.
+                    self.closing = Closing::Complete;
+                    // Writes the answer, if this side has not sent a close frame.
                     self.flush();
                     return Some(Event::Close(frame.map_or_else(Close::default, |frame| Close {
                         code: Some(frame.code.into()),
                         reason: frame.reason.as_str().to_owned(),
                     })));
                 }
-                // Never read.
+                // Reading never returns a bare frame.
                 Ok(Message::Frame(_)) => continue,
                 Err(error) => error,
             };
             let (code, message) = match error {
                 Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
                 Error::ConnectionClosed | Error::AlreadyClosed => {
-                    self.ended = true;
+                    self.is_ended = true;
                     return Some(Event::End);
                 }
                 Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
-                    self.ended = true;
+                    self.is_ended = true;
                     return Some(Event::End);
                 }
                 Error::Utf8(_) => (1007, "a text is not UTF-8".to_owned()),
@@ -242,92 +274,94 @@ impl Connection {
         None
     }
 
-    /// Bytes that were received and not read yet, as far as they are ours.
+    /// Bytes that were received and that tungstenite has not read yet.
     fn unread(&self) -> usize {
         self.wire.input.len() - self.wire.taken
     }
 
-    /// Bytes that were received of messages that are not complete, about: what the connection takes of memory.
+    /// About the memory that the connection takes: bytes received of messages that are not complete.
     pub fn partial_bytes(&self) -> usize {
         self.partial
     }
 
-    // ---- To the peer ----
+    // ---- to the peer ----
 
-    /// Sends a text.
+    /// Sends a text message.
     ///
     /// # Errors
     ///
-    /// If the connection is closing.
+    /// [`Closed`] if the connection is closing or closed.
     pub fn send_text(&mut self, text: &str) -> Result<(), Closed> {
         self.send(Message::Text(text.into()))
     }
 
-    /// Sends bytes.
+    /// Sends a binary message.
     ///
     /// # Errors
     ///
-    /// If the connection is closing.
+    /// [`Closed`] if the connection is closing or closed.
     pub fn send_binary(&mut self, bytes: &[u8]) -> Result<(), Closed> {
         self.send(Message::Binary(bytes.to_vec().into()))
     }
 
     fn send(&mut self, message: Message) -> Result<(), Closed> {
-        if self.close_sent || self.ended {
+        if self.is_close_sent() || self.is_ended {
             return Err(Closed);
         }
         self.context.write(&mut self.wire, message).map_err(|_| Closed)
     }
 
-    /// Begins the closing handshake; does nothing if that has begun already. No code: the frame says nothing. A reason that is too
-    /// long is cut.
+    /// Begins the closing handshake; does nothing if it has begun already.
+    ///
+    /// Without a code the close frame is empty. A reason longer than 123 bytes is cut between characters.
     pub fn close(&mut self, code: Option<u16>, reason: &str) {
-        if self.close_sent || self.ended {
+        if self.is_close_sent() || self.is_ended {
             return;
         }
-        self.close_sent = true;
+        self.closing = Closing::Sent;
         let mut end = reason.len().min(REASON_BYTES);
         while !reason.is_char_boundary(end) {
             end -= 1;
         }
         let frame = code.map(|code| CloseFrame { code: CloseCode::from(code), reason: reason[..end].into() });
-        // It fails only where the connection is over.
+        // It fails only if the connection is over.
         let _ = self.context.close(&mut self.wire, frame);
     }
 
-    /// Tells the peer that there will be nothing more, and takes nothing more from it. RFC 6455, section 7.1.7
+    /// Fails the connection: sends a close frame with `code` and ignores everything that the peer sends. RFC
+    /// 6455, section 7.1.7
     pub fn fail(&mut self, code: u16, reason: &str) {
         self.close(Some(code), reason);
-        self.ended = true;
+        self.is_ended = true;
         self.wire.input = Vec::new();
         self.wire.taken = 0;
         self.partial = 0;
     }
 
     fn flush(&mut self) {
-        // Where the connection ends with this, the next read says so.
+        // If this ends the connection, the next read returns that.
         let _ = self.context.flush(&mut self.wire);
     }
 
-    /// Bytes for the peer: whole frames, or what is left of them after [`wrote`](Self::wrote).
+    /// The bytes for the peer: whole frames, or their rest after [`wrote`](Self::wrote).
     pub fn output(&self) -> &[u8] {
         &self.wire.output[self.wire.sent..]
     }
 
-    /// The first `count` bytes of the output were taken.
+    /// Removes the first `count` bytes of the output, which were written to the peer.
     pub fn wrote(&mut self, count: usize) {
         let Wire { output, sent, .. } = &mut self.wire;
         *sent += count;
         if *sent >= output.len() {
             self.clear_output();
         } else if *sent >= output.len() / 2 {
-            // So each byte is moved once at most, on average.
+            // At half of the output, so that each byte is moved at most once on average.
             output.drain(..*sent);
             *sent = 0;
         }
     }
 
-    /// The output was taken.
+    /// Removes the whole output, which was written to the peer.
     pub fn clear_output(&mut self) {
         self.wire.sent = 0;
         if self.wire.output.capacity() > KEPT_OUTPUT_BYTES {
@@ -337,21 +371,23 @@ impl Connection {
         }
     }
 
-    // ---- The end ----
+    // ---- the end ----
 
-    /// Whether a close frame was sent, or put into the output.
+    /// Whether a close frame was sent or is in the output.
     pub fn is_close_sent(&self) -> bool {
-        self.close_sent
+        self.closing != Closing::NotStarted
     }
 
     /// Whether the peer has sent a close frame.
     pub fn is_close_received(&self) -> bool {
-        self.close_received
+        self.closing == Closing::Complete
     }
 
-    /// Whether nothing more is due from the peer and nothing to it but the output: the closing handshake is through, or the
-    /// connection has failed. A server closes its socket then (RFC 6455, section 7.1.1), a client waits for that a little.
+    /// Whether the closing handshake is complete or the connection has ended, so that only the output remains
+    /// to be written.
+    ///
+    /// A server then closes its socket; a client waits a short time for that (RFC 6455, section 7.1.1).
     pub fn is_finished(&self) -> bool {
-        self.ended || self.close_sent && self.close_received
+        self.is_ended || self.closing == Closing::Complete
     }
 }

@@ -1,4 +1,5 @@
-//! The keys of the opening handshake (RFC 6455, section 4), and what makes a request one. Knows nothing of HTTP's framing.
+//! The opening handshake: its keys, and the check of a request (RFC 6455, section 4). It does not know HTTP's
+//! framing.
 
 use base64_simd::STANDARD;
 use sha1::{Digest, Sha1};
@@ -6,18 +7,19 @@ use sha1::{Digest, Sha1};
 /// RFC 6455, section 1.3.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// A key has so many bytes before it is encoded.
+/// The bytes of a key before it is encoded.
 const KEY_BYTES: usize = 16;
 
-/// A new `Sec-WebSocket-Key`: sixteen random bytes in base64.
+/// Makes a new `Sec-WebSocket-Key`: 16 random bytes in base64.
 pub fn new_key() -> String {
     let mut bytes = [0; KEY_BYTES];
-    // Without randomness of the system the key says nothing, and does no harm: it only tells that the server has read it.
+    // Without random bytes of the system the key is all zeros, which does no harm: its only purpose is to
+    // show that the server has read it.
     let _ = getrandom::fill(&mut bytes);
     STANDARD.encode_to_string(bytes)
 }
 
-/// The `Sec-WebSocket-Accept` for a key.
+/// Computes the `Sec-WebSocket-Accept` for a key.
 pub fn accept_key(key: &[u8]) -> String {
     let mut hash = Sha1::new();
     hash.update(key);
@@ -25,14 +27,14 @@ pub fn accept_key(key: &[u8]) -> String {
     STANDARD.encode_to_string(hash.finalize())
 }
 
-/// Why a request cannot be answered with a WebSocket.
+/// A request that cannot be answered with a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotAnUpgrade {
-    /// Its `Upgrade` does not say `websocket`, or its method is not GET.
+    /// Its `Upgrade` does not name `websocket`, or its method is not GET.
     NotAsked,
     /// Its `Sec-WebSocket-Version` is not 13: the answer is 426.
     Version,
-    /// Its `Sec-WebSocket-Key` is not sixteen bytes in base64.
+    /// Its `Sec-WebSocket-Key` is not 16 bytes in base64.
     Key,
 }
 
@@ -48,11 +50,11 @@ impl std::fmt::Display for NotAnUpgrade {
 
 impl std::error::Error for NotAnUpgrade {}
 
-/// Looks at a request's fields (RFC 6455, section 4.2.1): the value for `Sec-WebSocket-Accept`.
+/// Checks the fields of a request, and returns the value for `Sec-WebSocket-Accept`. RFC 6455, section 4.2.1
 ///
 /// # Errors
 ///
-/// [`NotAnUpgrade`]
+/// [`NotAnUpgrade`] says which rule the request violates.
 pub fn check_request(
     method: &[u8],
     upgrade: Option<&[u8]>,
@@ -80,14 +82,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_standards_example() {
+    fn the_example_of_the_rfc() {
         let key = Some(&b"dGhlIHNhbXBsZSBub25jZQ=="[..]);
         let accept = check_request(b"GET", Some(b"foo, WebSocket"), Some(b"13"), key);
         assert_eq!(accept.as_deref(), Ok("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
     }
 
     #[test]
-    fn what_is_no_upgrade() {
+    fn requests_that_are_no_upgrade_are_refused() {
         let key = new_key();
         let key = Some(key.as_bytes());
         let check =

@@ -1,5 +1,5 @@
-//! Both sides against each other and against bytes written by hand: whatever is sent arrives however it is split, and every way of
-//! breaking a rule has its code.
+//! Both sides against each other and against bytes written by hand: messages arrive however the bytes are
+//! split, and every violation of the protocol has its code.
 
 use nano_websocket::{Close, Connection, Event, Limits, Role};
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ fn client() -> Connection {
     Connection::new(Role::Client, &Limits::default())
 }
 
-/// What comes out of a client that receives `bytes` in pieces of these sizes, over and over.
+/// The events of a connection that receives `bytes` in pieces of these sizes, over and over.
 fn receive(connection: &mut Connection, bytes: &[u8], sizes: &[usize]) -> Vec<Event> {
     let (mut events, mut rest, mut sizes) = (Vec::new(), bytes, sizes.iter().cycle());
     while !rest.is_empty() {
@@ -42,7 +42,7 @@ fn failure(bytes: &[u8], size: usize) -> Option<u16> {
 }
 
 #[test]
-fn broken_rules_have_their_codes_at_every_split() {
+fn violations_have_their_codes_at_every_split() {
     let cases: &[(&[u8], u16, &str)] = &[
         (&[0xc1, 1, b'a'], 1002, "a reserved bit"),
         (&[0x83, 0], 1002, "a reserved opcode"),
@@ -75,13 +75,13 @@ fn frames_of_a_client_are_masked() {
 }
 
 #[test]
-fn the_limit_of_a_message_holds_at_and_beyond() {
+fn a_message_at_the_limit_is_taken_and_a_larger_one_refused() {
     let mut limits = Limits::default();
     limits.message_bytes = 300;
     for (count, fits) in [(300, true), (301, false)] {
         let mut whole = vec![0x82, 126, 1, (count - 256) as u8];
         whole.resize(4 + count, 7);
-        // The same in three fragments.
+        // The same message in three fragments.
         let mut fragments = vec![0x02, 100];
         fragments.resize(102, 7);
         fragments.extend([0x00, 100]);
@@ -101,7 +101,7 @@ fn the_limit_of_a_message_holds_at_and_beyond() {
 }
 
 #[test]
-fn a_large_length_is_refused_before_its_bytes_come() {
+fn a_length_above_the_limit_is_refused_before_its_bytes_arrive() {
     assert_eq!(failure(&[0x82, 127, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], 3), Some(1009));
 }
 
@@ -125,7 +125,7 @@ fn pings_are_answered_and_take_no_memory() {
 }
 
 #[test]
-fn both_close_and_each_has_an_answer() {
+fn both_sides_close_at_once_and_both_finish() {
     for server_begins in [true, false] {
         let (mut server, mut client) = (server(), client());
         let (one, other) =
@@ -149,7 +149,7 @@ fn both_close_and_each_has_an_answer() {
 }
 
 #[test]
-fn messages_come_until_the_peer_has_closed_too() {
+fn messages_arrive_until_the_peer_has_closed_too() {
     let (mut server, mut client) = (server(), client());
     client.close(None, "");
     server.send_text("still").unwrap();
@@ -161,7 +161,7 @@ fn messages_come_until_the_peer_has_closed_too() {
 }
 
 #[test]
-fn an_end_without_a_close_is_told() {
+fn an_end_without_a_close_frame_is_an_event() {
     let mut client = client();
     client.receive(&[0x81, 5, b'h']);
     client.receive_end();
@@ -199,7 +199,7 @@ proptest! {
 
     /// Messages arrive as they were sent, however the bytes are split.
     #[test]
-    fn split_anywhere(sent in messages(), sizes in proptest::collection::vec(1usize..5000, 1..20), to_server in any::<bool>()) {
+    fn messages_arrive_however_the_bytes_are_split(sent in messages(), sizes in proptest::collection::vec(1usize..5000, 1..20), to_server in any::<bool>()) {
         let (mut from, mut to) = if to_server { (client(), server()) } else { (server(), client()) };
         for message in &sent {
             match message {
@@ -219,9 +219,9 @@ proptest! {
         prop_assert_eq!(to.partial_bytes(), 0);
     }
 
-    /// Any bytes mean the same however they are split, and end in at most one failure.
+    /// Random bytes give the same events however they are split, and at most one failure.
     #[test]
-    fn noise_means_the_same_however_it_is_split(bytes in proptest::collection::vec(any::<u8>(), 0..300), sizes in proptest::collection::vec(1usize..40, 1..10)) {
+    fn random_bytes_give_the_same_events_however_they_are_split(bytes in proptest::collection::vec(any::<u8>(), 0..300), sizes in proptest::collection::vec(1usize..40, 1..10)) {
         let mut whole = client();
         let mut pieces = client();
         let expected = receive(&mut whole, &bytes, &[bytes.len().max(1)]);
