@@ -1,4 +1,4 @@
-//! Strips the files that are named and says how long it took; with `--print` what came out. For a look at real code:
+//! Removes the types from the named files and prints the time; with `--print` the results too. For example:
 //! `cargo run --release -p nano-typescript --example strip -- $(find src -name '*.ts')`.
 
 use oxc_allocator::Allocator;
@@ -31,7 +31,7 @@ fn main() {
                 let parsed = Parser::new(&allocator, &code, SourceType::mjs()).parse();
                 if let Some(error) = parsed.diagnostics.errors().next() {
                     bad += 1;
-                    println!("{path}: what comes out is no JavaScript: {error} {:?}", error.labels);
+                    println!("{path}: the result is not JavaScript: {error} {:?}", error.labels);
                 }
                 if print {
                     print!("{code}");

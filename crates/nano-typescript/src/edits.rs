@@ -1,14 +1,15 @@
-//! What is to become of a source: ranges that are blanked or replaced, in any order; and its places as lines and columns.
+//! Changes to a source: ranges that are blanked or replaced, in any order; and the lines and columns of
+//! places.
 //!
-//! Knows bytes and newlines, and nothing of TypeScript but its comments.
+//! It knows bytes, newlines and comments, and nothing else of TypeScript.
 
-use crate::Problem;
+use crate::problem::Problem;
 
-/// What becomes of a range.
+/// The replacement of a range.
 enum Change {
     /// Spaces, one for each UTF-16 unit.
     Blank,
-    /// Spaces, with this in place of the first.
+    /// Spaces, the first of them replaced by this character.
     BlankWith(char),
     /// This text, and the newlines of the range.
     Text(String),
@@ -35,7 +36,8 @@ impl<'s> Edits<'s> {
         self.push(start, end, Change::Blank);
     }
 
-    /// Blanks a range that begins a statement or a member: a semicolon in its place keeps what stands before and after apart.
+    /// Blanks a range that begins a statement or a member, and writes a semicolon, which separates what
+    /// stands before and after it.
     pub(crate) fn blank_statement(&mut self, start: usize, end: usize) {
         self.push(start, end, Change::BlankWith(';'));
     }
@@ -54,9 +56,9 @@ impl<'s> Edits<'s> {
         }
     }
 
-    /// The source with all changes.
+    /// Applies all changes to the source.
     pub(crate) fn apply(mut self) -> String {
-        // Stable: what is inserted at one place stays in the order in which it was said.
+        // Stable, so that texts inserted at one place keep their order.
         self.edits.sort_by_key(|edit| (edit.start, edit.end != edit.start));
         let mut out = String::with_capacity(self.source.len() + 64);
         let mut at = 0;
@@ -104,7 +106,7 @@ impl<'s> Edits<'s> {
         }
     }
 
-    /// The place of a character that follows `at`, if it is the next but for white space and comments.
+    /// The place of `character`, if only white space and comments stand between `at` and it.
     pub(crate) fn next_is(&self, at: usize, character: u8) -> Option<usize> {
         let at = self.skip_trivia(at);
         (self.source.as_bytes().get(at) == Some(&character)).then_some(at)

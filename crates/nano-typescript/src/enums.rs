@@ -1,4 +1,4 @@
-//! Enums: the object that TypeScript makes of one, written into the lines where the enum stood.
+//! Enums: writes the object that TypeScript makes of an enum into the lines of the enum.
 
 use crate::edits::Edits;
 use oxc_ast::ast::*;
@@ -6,7 +6,7 @@ use oxc_ast_visit::VisitJs;
 use oxc_span::GetSpan;
 use std::collections::HashMap;
 
-/// Whether a value is text, by what stands there: members of text have no entry for the way back.
+/// Whether the value of a member is text, by its expression: such members have no reverse mapping.
 fn is_text(expression: &Expression<'_>, members: &HashMap<String, bool>, name: &str) -> bool {
     match expression {
         Expression::StringLiteral(_) | Expression::TemplateLiteral(_) => true,
@@ -25,7 +25,7 @@ fn is_text(expression: &Expression<'_>, members: &HashMap<String, bool>, name: &
     }
 }
 
-/// Names that mean members of the enum within its initializers.
+/// Finds the names in initializers that are members of the enum.
 struct Qualify<'e, 's, 'm> {
     edits: &'e mut Edits<'s>,
     members: &'m HashMap<String, bool>,
@@ -52,7 +52,7 @@ pub(crate) fn translate<'a>(edits: &mut Edits<'_>, it: &TSEnumDeclaration<'a>, s
     let mut from = keyword;
     let mut members = HashMap::new();
     let mut previous: Option<String> = None;
-    // What closes the member before.
+    // The text that closes the member before.
     let mut tail = String::new();
     let mut pending = head;
     let mut first = true;

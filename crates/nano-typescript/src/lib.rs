@@ -2,46 +2,34 @@
 //!
 //! # How it is put together
 //!
-//! oxc parses; `names.rs` finds which names are only types; [`strip()`] walks the tree once more and notes what is to be
-//! blanked (`edits.rs`); enums, the only declarations that become code of another shape, are in `enums.rs`.
+//! oxc parses. `names` finds the names that are only types. `strip` walks the tree and records in `edits`,
+//! with the helpers of `blank`, what becomes spaces. `types` decides which declarations are only types;
+//! `enums` translates enums, the only declarations that become code of another shape. `stack` bounds the
+//! recursion of it all.
 
+mod blank;
 mod edits;
 mod enums;
 mod names;
+mod problem;
 mod stack;
 mod strip;
+mod types;
 
+pub use problem::Problem;
 pub use stack::MAX_NESTING;
 
-/// What is wrong with a source, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// What is wrong, and what to do where that is known.
-    pub message: String,
-    /// The line in the source, from 1.
-    pub line: u32,
-    /// The column in UTF-16 units, from 1.
-    pub column: u32,
-}
-
-impl std::fmt::Display for Problem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}: {}", self.line, self.column, self.message)
-    }
-}
-
-impl std::error::Error for Problem {}
-
-/// Takes the types out of a TypeScript module.
+/// Removes the types from a TypeScript module.
 ///
-/// Lines stay where they were. So do columns (in UTF-16 units), but for those after an enum's initializers, after parameters of a
-/// constructor that are properties, and after a type assertion `<T>` that has to become a bracket.
+/// Lines keep their numbers. Columns (in UTF-16 units) stay the same too, except after an enum's
+/// initializers, after parameters of a constructor that are properties, and after a type assertion `<T>` that
+/// must become a bracket.
 ///
 /// # Errors
 ///
-/// All syntax errors that the parser finds, or the first construct without a meaning in JavaScript that is not translated:
-/// decorators, namespaces with values, `import x = require(…)`, `export =`. A source that could nest deeper than
-/// [`MAX_NESTING`] is refused too.
+/// All syntax errors that the parser finds, or the first construct that is neither JavaScript nor translated:
+/// decorators, namespaces with values, `import x = require(…)`, `export =`. A source that could nest deeper
+/// than [`MAX_NESTING`] is refused too.
 ///
 /// # Examples
 ///

@@ -1,7 +1,7 @@
-//! Which names of a module are values: what an import brings is kept only if the code uses it, and a name that only types have
+//! Which names of a module are values: an import is kept only if the code uses it, and a name of only types
 //! is not exported. TypeScript does the same where it compiles files one by one (`isolatedModules`).
 //!
-//! By name, not by scope: an import that only a shadowing variable of the same name seems to use is kept.
+//! By name, not by scope: an import whose name only a shadowing variable uses is kept.
 
 use oxc_ast::ast::*;
 use oxc_ast_visit::{VisitJs, walk_js};
@@ -10,9 +10,9 @@ use std::collections::HashSet;
 /// The names of a module.
 #[derive(Default)]
 pub(crate) struct Names<'a> {
-    /// Used as values.
+    /// Names that are used as values.
     pub(crate) used: HashSet<&'a str>,
-    /// Declared as types only, in this module or by a type import.
+    /// Names that are declared only as types, in this module or by a type import.
     pub(crate) types: HashSet<&'a str>,
 }
 
@@ -113,7 +113,7 @@ impl<'a> VisitJs<'a> for Names<'a> {
         }
     }
 
-    // What is only declared is no use.
+    // A declaration without code does not use a name.
     fn visit_class(&mut self, it: &Class<'a>) {
         if !it.declare {
             walk_js::walk_class(self, it);

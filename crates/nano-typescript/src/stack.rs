@@ -1,26 +1,27 @@
-//! Room for the parser, which recurses as deep as its source nests: a stack of its own, as large as the source could need.
+//! A stack for the parser, which recurses as deep as its source nests: as large as the source could need.
 //!
-//! A nested source must never overflow a stack, which would end the process and all who live in it.
+//! A source must never overflow a stack, which would end the process and every tenant in it.
 
-use crate::Problem;
+use crate::problem::Problem;
 
-/// How deep a source may nest by the count of what can nest in it: brackets, operators and keywords. A megabyte of ordinary code has
-/// about 150,000.
+/// The most levels that a source may nest, counted by its brackets, operators and keywords.
+///
+/// A megabyte of ordinary code has about 150,000.
 pub const MAX_NESTING: usize = 1 << 18;
 
-/// Stack for one level, with room to spare: the tests nest 20,000 deep in every way there is.
+/// The bytes of stack for one level, with a reserve: the tests nest every construct 20,000 levels deep.
 const BYTES_PER_LEVEL: usize = if cfg!(debug_assertions) { 16 << 10 } else { 4 << 10 };
 
-/// What the parser needs before it nests.
+/// The bytes of stack that the parser needs without nesting.
 const BASE_BYTES: usize = 1 << 20;
 
-/// Words that can follow each other without a bracket between them, each a level deeper.
+/// Words that can follow each other without a bracket between them, each one level deeper.
 const NESTING_WORDS: [&str; 20] = [
     "await", "yield", "typeof", "void", "delete", "new", "throw", "if", "else", "for", "while", "do", "with",
     "keyof", "unique", "readonly", "infer", "asserts", "async", "extends",
 ];
 
-/// An upper bound of how deep the source nests. What stands in strings and comments counts too.
+/// An upper bound of the levels that a source nests. Characters in strings and comments count too.
 fn nesting(source: &str) -> usize {
     let bytes = source.as_bytes();
     let mut count = 0;
@@ -43,7 +44,8 @@ fn nesting(source: &str) -> usize {
     count
 }
 
-/// Calls `work` on a thread whose stack suffices for the source. Only what is touched of it takes memory.
+/// Calls `work` on a thread whose stack is large enough for the source. Only the part that is used takes
+/// memory.
 pub(crate) fn with_enough<R: Send>(
     source: &str,
     work: impl FnOnce() -> Result<R, Vec<Problem>> + Send,
@@ -60,7 +62,7 @@ pub(crate) fn with_enough<R: Send>(
         match builder.spawn_scoped(scope, work) {
             Ok(thread) => match thread.join() {
                 Ok(result) => result,
-                // The panic hook has said what happened.
+                // The panic hook has printed the message.
                 Err(_) => fail("a fault of the runtime: the TypeScript parser gave up"),
             },
             Err(_) => fail("there is no memory to parse this TypeScript file"),
@@ -73,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_nest_is_counted() {
+    fn brackets_operators_and_keywords_are_counted() {
         assert_eq!(nesting("a;b,c"), 0);
         assert_eq!(nesting("((1))"), 2);
         assert_eq!(nesting("!typeof await x"), 3);

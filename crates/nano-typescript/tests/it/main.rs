@@ -1,4 +1,4 @@
-//! What becomes of TypeScript, construct by construct, and that what comes out is JavaScript with everything in its place.
+//! The JavaScript of each construct of TypeScript, and that every character keeps its place.
 
 use nano_typescript::{Problem, strip};
 use oxc_allocator::Allocator;
@@ -16,7 +16,7 @@ fn js(source: &str) -> String {
     code
 }
 
-/// What is left but for runs of spaces, and that each character of it stands where it stood in the source.
+/// Checks the result with runs of spaces shortened, and that each character has its place in the source.
 #[track_caller]
 fn blanked(source: &str, expected: &str) {
     let code = js(source);
@@ -89,7 +89,7 @@ fn declarations_of_types_become_empty_statements() {
 }
 
 #[test]
-fn classes() {
+fn types_of_classes_become_spaces() {
     blanked(
         "abstract class A<T> extends B<T> implements C, D<T> { abstract x: T; abstract y(): void; }",
         "         class A    extends B                       { ;              ;                  }",
@@ -111,7 +111,7 @@ fn classes() {
 }
 
 #[test]
-fn parameters_that_are_properties() {
+fn parameter_properties_are_assigned() {
     assert_eq!(
         js("class A { constructor(private x: T, readonly y = 1, z: T) { f() } }"),
         "class A { constructor(        x   ,          y = 1, z   ) {this.x=x;this.y=y; f() } }"
@@ -123,7 +123,7 @@ fn parameters_that_are_properties() {
 }
 
 #[test]
-fn imports_and_exports() {
+fn imports_and_exports_of_types_become_spaces() {
     blanked("import type A from 'a';", ";                      ");
     blanked("import { type A, b, C } from 'a'; b;", "import {         b,   } from 'a'; b;");
     blanked("import A, { b } from 'a'; b;", "import    { b } from 'a'; b;");
@@ -148,7 +148,7 @@ fn imports_and_exports() {
 }
 
 #[test]
-fn lines_that_would_join_or_part() {
+fn lines_that_would_join_or_split_are_separated() {
     blanked("a = b as T\n(c)", "a = b ;   \n(c)");
     blanked("a = b as T\n[0].x", "a = b ;   \n[0].x");
     blanked("a = b as T\n+ 1", "a = b     \n+ 1");
@@ -163,7 +163,7 @@ fn lines_that_would_join_or_part() {
 }
 
 #[test]
-fn enums() {
+fn enums_become_objects() {
     assert_eq!(
         js("export enum A { X, Y = 5, Z,\n  'q-r' = 'text', W = Y | Z }"),
         "export var A;(function(A){A[A[\"X\"]=0]=\"X\";A[A[\"Y\"]=5]=\"Y\";A[A[\"Z\"]=A[\"Y\"]+1]=\"Z\";\nA[\"q-r\"]='text';A[A[\"W\"]=A.Y | A.Z]=\"W\";})(A||(A={}));"
@@ -173,7 +173,7 @@ fn enums() {
 }
 
 #[test]
-fn what_is_refused_says_where() {
+fn errors_have_line_and_column() {
     for (source, line, column, part) in [
         ("let x: = 1", 1, 8, ""),
         ("\n  namespace A { export const x = 1 }", 2, 3, "namespace"),
@@ -188,7 +188,7 @@ fn what_is_refused_says_where() {
     }
 }
 
-/// Whatever nests: parsed, or refused with a reason; never an overflow.
+/// Every construct that nests is parsed, or refused with a reason; no stack overflows.
 #[test]
 fn deep_sources_do_not_overflow() {
     let depth = 20_000;
