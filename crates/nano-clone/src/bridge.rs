@@ -1,48 +1,50 @@
 //! V8's ValueSerializer and ValueDeserializer with delegates of our own.
 //!
-//! The `v8` crate wraps both, but its wrapper's delegate cannot refuse memory for the output (so one string repeated in an array fills the
-//! machine), allocates anew for each value, and enters a context for each object. Here the delegates are objects with a table of
-//! functions, laid out as C++ does on every system but Windows (the Itanium C++ ABI): see docs/decisions/clone-delegates.md.
-//! This file knows the layout and nothing of what delegates do; [`Sink`] and [`Source`] say that.
+//! The `v8` crate wraps both, but the delegate of its wrapper cannot refuse memory for the output (so one
+//! string repeated in an array fills the machine), allocates for each value, and enters a context for each
+//! object. Here the delegates are objects with a table of functions, laid out as C++ does on every system but
+//! Windows (the Itanium C++ ABI): see docs/decisions/clone-delegates.md. This file knows the layout; [`Sink`]
+//! and [`Source`] say what delegates do.
 //!
-//! The order of the tables is that of `v8-value-serializer.h` in the version of the `v8` crate that Cargo.toml pins; the tests call
-//! every entry but the two that nothing reaches (conveyors of shared values need a shared heap).
+//! The order of the tables is that of `v8-value-serializer.h` in the version of the `v8` crate that
+//! Cargo.toml pins. The tests call every entry except the two that are not reachable (conveyors of shared
+//! values need a shared heap).
 
 use std::ffi::c_void;
 use std::marker::PhantomData;
 
 pub(crate) type Scope<'s, 'i> = v8::PinScope<'s, 'i>;
 
-/// What the serializer asks while it writes.
+/// The callbacks of the serializer.
 pub(crate) trait Sink {
-    /// Whether [`is_host_object`](Sink::is_host_object) is to be asked at all.
+    /// Whether V8 must call [`is_host_object`](Sink::is_host_object) at all.
     fn has_host_objects(&self) -> bool;
-    /// Whether an ordinary object or an error is the host's to write.
+    /// Whether the host writes this ordinary object or error.
     fn is_host_object(&self, scope: &mut Scope<'_, '_>, object: v8::Local<'_, v8::Object>) -> bool;
-    /// Writes an object of the host's with the raw serializer. False: an exception is pending.
+    /// Writes an object of the host with the raw serializer. False if an exception is pending.
     fn write_host_object(
         &self,
         scope: &mut Scope<'_, '_>,
         object: v8::Local<'_, v8::Object>,
         out: &RawSerializer<'_>,
     ) -> bool;
-    /// The number under which a SharedArrayBuffer goes. `None`: it does not.
+    /// The number that stands for a SharedArrayBuffer in the bytes; `None` if it cannot be cloned.
     fn shared_buffer(
         &self,
         scope: &mut Scope<'_, '_>,
         buffer: v8::Local<'_, v8::SharedArrayBuffer>,
     ) -> Option<u32>;
-    /// The number under which a WebAssembly module goes. `None`: it does not.
+    /// The number that stands for a WebAssembly module in the bytes; `None` if it cannot be cloned.
     fn module(&self, scope: &mut Scope<'_, '_>, module: v8::Local<'_, v8::WasmModuleObject>) -> Option<u32>;
-    /// Something cannot be cloned; the text names it. Throws.
+    /// Throws, since a value cannot be cloned. The text names the value.
     fn refuse(&self, scope: &mut Scope<'_, '_>, message: v8::Local<'_, v8::String>);
-    /// Gives the output at least `bytes` of room, keeping what is in it. `None`: there is none.
+    /// Grows the output to at least `bytes`, keeping its content. `None` if that is refused.
     fn reserve(&self, bytes: usize) -> Option<(*mut u8, usize)>;
 }
 
-/// What the deserializer asks while it reads.
+/// The callbacks of the deserializer.
 pub(crate) trait Source {
-    /// Reads an object that the host wrote. `None`: an exception is pending, or the bytes are wrong.
+    /// Reads an object that the host wrote. `None` if an exception is pending or the bytes are wrong.
     fn read_host_object<'s>(
         &self,
         scope: &mut Scope<'s, '_>,
@@ -86,7 +88,7 @@ impl From<Option<u32>> for MaybeU32 {
     }
 }
 
-/// V8's isolate, which is only ever passed on.
+/// V8's isolate, which is only passed on.
 type IsolatePointer = *mut c_void;
 
 /// `v8::ValueSerializer::Delegate`'s virtual functions, in their order.
@@ -127,7 +129,7 @@ pub(crate) struct SinkDelegate<'a> {
 }
 
 impl<'a> SinkDelegate<'a> {
-    /// Objects whose prototype is `ordinary` are nobody's but the script's: the sink is not asked.
+    /// Objects whose prototype is `ordinary` belong to the script, so the sink is not asked about them.
     pub(crate) fn new(
         sink: &'a dyn Sink,
         context: v8::Local<'a, v8::Context>,
@@ -160,15 +162,16 @@ static SINK_TABLE: SinkTable = SinkTable {
 /// V8 never destroys a delegate: it belongs to the embedder.
 unsafe extern "C" fn never_destroyed(_: *mut c_void) {}
 
-/// A panic must not unwind into V8's frames: it ends here, as `otherwise`. The panic hook has told of it.
+/// Contains a panic, which must not unwind into V8's frames: returns `otherwise`. The panic hook has printed
+/// it.
 fn contained<R>(run: impl FnOnce() -> R, otherwise: R) -> R {
-    // Unwind safety: the operation that panicked fails as a whole; its sink or source is not used for another.
+    // Unwind safety: the whole operation fails, and its sink or source is not used again.
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_or(otherwise)
 }
 
 unsafe extern "C" fn throw_data_clone_error(this: &SinkDelegate<'_>, message: v8::Local<'_, v8::String>) {
-    // SAFETY (of all scopes here): V8 calls delegates on the isolate's thread, with the context entered in which the
-    // serializer was called, and with a handle scope of its own open.
+    // SAFETY (of all scopes here): V8 calls delegates on the isolate's thread, with the context entered in
+    // which the serializer was called, and with a handle scope of its own open.
     v8::callback_scope!(unsafe scope, this.context);
     contained(|| this.sink.refuse(scope, message), ());
 }
@@ -183,10 +186,11 @@ unsafe extern "C" fn is_host_object(
     object: v8::Local<'_, v8::Object>,
 ) -> MaybeBool {
     if let Some(ordinary) = this.ordinary {
-        // SAFETY: the object is alive, and V8 has a handle scope of its own open around this call. The handle is not kept.
+        // SAFETY: the object is alive, and V8 has a handle scope of its own open around this call. The handle
+        // is not kept.
         let prototype = unsafe { v8__Object__GetPrototype(std::ptr::from_ref(&*object)) };
-        // SAFETY: a handle points at a slot with the object's address; nothing moves objects between the two reads, since
-        // nothing allocates.
+        // SAFETY: a handle points at a slot with the object's address; nothing moves objects between the two
+        // reads, since nothing allocates.
         if unsafe { *prototype.cast::<usize>() == *std::ptr::from_ref(&*ordinary).cast::<usize>() } {
             return MaybeBool::just(false);
         }
@@ -201,7 +205,8 @@ unsafe extern "C" fn write_host_object(
     object: v8::Local<'_, v8::Object>,
 ) -> MaybeBool {
     v8::callback_scope!(unsafe scope, this.context);
-    // SAFETY: `RawSerializer::write_value` has stored the address of the serializer that calls this, borrowed meanwhile.
+    // SAFETY: `RawSerializer::write_value` has stored the address of the serializer that calls this, which is
+    // borrowed until it returns.
     let Some(out) = (unsafe { this.serializer.get().as_ref() }) else { return MaybeBool::NOTHING };
     match contained(|| Some(this.sink.write_host_object(scope, object, out)), None) {
         Some(true) => MaybeBool::just(true),
@@ -255,7 +260,7 @@ fn refuse(this: &SinkDelegate<'_>, scope: &mut Scope<'_, '_>, message: &str) {
     contained(|| this.sink.refuse(scope, message), ());
 }
 
-/// A panic in the sink: V8 needs an exception to stop.
+/// Throws after a panic in the sink, since V8 needs an exception to stop.
 fn throw_fault(scope: &mut Scope<'_, '_>) {
     let message = v8::String::new(scope, "a fault in the reader or writer of a host object");
     let message = message.unwrap_or_else(|| v8::String::empty(scope));
@@ -353,11 +358,11 @@ pub(crate) struct RawSerializer<'a> {
 }
 
 impl<'a> RawSerializer<'a> {
-    /// A serializer in the isolate of `scope` that asks `delegate`.
+    /// Makes a serializer in the isolate of `scope` that calls `delegate`.
     pub(crate) fn new(scope: &Scope<'_, '_>, delegate: &'a SinkDelegate<'a>) -> Self {
         let object = std::cell::UnsafeCell::new([0]);
-        // SAFETY: the object is one pointer wide (the binding asserts it) and lives in the cell until `drop`; it holds a
-        // pointer to its own allocation and so may be moved. The delegate is borrowed for as long.
+        // SAFETY: the object is one pointer wide (the binding asserts it) and lives in the cell until `drop`;
+        // it holds a pointer to its own allocation and so may be moved. The delegate is borrowed for as long.
         unsafe {
             v8__ValueSerializer__CONSTRUCT(
                 object.get(),
@@ -368,7 +373,7 @@ impl<'a> RawSerializer<'a> {
         Self { object, delegate }
     }
 
-    /// Writes a value. False: an exception is pending.
+    /// Writes a value. False if an exception is pending.
     pub(crate) fn write_value(&self, value: v8::Local<'_, v8::Value>) -> bool {
         let outer = self.delegate.serializer.replace(self);
         // SAFETY: the serializer is alive, and V8 expects to be called again from within its delegate.
@@ -392,22 +397,22 @@ impl<'a> RawSerializer<'a> {
         unsafe { v8__ValueSerializer__WriteUint32(self.object.get(), value) }
     }
 
-    /// The buffer goes as number `id` instead of its bytes.
+    /// Writes the number `id` instead of the bytes of this buffer.
     pub(crate) fn transfer(&self, id: u32, buffer: v8::Local<'_, v8::ArrayBuffer>) {
         // SAFETY: the serializer is alive.
         unsafe { v8__ValueSerializer__TransferArrayBuffer(self.object.get(), id, buffer) }
     }
 
-    /// Views go to [`Sink::write_host_object`], without their buffer.
+    /// Passes views to [`Sink::write_host_object`], without their buffer.
     pub(crate) fn views_are_host_objects(&self) {
         // SAFETY: the serializer is alive.
         unsafe { v8__ValueSerializer__SetTreatArrayBufferViewsAsHostObjects(self.object.get(), true) }
     }
 
-    /// The number of bytes written. The serializer is at its beginning again.
+    /// Returns the number of bytes written, and resets the serializer.
     pub(crate) fn finish(&self) -> usize {
         let (mut data, mut size) = (std::ptr::null_mut(), 0);
-        // SAFETY: the serializer is alive; the memory stays the sink's.
+        // SAFETY: the serializer is alive; the sink keeps the memory.
         unsafe { v8__ValueSerializer__Release(self.object.get(), &mut data, &mut size) };
         size
     }
@@ -420,7 +425,8 @@ impl Drop for RawSerializer<'_> {
     }
 }
 
-/// `v8::ValueDeserializer::Delegate`'s virtual functions, in their order. `v8::MaybeLocal` is a pointer, null for none.
+/// `v8::ValueDeserializer::Delegate`'s virtual functions, in their order. `v8::MaybeLocal` is a pointer, null
+/// for none.
 #[repr(C)]
 struct SourceTable {
     destroy: unsafe extern "C" fn(*mut c_void),
@@ -457,7 +463,7 @@ static SOURCE_TABLE: SourceTable = SourceTable {
     get_shared_value_conveyor,
 };
 
-/// The address that a handle is for V8; null for none.
+/// The address that V8 takes for a handle; null for none.
 fn raw<T>(local: Option<v8::Local<'_, T>>) -> *const T
 where
     for<'x> v8::Local<'x, T>: std::ops::Deref<Target = T>,
@@ -468,9 +474,10 @@ where
 unsafe extern "C" fn read_host_object(this: &SourceDelegate<'_>, _: IsolatePointer) -> *const v8::Object {
     // SAFETY: as in `throw_data_clone_error`.
     v8::callback_scope!(unsafe scope, this.context);
-    // SAFETY: `RawDeserializer::read_value` has stored the address of the deserializer that calls this, borrowed meanwhile.
+    // SAFETY: `RawDeserializer::read_value` has stored the address of the deserializer that calls this, which
+    // is borrowed until it returns.
     let Some(input) = (unsafe { this.deserializer.get().as_ref() }) else { return std::ptr::null() };
-    // V8 forbids JavaScript while it reads; the host's objects may need it, and their reader is ready for it.
+    // V8 forbids JavaScript while it reads, but a host's object may need it, and its reader allows for that.
     v8::allow_javascript_execution_scope!(let scope, scope);
     raw(contained(|| this.source.read_host_object(scope, input), None))
 }
@@ -505,10 +512,11 @@ pub(crate) struct RawDeserializer<'a> {
 }
 
 impl<'a> RawDeserializer<'a> {
-    /// A deserializer of `bytes` in the isolate of `scope`.
+    /// Makes a deserializer of `bytes` in the isolate of `scope`.
     pub(crate) fn new(scope: &Scope<'_, '_>, bytes: &'a [u8], delegate: &'a SourceDelegate<'a>) -> Self {
         let object = std::cell::UnsafeCell::new([0]);
-        // SAFETY: as in `RawSerializer::new`; the bytes too are borrowed for as long as the deserializer lives.
+        // SAFETY: as in `RawSerializer::new`; the bytes too are borrowed for as long as the deserializer
+        // lives.
         unsafe {
             v8__ValueDeserializer__CONSTRUCT(
                 object.get(),
@@ -521,13 +529,13 @@ impl<'a> RawDeserializer<'a> {
         Self { object, delegate, bytes: PhantomData }
     }
 
-    /// Reads the format's version. False: an exception is pending.
+    /// Reads the version of the format. False if an exception is pending.
     pub(crate) fn read_header(&self) -> bool {
         // SAFETY: the deserializer is alive.
         unsafe { v8__ValueDeserializer__ReadHeader(self.object.get(), self.delegate.context) == JUST_TRUE }
     }
 
-    /// Number `id` is this buffer.
+    /// Sets the buffer that number `id` stands for.
     pub(crate) fn transfer(&self, id: u32, buffer: v8::Local<'_, v8::ArrayBuffer>) {
         // SAFETY: the deserializer is alive.
         unsafe { v8__ValueDeserializer__TransferArrayBuffer(self.object.get(), id, buffer) }
@@ -541,8 +549,8 @@ impl<'a> RawDeserializer<'a> {
         let value = unsafe { v8__ValueDeserializer__ReadValue(self.object.get(), self.delegate.context) };
         self.delegate.deserializer.set(outer);
         let value = std::ptr::NonNull::new(value.cast_mut())?;
-        // SAFETY: a handle is the pointer that V8 gives out; it is in the innermost handle scope, which is `'s` or is left
-        // by the caller before anything else is made (see above).
+        // SAFETY: a handle is the pointer that V8 returns. It is in the innermost handle scope, which is
+        // `'s`, or which the caller leaves before it makes another handle (see above).
         Some(unsafe { std::mem::transmute::<std::ptr::NonNull<v8::Value>, v8::Local<'s, v8::Value>>(value) })
     }
 
@@ -553,12 +561,12 @@ impl<'a> RawDeserializer<'a> {
         unsafe { v8__ValueDeserializer__ReadUint32(self.object.get(), &mut value) }.then_some(value)
     }
 
-    /// The next bytes as they are.
+    /// Reads bytes as they are.
     pub(crate) fn read_raw(&self, length: usize) -> Option<&'a [u8]> {
         let mut data = std::ptr::null();
         // SAFETY: the deserializer is alive.
         let read = unsafe { v8__ValueDeserializer__ReadRawBytes(self.object.get(), length, &mut data) };
-        // SAFETY: V8 has checked that so many bytes are left of those given to `new`, which live for `'a`.
+        // SAFETY: V8 has checked that this many bytes are left of those given to `new`, which live for `'a`.
         read.then(|| unsafe { std::slice::from_raw_parts(data.cast(), length) })
     }
 }
@@ -573,7 +581,7 @@ impl Drop for RawDeserializer<'_> {
 /// Whether two handles are of the same object.
 #[inline]
 pub(crate) fn is_same(a: v8::Local<'_, v8::Value>, b: v8::Local<'_, v8::Value>) -> bool {
-    // SAFETY: a handle is the address of a slot that holds the object's address; nothing moves objects between the two
-    // reads, since nothing allocates.
+    // SAFETY: a handle is the address of a slot that holds the object's address; nothing moves objects
+    // between the two reads, since nothing allocates.
     unsafe { *std::ptr::from_ref(&*a).cast::<usize>() == *std::ptr::from_ref(&*b).cast::<usize>() }
 }

@@ -1,4 +1,5 @@
-//! The memory that V8 writes a value into: it grows by V8's asking, and each thread keeps one for the next value.
+//! The memory that V8 writes a value into: it grows by V8's asking, and each thread keeps one for the next
+//! value.
 
 use crate::limits::SCRATCH_BYTES_MAX;
 use std::alloc::{Layout, alloc, dealloc, realloc};
@@ -87,7 +88,8 @@ impl Buffer {
             return Vec::new();
         }
         debug_assert!(length <= this.capacity);
-        // SAFETY: allocated by Rust's allocator with this capacity and an alignment of 1; initialized by the caller's word.
+        // SAFETY: allocated by Rust's allocator with this capacity and an alignment of 1; initialized by the
+        // caller's word.
         unsafe { Vec::from_raw_parts(this.data, length, this.capacity) }
     }
 }

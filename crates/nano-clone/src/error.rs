@@ -1,15 +1,15 @@
-//! Why a value was not cloned.
+//! Errors of serialization and deserialization.
 
 use std::fmt;
 
-/// Why a value could not be serialized or deserialized. Handles are of the scope that the operation was called with.
+/// A value was not serialized or deserialized. Handles belong to the scope of the operation.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum CloneError<'s> {
-    /// Something cannot be cloned. The text names it, as in `() => {} could not be cloned.`: the message of the
-    /// `DataCloneError` that the HTML standard wants thrown.
+    /// A value cannot be cloned. The text names it, as in `() => {} could not be cloned.`, and is the message
+    /// of the `DataCloneError` that the HTML standard requires.
     NotCloneable(String),
-    /// A getter, or the embedder's own code, threw this.
+    /// A getter or the embedder's code threw this exception.
     Thrown(v8::Local<'s, v8::Value>),
     /// The isolate is being terminated.
     Terminated,
@@ -20,7 +20,8 @@ pub enum CloneError<'s> {
     },
     /// The [`Account`](crate::Account) has no room for the serialized value.
     OutOfMemory,
-    /// Reading the bytes would take more than [`Limits::memory`](crate::Limits::memory), or than the isolate's heap has left.
+    /// Reading the bytes would take more than [`Limits::memory`](crate::Limits::memory), or than the
+    /// isolate's heap has left.
     TooMuchMemory {
         /// The estimate when it became too much, in bytes.
         estimate: usize,
@@ -34,12 +35,12 @@ pub enum CloneError<'s> {
     },
     /// The bytes are not what a serializer writes.
     Invalid {
-        /// Where in the bytes, as far as that is known.
+        /// The offset in the bytes, as far as it is known.
         at: usize,
-        /// What is wrong there.
+        /// The mistake at that place.
         what: &'static str,
     },
-    /// The value depends on its isolate, or holds what can be read once, so it cannot be kept or sent as asked.
+    /// The value depends on its isolate or can be read only once, so it cannot be stored or sent in this way.
     NotPortable(&'static str),
 }
 

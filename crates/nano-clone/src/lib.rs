@@ -2,8 +2,9 @@
 //!
 //! # How it is put together
 //!
-//! `bridge` is V8's serializer and deserializer; `write` and `read` run them with limits; [`Message`], [`structured_clone`], [`storage`] and
-//! [`node`] are the four uses. `scan` looks through bytes of unknown origin before V8 does.
+//! `bridge` is V8's serializer and deserializer; `write` and `read` run them with limits; [`Message`],
+//! [`structured_clone`], [`storage`] and [`node`] are the four uses. `scan` looks through bytes of unknown
+//! origin before V8 does.
 
 mod bridge;
 mod buffer;
@@ -11,10 +12,12 @@ mod error;
 mod limits;
 mod message;
 pub mod node;
+mod node_views;
 mod options;
 mod parts;
 mod read;
 mod scan;
+mod shape;
 pub mod storage;
 mod write;
 

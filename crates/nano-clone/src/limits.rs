@@ -1,21 +1,22 @@
-//! What a serialization or a deserialization may cost: every limit of the crate, with its default and the reason for it.
+//! Every limit of the crate, with its default and its reason.
 
-/// Bounds of one operation. Beyond them it fails with [`CloneError`](crate::CloneError); nothing is ever half done.
+/// The limits of one operation. Beyond them it fails as a whole, with a [`CloneError`](crate::CloneError).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The most bytes that a value may serialize to, or that are looked at when reading.
+    /// The most bytes of a serialized value.
     ///
-    /// Default: 1 GiB. V8's format repeats a string each time that it occurs, so a small value can serialize to far more than it takes
-    /// itself; and V8 reads no more than 4 GiB.
+    /// Default 1 GiB. V8's format repeats a string each time that it occurs, so a small value can serialize
+    /// to far more bytes than it takes in memory; and V8 reads at most 4 GiB.
     pub bytes: usize,
-    /// The most memory, as estimated from the bytes before anything is made, that reading untrusted bytes may take.
+    /// The most bytes of memory that reading untrusted bytes may take, estimated before anything is
+    /// allocated.
     ///
-    /// Default: 256 MiB. Less is used if the isolate's heap has less room: half of what is left.
+    /// Default 256 MiB. If half of the isolate's free heap is less, that is the limit.
     pub memory: usize,
-    /// How deeply values may nest in untrusted bytes, and in values on their way to storage. Elsewhere V8's own limit holds:
-    /// the stack.
+    /// The most levels that values may nest in untrusted bytes and in values for storage. Elsewhere V8's own
+    /// limit applies, the stack.
     ///
-    /// Default: 2,000, of which V8 needs about 1.5 MB of stack to read.
+    /// Default 2,000, for which V8's reader needs about 1.5 MB of stack.
     pub depth: u32,
 }
 
@@ -30,10 +31,11 @@ impl Default for Limits {
     }
 }
 
-/// No limit lets an operation write or read more: V8 counts in 32 bits here and there.
+/// The most bytes of any operation, whatever its limits, since V8 counts in 32 bits in some places.
 pub(crate) const BYTES_MAX: usize = u32::MAX as usize / 2;
 
-/// A thread keeps a buffer of at most this size for the next value that it clones.
+/// The largest buffer in bytes that a thread keeps for the next value that it clones.
 ///
-/// Most values are far smaller; what a larger one costs to copy hides the cost of making its buffer.
+/// Most values are far smaller. For a larger one, the cost of a new buffer is small beside that of copying
+/// the value.
 pub(crate) const SCRATCH_BYTES_MAX: usize = 2 << 20;

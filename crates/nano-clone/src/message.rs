@@ -1,12 +1,15 @@
-//! Values between isolates and within one: HTML, "StructuredSerializeWithTransfer" and "StructuredDeserializeWithTransfer".
+//! Values between isolates and within one: HTML, "StructuredSerializeWithTransfer" and
+//! "StructuredDeserializeWithTransfer".
 
 use crate::error::CloneError;
 use crate::options::Options;
 use crate::parts::{Moved, Parts};
 use crate::read;
-use crate::write::{self, Charge, Shape};
+use crate::shape::Shape;
+use crate::write::{self, Charge};
 
-/// A value on its way to an isolate of this process, on any thread. It holds no handle, and what it holds is freed with it.
+/// A value on its way to an isolate of this process, on any thread. It holds no handle, and what it holds is
+/// freed with it.
 pub struct Message {
     bytes: Vec<u8>,
     parts: Parts,
@@ -20,13 +23,14 @@ pub struct Message {
 pub struct Received<'s> {
     /// The value.
     pub value: v8::Local<'s, v8::Value>,
-    /// The buffers that were transferred, in the order in which they were named, whether the value has them or not.
+    /// The buffers that were transferred, in the order in which they were named, whether the value has them
+    /// or not.
     pub buffers: Vec<v8::Local<'s, v8::ArrayBuffer>>,
 }
 
 impl Message {
-    /// Serializes a value. The buffers of `transfer` are moved, not copied, and detached here, when everything else has succeeded;
-    /// on failure they are as they were.
+    /// Serializes a value. The buffers of `transfer` are moved, not copied, and detached here, when
+    /// everything else has succeeded; on failure they are as they were.
     ///
     /// # Errors
     ///
@@ -64,7 +68,8 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// [`CloneError::NotPortable`] if buffers were transferred: they can be received once. Else see [`CloneError`].
+    /// [`CloneError::NotPortable`] if buffers were transferred: they can be received once. Else see
+    /// [`CloneError`].
     pub fn deserialize_copy<'s>(
         &self,
         scope: &mut v8::PinScope<'s, '_>,
@@ -103,8 +108,8 @@ impl std::fmt::Debug for Message {
 
 /// Clones a value within its isolate: `structuredClone(value, { transfer })`.
 ///
-/// `before_transfer` is called when the value is serialized and before anything is detached: what else is to be transferred is
-/// transferred there. If it fails, nothing is detached.
+/// `before_transfer` is called when the value is serialized and before anything is detached: what else is to
+/// be transferred is transferred there. If it fails, nothing is detached.
 ///
 /// # Errors
 ///

@@ -1,15 +1,16 @@
-//! The bytes of Node's `v8.serialize` and `v8.deserialize`, in the version of V8's format that the Node releases in use share: 15.
+//! The bytes of Node's `v8.serialize` and `v8.deserialize`, in version 15 of V8's format, which all supported
+//! releases of Node read.
 //!
-//! Node writes views without their buffers, as host objects: a number for the type, a length, the bytes. So views of one buffer do not
-//! share it any more when they come back, there as here.
+//! Node writes views without their buffers. So views of one buffer do not share it any more after they are
+//! deserialized, in Node as here.
 
-use crate::bridge::{RawDeserializer, RawSerializer, Scope};
 use crate::error::CloneError;
 use crate::options::Options;
 use crate::parts::Parts;
 use crate::read;
 use crate::scan::Move;
-use crate::write::{self, Shape};
+use crate::shape::Shape;
+use crate::write;
 
 /// Serializes as `v8.serialize` does. Only the limits and the account of the options are used.
 ///
@@ -27,7 +28,7 @@ pub fn serialize<'s>(
     Ok(bytes)
 }
 
-/// Deserializes what `v8.serialize` wrote. The bytes may come from anywhere.
+/// Deserializes bytes of `v8.serialize`, which may come from an untrusted source.
 ///
 /// `Buffer`s become `Uint8Array`s.
 ///
@@ -44,77 +45,11 @@ pub fn deserialize<'s>(
     if moves.is_empty() {
         return read::read(scope, bytes, &[], &Parts::default(), options, Shape::Node);
     }
-    // Errors as Node 20 writes them: V8 wants the stack before the cause today, and has not changed the version for it.
+    // Errors as Node 20 writes them: today's V8 expects the stack before the cause, with the same version of
+    // the format.
     let mut bytes = bytes.to_vec();
     for Move { range, stack } in moves {
         bytes[range].rotate_right(stack);
     }
     read::read(scope, &bytes, &[], &Parts::default(), options, Shape::Node)
-}
-
-/// Node's numbers for the types of views. 10 is Node's own Buffer; 13 came with Float16Array.
-fn number(view: v8::Local<'_, v8::ArrayBufferView>) -> Option<u32> {
-    Some(match () {
-        () if view.is_int8_array() => 0,
-        () if view.is_uint8_array() => 1,
-        () if view.is_uint8_clamped_array() => 2,
-        () if view.is_int16_array() => 3,
-        () if view.is_uint16_array() => 4,
-        () if view.is_int32_array() => 5,
-        () if view.is_uint32_array() => 6,
-        () if view.is_float32_array() => 7,
-        () if view.is_float64_array() => 8,
-        () if view.is_data_view() => 9,
-        () if view.is_big_int64_array() => 11,
-        () if view.is_big_uint64_array() => 12,
-        () => return None,
-    })
-}
-
-/// Writes a view; false if Node has no number for its type.
-pub(crate) fn write_view(view: v8::Local<'_, v8::ArrayBufferView>, out: &RawSerializer<'_>) -> bool {
-    let Some(number) = number(view) else { return false };
-    let mut inline = [0u8; 64];
-    let bytes = view.get_contents(&mut inline);
-    out.write_u32(number);
-    out.write_u32(bytes.len() as u32);
-    out.write_raw(bytes);
-    true
-}
-
-/// Reads a view. `None`: there is none.
-pub(crate) fn read_view<'s>(
-    scope: &mut Scope<'s, '_>,
-    input: &RawDeserializer<'_>,
-) -> Option<v8::Local<'s, v8::Object>> {
-    let number = input.read_u32()?;
-    let length = input.read_u32()? as usize;
-    let bytes = input.read_raw(length)?;
-    let store = v8::ArrayBuffer::new_backing_store_from_vec(bytes.to_vec()).make_shared();
-    let buffer = v8::ArrayBuffer::with_backing_store(scope, &store);
-    /// A view on the whole buffer, whose length must be a number of elements.
-    macro_rules! view {
-        ($($type:ident)::+, $size:literal) => {
-            if length.is_multiple_of($size) {
-                $($type)::+::new(scope, buffer, 0, length / $size)?.into()
-            } else {
-                return None;
-            }
-        };
-    }
-    Some(match number {
-        0 => view!(v8::Int8Array, 1),
-        1 | 10 => view!(v8::Uint8Array, 1),
-        2 => view!(v8::Uint8ClampedArray, 1),
-        3 => view!(v8::Int16Array, 2),
-        4 => view!(v8::Uint16Array, 2),
-        5 => view!(v8::Int32Array, 4),
-        6 => view!(v8::Uint32Array, 4),
-        7 => view!(v8::Float32Array, 4),
-        8 => view!(v8::Float64Array, 8),
-        9 => v8::DataView::new(scope, buffer, 0, length).into(),
-        11 => view!(v8::BigInt64Array, 8),
-        12 => view!(v8::BigUint64Array, 8),
-        _ => return None,
-    })
 }

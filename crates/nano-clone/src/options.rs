@@ -1,4 +1,5 @@
-//! What an operation is told: limits, what may be shared, who counts memory, and who knows the host's objects.
+//! What an operation is told: limits, what may be shared, who counts memory, and who knows the host's
+//! objects.
 
 use crate::limits::Limits;
 use std::any::Any;
@@ -54,8 +55,8 @@ impl std::fmt::Debug for Attachments {
 /// What became of a host object that was to be written.
 #[derive(Debug)]
 pub enum HostWritten<'s> {
-    /// It goes as a number for its kind, and a value that is serialized in its place (and must itself be cloneable). What has one
-    /// kind is read with the same kind; kinds of values in storage are never reused.
+    /// It goes as a number for its kind, and a value that is serialized in its place (and must itself be
+    /// cloneable). What has one kind is read with the same kind; kinds of values in storage are never reused.
     As(u32, v8::Local<'s, v8::Value>),
     /// It cannot be cloned; the text names it.
     NotCloneable(String),
@@ -65,7 +66,8 @@ pub enum HostWritten<'s> {
 
 /// Objects that only their embedder can write and read: HTML, "serializable objects".
 pub trait HostObjects {
-    /// Whether `object`, an ordinary object or an error, is the host's. Asked for each, so it should be quick.
+    /// Whether `object`, an ordinary object or an error, is the host's. Asked for each, so it should be
+    /// quick.
     fn is_host_object(&self, scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>) -> bool;
 
     /// Takes an object apart. May run JavaScript.
@@ -76,8 +78,9 @@ pub trait HostObjects {
         attachments: &mut Attachments,
     ) -> HostWritten<'s>;
 
-    /// Makes an object of what [`write`](Self::write) gave. `None`: the value is not what was written (it may come from storage,
-    /// where anything can have happened to it), or an exception is pending. May run JavaScript.
+    /// Makes an object of what [`write`](Self::write) gave. `None`: the value is not what was written (it may
+    /// come from storage, where anything can have happened to it), or an exception is pending. May run
+    /// JavaScript.
     fn read<'s>(
         &self,
         scope: &mut v8::PinScope<'s, '_>,
@@ -87,17 +90,20 @@ pub trait HostObjects {
     ) -> Option<v8::Local<'s, v8::Object>>;
 }
 
-/// How an operation is to go. The default allows what is safe everywhere: nothing is shared, host objects are unknown.
+/// How an operation is to go. The default allows what is safe everywhere: nothing is shared, host objects are
+/// unknown.
 #[derive(Clone, Copy, Default)]
 pub struct Options<'a> {
     /// What it may cost.
     pub limits: Limits,
-    /// Who knows the host's objects. Without one, objects with internal fields are refused and all others are ordinary.
+    /// Who knows the host's objects. Without one, objects with internal fields are refused and all others are
+    /// ordinary.
     pub host: Option<&'a dyn HostObjects>,
-    /// The prototype of nearly all objects, `Object.prototype`: what inherits from it directly is taken to be no host object, and
-    /// [`host`](Self::host) is not asked about it.
+    /// The prototype of nearly all objects, `Object.prototype`: what inherits from it directly is taken to be
+    /// no host object, and [`host`](Self::host) is not asked about it.
     pub ordinary: Option<v8::Local<'a, v8::Value>>,
-    /// Whether SharedArrayBuffers (and WebAssembly memories on them) go along: the receiver then works on the same memory.
+    /// Whether SharedArrayBuffers (and WebAssembly memories on them) go along: the receiver then works on the
+    /// same memory.
     pub share_buffers: bool,
     /// Whether compiled WebAssembly modules go along.
     pub share_modules: bool,

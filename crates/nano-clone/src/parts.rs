@@ -1,4 +1,5 @@
-//! What goes beside a value's bytes: memory and modules that are shared, buffers that are moved, the host's attachments.
+//! What goes beside a value's bytes: memory and modules that are shared, buffers that are moved, the host's
+//! attachments.
 
 use crate::options::{Account, Attachments};
 use std::collections::HashMap;
@@ -17,7 +18,8 @@ pub(crate) struct Parts {
 #[derive(Clone)]
 struct Store(v8::SharedRef<v8::BackingStore>);
 
-// SAFETY: V8 itself shares backing stores between threads; the reference is counted atomically. Nothing here looks at the bytes.
+// SAFETY: V8 itself shares backing stores between threads; the reference is counted atomically. Nothing here
+// looks at the bytes.
 unsafe impl Send for Store {}
 // SAFETY: as above; through a shared reference it is only cloned, which copies a `std::shared_ptr`.
 unsafe impl Sync for Store {}
@@ -25,7 +27,8 @@ unsafe impl Sync for Store {}
 /// A compiled module on its way.
 struct Module(v8::CompiledWasmModule);
 
-// SAFETY: compiled modules are made for being shared between isolates on any threads; reading one makes another reference to it.
+// SAFETY: compiled modules are made for being shared between isolates on any threads; reading one makes
+// another reference to it.
 unsafe impl Sync for Module {}
 
 impl Parts {
@@ -70,7 +73,8 @@ pub(crate) struct Moved {
 }
 
 impl Moved {
-    /// Detaches the buffer, which must be detachable. A buffer that is detached already moves as an empty one.
+    /// Detaches the buffer, which must be detachable. A buffer that is detached already moves as an empty
+    /// one.
     pub(crate) fn out(
         buffer: v8::Local<'_, v8::ArrayBuffer>,
         account: Option<&Arc<dyn Account>>,
@@ -121,9 +125,11 @@ fn rebooked() -> std::sync::MutexGuard<'static, HashMap<usize, Weak<Rebooked>>> 
     REBOOKED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From now on the memory counts for `to`. `None`, and nothing has changed but that the memory is dropped: it has no room.
+/// From now on the memory counts for `to`. `None`, and nothing has changed but that the memory is dropped: it
+/// has no room.
 fn rebook(store: Store, bytes: usize, from: &Arc<dyn Account>, to: &Arc<dyn Account>) -> Option<Store> {
-    // Resizable memory is V8's own, which counts it for the isolate that has the buffer; and no memory has no owner.
+    // Resizable memory is V8's own, which counts it for the isolate that has the buffer; and no memory has no
+    // owner.
     let (Some(data), false) = (store.0.data(), store.0.is_resizable_by_user_javascript()) else {
         return Some(store);
     };

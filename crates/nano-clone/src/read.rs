@@ -6,7 +6,7 @@ use crate::limits::BYTES_MAX;
 use crate::options::Options;
 use crate::parts::Parts;
 use crate::scan::{self, HostFormat, Refusal, Rules};
-use crate::write::Shape;
+use crate::shape::Shape;
 
 struct Input<'a> {
     options: Options<'a>,
@@ -21,7 +21,7 @@ impl Source for Input<'_> {
         input: &RawDeserializer<'_>,
     ) -> Option<v8::Local<'s, v8::Object>> {
         if self.shape == Shape::Node {
-            return crate::node::read_view(scope, input);
+            return crate::node_views::read_view(scope, input);
         }
         let host = self.options.host?;
         let kind = input.read_u32()?;
@@ -42,7 +42,8 @@ impl Source for Input<'_> {
     }
 }
 
-/// Reads a value that this process wrote, or that [`check`] found to be in order. `buffers` are those that were transferred.
+/// Reads a value that this process wrote, or whose bytes passed [`check`]. `buffers` are the transferred
+/// ones.
 pub(crate) fn read<'s>(
     scope: &mut Scope<'s, '_>,
     bytes: &[u8],
@@ -73,10 +74,10 @@ pub(crate) fn read<'s>(
         exception.map(|exception| v8::Global::new(scope, exception))
     };
     let Some(thrown) = thrown else {
-        return Err(CloneError::Invalid { at: 0, what: "V8 does not know why" });
+        return Err(CloneError::Invalid { at: 0, what: "V8 gave no reason" });
     };
     let thrown = v8::Local::new(scope, thrown);
-    // What V8 throws where the bytes are wrong, and where there is no memory for a buffer.
+    // V8 throws this if the bytes are wrong, and if there is no memory for a buffer.
     let generic = v8::Exception::create_message(scope, thrown).get(scope).to_rust_string_lossy(scope);
     if generic.contains("Unable to deserialize") {
         return Err(CloneError::Invalid {
@@ -87,7 +88,7 @@ pub(crate) fn read<'s>(
     Err(CloneError::Thrown(thrown))
 }
 
-/// Whether bytes of unknown origin may be read: see [`scan`]. What has to change its place before.
+/// Checks untrusted bytes with [`scan`]. Returns the changes that must be made before they are read.
 pub(crate) fn check(
     scope: &mut Scope<'_, '_>,
     bytes: &[u8],

@@ -1,36 +1,37 @@
-//! Looks through the bytes of a serialized value before V8 reads them: whether they are well formed, how deep they nest, and what
-//! memory they would take. Knows the wire format and no V8.
+//! Checks the bytes of a serialized value before V8 reads them: whether they are well formed, how deep they
+//! nest, and how much memory they would take. It knows the wire format and no V8.
 //!
-//! V8's reader checks what it reads, but it believes sizes: an array of a few bytes that says it has 30 million elements gets room for
-//! them, as does each of thousands inside of it, and a heap that is full ends the process. So nothing that came from outside
-//! reaches V8 unless it passed here. Where V8 is lenient (varints of too many bytes, tags that no writer uses any more, numbers that are
-//! no longer what the version says) this is strict; what passes here V8 reads the same way, or refuses.
+//! V8's reader checks its input, but it trusts sizes: an array of a few bytes that claims 30 million elements
+//! gets memory for them, as does each of thousands inside of it, and a full heap ends the process. So bytes
+//! from outside reach V8 only after this check. Where V8 is lenient (varints of too many bytes, obsolete
+//! tags, numbers that do not match the version) this check is strict. V8 reads bytes that pass it in the same
+//! way, or refuses them.
 
 /// Versions that are read: 14 gave views their flags and 15 and 16 changed nothing for sizes below 4 GiB.
 pub(crate) const VERSIONS: std::ops::RangeInclusive<u32> = 14..=16;
 
-/// What the host's objects look like in the bytes.
+/// The form of host objects in the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HostFormat {
-    /// This crate's: a number for the kind, then one value.
+    /// The form of this crate: a number for the kind, then one value.
     Kinds,
-    /// Node's `v8.serialize`: views as a number for the type, a length and the bytes.
+    /// The form of Node's `v8.serialize`: views as a number for the type, a length and the bytes.
     NodeViews,
-    /// There are none.
+    /// Host objects are refused.
     None,
 }
 
-/// What is allowed.
+/// The limits of a check.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
     pub(crate) memory: usize,
     pub(crate) depth: u32,
     pub(crate) hosts: HostFormat,
-    /// How many buffers go beside the bytes.
+    /// The number of buffers that were transferred beside the bytes.
     pub(crate) transferred: u32,
 }
 
-/// Why the bytes are refused.
+/// The bytes are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     Invalid { at: usize, what: &'static str },
@@ -38,27 +39,28 @@ pub(crate) enum Refusal {
     TooMuchMemory { estimate: usize },
 }
 
-/// What was found out.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// An estimate of the memory that the value takes, rather too high.
+    /// An estimate of the memory that the value takes; it is too high rather than too low.
     pub(crate) memory: usize,
-    /// How deep values nest: 0 for a primitive.
+    /// The depth of the deepest value: 0 for a primitive.
     pub(crate) depth: u32,
-    /// In Node's format only, to be done in this order.
+    /// The changes that must be made before V8 reads, in this order. Only in Node's format.
     pub(crate) moves: Vec<Move>,
 }
 
-/// An error's stack that comes after its cause, and should be before it.
+/// The stack of an error, which comes after its cause and must be moved before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Move {
-    /// From the cause's beginning to the stack's end.
+    /// The bytes of the cause and the stack.
     pub(crate) range: std::ops::Range<usize>,
-    /// The stack's length.
+    /// The length of the stack in bytes.
     pub(crate) stack: usize,
 }
 
-// Estimates of what things take in V8's heap without compressed pointers, with what reading them takes beside.
+// Estimates of the bytes that values take in V8's heap without compressed pointers, including temporary
+// memory.
 const VALUE: usize = 16;
 const OBJECT: usize = 96;
 const PROPERTY: usize = 64;
@@ -68,18 +70,18 @@ const SET_ENTRY: usize = 96;
 const BUFFER: usize = 256;
 const REGEXP: usize = 512;
 const ERROR: usize = 512;
-/// An array's length up to which V8 makes room for all elements at once.
+/// The longest array for which V8 allocates all elements at once.
 const FAST_LENGTH_MAX: u32 = 32 << 20;
-/// An element's index up to which V8 may make room for all before it.
+/// The largest index of an element for which V8 may allocate all elements before it.
 const FAST_INDEX_MAX: u32 = 2_000;
-/// Beyond this V8 ends the process for a BigInt: 2^30 bits.
+/// The largest BigInt: 2^30 bits. V8 ends the process for a larger one.
 const BIGINT_BYTES_MAX: usize = 1 << 27;
-/// Beyond this V8 has no string: 2^29 - 24 units.
+/// The longest string that V8 has: 2^29 - 24 units.
 const STRING_UNITS_MAX: usize = (1 << 29) - 24;
 
 /// A container whose parts are being read.
 enum Frame {
-    /// Keys and values until the end tag; the numbers that have to follow it.
+    /// Keys and values until the end tag, which is followed by their numbers.
     Properties {
         end: u8,
         count: u32,
@@ -98,11 +100,11 @@ enum Frame {
     Set {
         count: u32,
     },
-    /// An error whose cause is read, and where that begins: the error's end follows.
+    /// An error whose cause is read, and where the cause begins. The rest of the error follows.
     Cause {
         start: usize,
     },
-    /// A host's object: its value is the last of it.
+    /// A host object, which ends with its value.
     Host,
 }
 
@@ -117,7 +119,7 @@ struct Scanner<'a> {
     moves: Vec<Move>,
 }
 
-/// Looks through the whole of `bytes`: the header with the version, and one value.
+/// Checks all of `bytes`: the header with the version, and one value.
 pub(crate) fn scan(bytes: &[u8], rules: Rules) -> Result<Found, Refusal> {
     let mut scanner = Scanner {
         bytes,
@@ -183,14 +185,14 @@ impl Scanner<'_> {
         self.invalid("a number has too many bytes")
     }
 
-    /// A size that fits what is left, or at least memory.
+    /// Reads a size that is possible: at most the bytes that are left, or the memory limit.
     fn size(&mut self) -> Result<usize, Refusal> {
         let mut value = 0u64;
         for shift in [0, 7, 14, 21, 28, 35, 42, 49] {
             let byte = self.byte()?;
             value |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
-                // 2^53 at most, by the count of bytes.
+                // At most 2^53, by the number of bytes.
                 return usize::try_from(value).or_else(|_| self.invalid("a size is too large"));
             }
         }
@@ -213,10 +215,10 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// One more object that later references may name.
+    /// Counts one more object, to which later references may refer.
     fn object(&mut self, cost: usize) -> Result<(), Refusal> {
         self.objects += 1;
-        // Four times a reference: the table of objects doubles.
+        // Four times the size of a reference, since V8's table of objects doubles.
         self.charge(cost + 4 * ELEMENT)
     }
 
@@ -238,7 +240,7 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// Goes on with a container: at most one value, which may open another.
+    /// Continues with a container: reads at most one value, which may open another container.
     fn step(&mut self, mut frame: Frame) -> Result<(), Refusal> {
         match &mut frame {
             Frame::Elements { left, length } => {
@@ -276,7 +278,7 @@ impl Scanner<'_> {
                     && key < FAST_INDEX_MAX
                     && key >= *index
                 {
-                    // V8 makes room for half as much again, and some.
+                    // V8 allocates half as much again, and a constant.
                     let before = if *index == 0 { 0 } else { *index as usize * 2 + 17 };
                     self.charge((key as usize * 2 + 19 - before) * ELEMENT)?;
                     *index = key + 1;
@@ -325,17 +327,17 @@ impl Scanner<'_> {
         if self.varint()? == count && even { Ok(()) } else { self.invalid("the number of entries is wrong") }
     }
 
-    /// A property's key; its number if it is one.
+    /// Reads the key of a property; returns its index if it is one.
     fn key(&mut self, tag: u8) -> Result<Option<u32>, Refusal> {
         match tag {
             b'"' | b'c' | b'S' => {
                 let start = self.at;
                 self.string(tag)?;
-                // Names that are indices are elements too.
+                // A name that is an index is an element too.
                 let digits = &self.bytes[start..self.at];
                 let digits = digits.get(1..).filter(|digits| (1..=8).contains(&digits.len()));
                 let index = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
-                // A name of two-byte units, or one of another length, is no small index.
+                // A name of two-byte units, or of another length, is not a small index.
                 Ok(index)
             }
             b'I' => {
@@ -353,7 +355,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// A string behind its tag.
+    /// Reads a string after its tag.
     fn string(&mut self, tag: u8) -> Result<(), Refusal> {
         let length = self.varint()? as usize;
         let units = if tag == b'c' { length / 2 } else { length };
@@ -442,7 +444,7 @@ impl Scanner<'_> {
             b'R' => {
                 let start = self.at;
                 self.any_string()?;
-                // Parsing a pattern takes far more than its text, for a moment.
+                // While V8 parses a pattern, it takes far more memory than the text.
                 self.charge((self.at - start) * 64)?;
                 self.varint()?;
                 self.object(REGEXP)
@@ -468,7 +470,7 @@ impl Scanner<'_> {
                     return self.invalid("a buffer is larger than it may become");
                 }
                 self.skip(length)?;
-                // V8 takes whole pages of what the buffer may become.
+                // V8 reserves whole pages for the buffer's maximum length.
                 self.charge(most.saturating_add(1 << 12))?;
                 self.object(BUFFER)?;
                 self.view()
@@ -487,7 +489,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// A view follows its buffer, or a reference to that.
+    /// Reads a view, which follows its buffer or a reference to the buffer.
     fn view(&mut self) -> Result<(), Refusal> {
         if self.peek() != Some(b'V') {
             return Ok(());
@@ -496,7 +498,7 @@ impl Scanner<'_> {
         if self.byte()? >= 0x80 {
             return self.invalid("the type of a view is not known");
         }
-        // Whether they fit the buffer V8 checks.
+        // V8 checks that they fit the buffer.
         self.size()?;
         self.size()?;
         self.varint()?;

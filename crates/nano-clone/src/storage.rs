@@ -1,20 +1,23 @@
-//! Values in storage: HTML, "StructuredSerializeForStorage". The bytes outlive the process and its version, and when they come
-//! back, anything can have happened to them.
+//! Values in storage: HTML, "StructuredSerializeForStorage". The bytes outlive the process and its version,
+//! and are not trusted when they are read.
 //!
-//! | bytes | what |
+//! | bytes | content |
 //! | --- | --- |
 //! | 0 to 2 | `NCL` |
 //! | 3 | the version of this envelope: 1 |
-//! | 4 … | V8's format, which begins with its own version; numbers of host kinds are the embedder's, and stay what they are |
+//! | 4 … | V8's format, which begins with its own version |
 //!
-//! V8 reads what earlier versions of V8 wrote, so a newer release reads what an older one stored. The other way round the version is
-//! refused.
+//! The embedder chooses the numbers of its kinds of host objects, and never reuses one.
+//!
+//! V8 reads the bytes of earlier versions of V8, so a newer release reads the bytes that an older one stored.
+//! An older release refuses bytes of a newer version.
 
 use crate::error::CloneError;
 use crate::options::Options;
 use crate::parts::Parts;
 use crate::read;
-use crate::write::{self, Shape};
+use crate::shape::Shape;
+use crate::write;
 
 const MAGIC: [u8; 4] = *b"NCL\x01";
 
@@ -22,8 +25,9 @@ const MAGIC: [u8; 4] = *b"NCL\x01";
 ///
 /// # Errors
 ///
-/// [`CloneError::NotPortable`] if something in the value depends on this process (attachments; shared memory and modules are refused as
-/// not cloneable); [`CloneError::TooDeep`] and [`CloneError::TooMuchMemory`] if it could not be read again.
+/// [`CloneError::NotPortable`] if the value has attachments, which depend on this process (shared memory and
+/// modules are refused as not cloneable); [`CloneError::TooDeep`] and [`CloneError::TooMuchMemory`] if it
+/// could not be read again.
 pub fn serialize<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     value: v8::Local<'_, v8::Value>,
@@ -42,7 +46,7 @@ pub fn serialize<'s>(
     Ok(bytes)
 }
 
-/// Deserializes what [`serialize`] wrote. The bytes may be anything: they are looked through first.
+/// Deserializes bytes of [`serialize`]. They may come from an untrusted source: they are checked first.
 ///
 /// # Errors
 ///

@@ -1,4 +1,5 @@
-//! Serializing: HTML, "StructuredSerializeInternal", with V8's serializer. Where the bytes go afterwards is the callers' business.
+//! Serializing: HTML, "StructuredSerializeInternal", with V8's serializer. Where the bytes go afterwards is
+//! the callers' business.
 
 use crate::bridge::{RawSerializer, Scope, Sink, SinkDelegate};
 use crate::buffer::Buffer;
@@ -6,17 +7,9 @@ use crate::error::CloneError;
 use crate::limits::BYTES_MAX;
 use crate::options::{Account, Attachments, HostWritten, Options};
 use crate::parts::Parts;
+use crate::shape::Shape;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-
-/// Who the bytes are for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
-    /// This crate's readers.
-    Own,
-    /// Node's `v8.deserialize`.
-    Node,
-}
 
 /// What a message takes beside its bytes, more or less: empty ones count too.
 const MESSAGE_BYTES: usize = 256;
@@ -133,7 +126,7 @@ impl Sink for Output<'_> {
         if self.shape == Shape::Node
             && let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(object)
         {
-            let known = crate::node::write_view(view, out);
+            let known = crate::node_views::write_view(view, out);
             if !known {
                 self.refuse_text(
                     scope,
@@ -241,7 +234,8 @@ pub(crate) fn write<'s>(
         for (id, buffer) in transfer.iter().enumerate() {
             serializer.transfer(id as u32, *buffer);
         }
-        // Version 16 differs from 15 for buffers of 4 GiB and more, which there are none of here: Node of today reads 15.
+        // Version 16 differs from 15 for buffers of 4 GiB and more, which there are none of here: Node of
+        // today reads 15.
         serializer.write_raw(&[0xff, if shape == Shape::Node { 15 } else { 16 }]);
         if shape == Shape::Node {
             serializer.views_are_host_objects();

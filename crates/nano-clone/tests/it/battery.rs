@@ -1,4 +1,4 @@
-//! What is cloned and how, and what is refused with which words.
+//! Values that are cloned, and values that are refused with their messages.
 
 use crate::world::{Purse, Scope, WAYS, evaluate, holds, in_isolate, set};
 use nano_clone::{
@@ -77,7 +77,7 @@ fn values_survive_every_way() {
 }
 
 #[test]
-fn what_cannot_be_cloned_is_named() {
+fn values_that_cannot_be_cloned_are_named() {
     let refused = [
         ("({ f() {} })", "f() {} could not be cloned."),
         ("Symbol('s')", "Symbol(s) could not be cloned."),
@@ -103,7 +103,7 @@ fn what_cannot_be_cloned_is_named() {
 }
 
 #[test]
-fn what_a_getter_throws_comes_out_and_nothing_is_detached() {
+fn an_exception_of_a_getter_is_returned_and_nothing_is_detached() {
     in_isolate(|scope| {
         let value = evaluate(scope, "globalThis.b = new ArrayBuffer(4); ({ b, get x() { throw 7 } })");
         let buffer = v8::Local::<v8::ArrayBuffer>::try_from(evaluate(scope, "b")).unwrap();
@@ -130,7 +130,7 @@ fn what_a_getter_throws_comes_out_and_nothing_is_detached() {
 }
 
 #[test]
-fn a_buffer_that_cannot_be_detached_stays() {
+fn a_buffer_that_cannot_be_detached_is_unchanged() {
     in_isolate(|scope| {
         let value = evaluate(scope, "globalThis.m = new WebAssembly.Memory({ initial: 1 }); m.buffer");
         let buffer = v8::Local::<v8::ArrayBuffer>::try_from(value).unwrap();
@@ -143,7 +143,7 @@ fn a_buffer_that_cannot_be_detached_stays() {
 }
 
 #[test]
-fn shared_memory_and_modules_go_along_where_they_may() {
+fn shared_memory_and_modules_are_shared_where_options_allow() {
     in_isolate(|scope| {
         let options = Options { share_buffers: true, share_modules: true, ..Options::default() };
         let value = evaluate(
@@ -153,7 +153,7 @@ fn shared_memory_and_modules_go_along_where_they_may() {
               w: new WebAssembly.Memory({ initial: 1, maximum: 2, shared: true }) }; it.again = it.s; it",
         );
         let message = Message::serialize(scope, value, &[], options).unwrap();
-        // Not to those who do not want them.
+        // Refused without the options.
         assert!(message.deserialize_copy(scope, Options::default()).is_err());
         let copy = message.deserialize_copy(scope, options).unwrap();
         set(scope, "copy", copy);
@@ -172,7 +172,7 @@ fn shared_memory_and_modules_go_along_where_they_may() {
 }
 
 #[test]
-fn the_limit_of_bytes_holds_at_and_beyond() {
+fn a_value_at_the_limit_of_bytes_is_cloned_and_a_larger_one_refused() {
     in_isolate(|scope| {
         let value = evaluate(scope, "'x'.repeat(1000)");
         // Version (2), tag, length (2), units.
@@ -201,14 +201,14 @@ fn the_limit_of_bytes_holds_at_and_beyond() {
 }
 
 #[test]
-fn the_limit_of_depth_holds_at_and_beyond() {
+fn a_value_at_the_limit_of_depth_is_stored_and_a_deeper_one_refused() {
     in_isolate(|scope| {
         let options = Options { limits: Limits { depth: 10, ..Limits::default() }, ..Options::default() };
         let ten = evaluate(scope, "let v = 0; for (let i = 0; i < 10; i++) v = [v]; v");
         assert!(storage::serialize(scope, ten, options).is_ok());
         let eleven = evaluate(scope, "[v]");
         assert!(matches!(storage::serialize(scope, eleven, options), Err(CloneError::TooDeep { limit: 10 })));
-        // Elsewhere the stack is the limit, and an exception.
+        // Elsewhere the stack is the limit, and the error is an exception.
         let deep = evaluate(scope, "for (let i = 0; i < 1e6; i++) v = { v }; v");
         assert!(matches!(
             Message::serialize(scope, deep, &[], Options::default()),
@@ -218,7 +218,7 @@ fn the_limit_of_depth_holds_at_and_beyond() {
 }
 
 #[test]
-fn termination_is_told_apart() {
+fn termination_is_an_error_of_its_own() {
     in_isolate(|scope| {
         let handle = scope.thread_safe_handle();
         let terminate = v8::Function::new(
@@ -289,7 +289,7 @@ impl HostObjects for Secrets {
 }
 
 #[test]
-fn host_objects_go_as_their_host_says() {
+fn host_objects_are_written_and_read_by_their_host() {
     in_isolate(|scope| {
         let host = Secrets;
         let options = Options { host: Some(&host), ..Options::default() };
@@ -313,7 +313,7 @@ fn host_objects_go_as_their_host_says() {
         let copy = storage::deserialize(scope, &bytes, options).unwrap();
         set(scope, "copy", copy);
         holds(scope, "copy.value.deep.value === 2");
-        // To who knows no host's objects they are no value.
+        // A reader without the host refuses them.
         assert!(matches!(
             storage::deserialize(scope, &bytes, Options::default()),
             Err(CloneError::Invalid { .. })
@@ -321,7 +321,7 @@ fn host_objects_go_as_their_host_says() {
         let refused = evaluate(scope, "[new Secret()]");
         let error = Message::serialize(scope, refused, &[], options).unwrap_err();
         assert_eq!(error.to_string(), "a secret without a value could not be cloned.");
-        // A panic of the host's ends the operation, and nothing else.
+        // A panic of the host ends only the operation.
         let panics = evaluate(scope, "new Secret(true)");
         assert!(matches!(Message::serialize(scope, panics, &[], options), Err(CloneError::Thrown(_))));
         let thrown =

@@ -1,4 +1,5 @@
-//! Bytes that no serializer wrote: what would crash V8, or take memory without end, is refused; everything else is an error or a value.
+//! Bytes that no serializer wrote: bytes that would crash V8 or take all memory are refused; all others are
+//! an error or a value.
 
 use crate::world::{evaluate, in_isolate};
 use nano_clone::{CloneError, Limits, Options, storage};
@@ -21,7 +22,7 @@ fn varint(mut value: u64) -> Vec<u8> {
 #[test]
 fn what_would_crash_or_take_all_memory_is_refused() {
     let long = [b"\"".as_slice(), &varint(1 << 20), &vec![b'x'; 1 << 20]].concat();
-    // Each of a thousand arrays inside of each other says that it has as many elements as there are bytes left.
+    // Each of a thousand nested arrays claims as many elements as there are bytes left.
     let nested: Vec<u8> =
         (0..1000).rev().flat_map(|left| [b"A", varint(2_000 + left * 4).as_slice()].concat()).collect();
     let nested = [nested, vec![b'_'; 1 << 20]].concat();
@@ -87,7 +88,7 @@ fn what_would_crash_or_take_all_memory_is_refused() {
             let result = storage::deserialize(scope, bytes, Options::default());
             assert!(result.is_err(), "{name} was read");
         }
-        // And what only looks dangerous is read.
+        // Bytes that only look dangerous are read.
         for (name, bytes) in [
             ("a string of a megabyte", envelope(&long)),
             (
@@ -104,7 +105,7 @@ fn what_would_crash_or_take_all_memory_is_refused() {
 }
 
 #[test]
-fn the_limit_of_memory_holds_at_and_beyond() {
+fn a_value_at_the_limit_of_memory_is_read_and_a_larger_one_refused() {
     in_isolate(|scope| {
         let value = evaluate(scope, "new Uint8Array(1000000)");
         let bytes = storage::serialize(scope, value, Options::default()).unwrap();

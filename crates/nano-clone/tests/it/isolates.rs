@@ -1,11 +1,11 @@
-//! Between isolates on different threads: memory that moves, and who it counts for.
+//! Between isolates on different threads: memory that moves, and the account that it is charged to.
 
 use crate::world::{Purse, evaluate, holds, in_isolate, set};
 use nano_clone::{Account, Message, Options};
 use std::sync::Arc;
 
 #[test]
-fn a_gigabyte_moves_between_isolates_and_no_byte_of_it() {
+fn a_gigabyte_moves_between_isolates_without_a_copy() {
     const BYTES: usize = 1 << 30;
     let (message, address) = in_isolate(|scope| {
         let buffer =
@@ -40,7 +40,7 @@ fn resident_bytes() -> Option<usize> {
     line.split_whitespace().nth(1)?.parse::<usize>().ok().map(|kib| kib << 10)
 }
 
-/// An allocator would take these bytes when the buffer is made, and give them back when it is freed.
+/// A buffer whose bytes are charged when it is made and released when it is freed, as an allocator would do.
 fn allocated(purse: &Arc<Purse>, bytes: usize) -> v8::SharedRef<v8::BackingStore> {
     struct Owner(Arc<Purse>, Vec<u8>);
     impl AsMut<[u8]> for Owner {
@@ -64,7 +64,7 @@ fn allocated(purse: &Arc<Purse>, bytes: usize) -> v8::SharedRef<v8::BackingStore
 }
 
 #[test]
-fn memory_counts_for_who_has_it() {
+fn memory_is_charged_to_its_current_holder() {
     let [a, b] = [Purse::new(1 << 20), Purse::new(1500)];
     let [to_a, to_b]: [Arc<dyn Account>; 2] = [a.clone(), b.clone()];
     let message = in_isolate(|scope| {
@@ -73,7 +73,7 @@ fn memory_counts_for_who_has_it() {
         Message::serialize(scope, buffer.into(), &[buffer], options).unwrap()
     });
     assert!(a.used() >= 1000, "on its way it counts for the sender");
-    // There and back, many times: no wrapper around a wrapper.
+    // There and back many times: no wrapper is wrapped again.
     let mut message = message;
     for round in 0..100 {
         let (account, from) = if round % 2 == 0 { (&to_b, &a) } else { (&to_a, &b) };
@@ -90,7 +90,7 @@ fn memory_counts_for_who_has_it() {
         drop(message.deserialize(scope, options).unwrap());
     });
     assert_eq!((a.used(), b.used()), (0, 0), "the isolate is gone, and its memory with it");
-    // One that the receiver has no room for.
+    // A buffer that exceeds the receiver's account.
     let message = in_isolate(|scope| {
         let to_a: Arc<dyn Account> = a.clone();
         let options = Options { account: Some(&to_a), ..Options::default() };
@@ -106,7 +106,7 @@ fn memory_counts_for_who_has_it() {
 }
 
 #[test]
-fn one_message_for_many() {
+fn one_message_is_received_many_times() {
     let message = in_isolate(|scope| {
         let value = evaluate(scope, "({ a: [1, new Map([['k', new Date(5)]])] })");
         Arc::new(Message::serialize(scope, value, &[], Options::default()).unwrap())

@@ -1,4 +1,4 @@
-//! nano-clone in real isolates: what is cloned and what is refused, between isolates, to storage, for Node, and under hostile bytes.
+//! nano-clone in real isolates: within one, between two, to storage, for Node, and with hostile bytes.
 
 mod battery;
 mod hostile;

@@ -1,10 +1,10 @@
-//! Node's `v8.serialize`, against the Node on this machine; without one, against bytes that Node 20 wrote.
+//! Node's `v8.serialize`, with the Node on this machine and with stored bytes of Node 20.
 
 use crate::world::{evaluate, holds, in_isolate, set};
 use nano_clone::{CloneError, Options, node};
 use std::process::Command;
 
-/// What both know. `%` stands for the value.
+/// Values that both can write and read. `%` stands for the value.
 const VALUES: &[&str] = &[
     "null",
     "[1, -1, 2 ** 31, 1.5, NaN, -0]",
@@ -17,7 +17,7 @@ const VALUES: &[&str] = &[
     "[new Error('plain'), new RangeError('r', { cause: new Error('x', { cause: [1, new Error('y', { cause: '\\u20ac' })] }) })]",
 ];
 
-/// How a value is compared on both sides: its shape as text.
+/// A script that describes a value as text, to compare both sides.
 const SHOW: &str = r#"
 globalThis.show = (value, seen = new Map()) => {
   if (typeof value === "bigint") return `${value}n`;
@@ -39,7 +39,7 @@ globalThis.show = (value, seen = new Map()) => {
 };
 "#;
 
-/// Runs a script in Node; `None`: there is no Node.
+/// Runs a script in Node; `None` without Node.
 fn in_node(script: &str) -> Option<String> {
     let output = match Command::new("node").args(["-e", script]).output() {
         Ok(output) => output,
@@ -60,7 +60,7 @@ fn unhex(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn node_reads_what_is_written_and_writes_what_is_read() {
+fn node_reads_our_bytes_and_we_read_its_bytes() {
     for make in VALUES {
         let bytes = in_isolate(|scope| {
             let value = evaluate(scope, make);

@@ -1,9 +1,11 @@
-//! Generated values: a clone equals its original, shares nothing with it, and has the same structure of identities.
+//! Generated values: a clone equals its original, shares nothing with it, and has the same structure of
+//! identities.
 
 use crate::world::{WAYS, evaluate, in_isolate, set};
 use proptest::prelude::*;
 
-/// `generate(choices)` makes a value of a list of numbers, each of which decides something; `compare(a, b)` says how two values differ.
+/// `generate(choices)` makes a value of a list of numbers, each of which decides one thing; `compare(a, b)`
+/// describes how two values differ.
 const SCRIPT: &str = r#"
 globalThis.generate = (choices) => {
   let at = 0;

@@ -60,7 +60,7 @@ pub fn in_isolate<R: Send>(with: impl FnOnce(&mut Scope<'_, '_>) -> R + Send) ->
     })
 }
 
-/// The value of a script; panics with what it throws.
+/// The value of a script; panics with the exception that it throws.
 pub fn evaluate<'s>(scope: &mut Scope<'s, '_>, code: &str) -> v8::Local<'s, v8::Value> {
     v8::tc_scope!(let scope, scope);
     let source = v8::String::new(scope, code).expect("a short text");
@@ -84,10 +84,10 @@ pub fn holds(scope: &mut Scope<'_, '_>, check: &str) {
     assert!(result.is_true(), "{check} is {}", result.to_rust_string_lossy(scope));
 }
 
-/// Clones a value; what went wrong as a text.
+/// Clones a value; the error as text.
 pub type Way = fn(&mut Scope<'_, '_>, v8::Local<'_, v8::Value>) -> Result<v8::Global<v8::Value>, String>;
 
-/// The ways to clone that every value should survive the same.
+/// The ways to clone, all of which should give the same value.
 pub const WAYS: [Way; 3] = [
     |scope, value| {
         let received = nano_clone::structured_clone(scope, value, &[], Options::default(), |_| Ok(()));
