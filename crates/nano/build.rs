@@ -1,6 +1,6 @@
-//! How the program is linked, and which profile it is built with; knows nothing of what is in it.
+//! How the program is linked, and the name of the profile that builds it.
 
-/// C++'s operators `new` and `delete`, which src/cpp.rs has.
+/// C++'s operators `new` and `delete`, which src/cpp.rs implements.
 const OPERATORS: [&str; 20] = [
     "_Znwm",
     "_Znam",
@@ -24,7 +24,7 @@ const OPERATORS: [&str; 20] = [
     "_ZdaPvSt11align_val_tRKSt9nothrow_t",
 ];
 
-/// The first glibc that relocates what is packed.
+/// The first version of glibc that reads packed relocations.
 const GLIBC_WITH_PACKED_RELOCATIONS: (u32, u32) = (2, 36);
 
 fn main() {
@@ -37,16 +37,16 @@ fn main() {
             println!("cargo::rustc-link-arg-bins=-Wl,--wrap={operator}");
         }
     }
-    // A program that is made for another machine may meet an older glibc there.
+    // A program that is built for another machine may run with an older glibc there.
     if glibc && of("HOST") == of("TARGET") && glibc_version() >= Some(GLIBC_WITH_PACKED_RELOCATIONS) {
-        // V8 brings 60,000 addresses that are relocated at each start. Packed they are 20 KB to read instead of 1.4 MB, which
-        // makes a start a fifth shorter.
+        // V8 has 60,000 addresses that are relocated at each start. Packed, they are 20 KB instead of 1.4 MB,
+        // which makes a start a fifth shorter.
         println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
     }
 }
 
-/// The name of the profile that is built. Cargo's own variable says `release` for every profile that inherits
-/// from it; the folder below `target` is the profile's: `target/quick/build/nano-0123/out`.
+/// The name of the profile. Cargo's own variable is `release` for every profile that inherits from it, but
+/// the folder below `target` has the name of the profile: `target/quick/build/nano-0123/out`.
 fn profile(out: &str) -> &str {
     match out.rsplit(['/', '\\']).nth(3) {
         Some("debug") => "dev",
@@ -55,7 +55,7 @@ fn profile(out: &str) -> &str {
     }
 }
 
-/// The version of the C library here.
+/// The version of glibc on this machine.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn glibc_version() -> Option<(u32, u32)> {
     unsafe extern "C" {
@@ -68,7 +68,7 @@ fn glibc_version() -> Option<(u32, u32)> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
-/// The version of the C library here: it is another one.
+/// Not glibc.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 fn glibc_version() -> Option<(u32, u32)> {
     None

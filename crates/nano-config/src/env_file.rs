@@ -1,16 +1,15 @@
-//! Files of variables, as `--env-file` takes them: the dialect that `docs/configuration.md` describes. Knows
-//! nothing of what the variables are for.
+//! Files of variables for `--env-file`, in the format that `docs/configuration.md` describes.
 
 use std::fmt;
 
-/// A problem in a file of variables: the place, counted from 1 in lines and characters, and what is wrong.
+/// A problem in a file of variables, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The line.
+    /// The line, from 1.
     pub line: usize,
-    /// The column.
+    /// The column in characters, from 1.
     pub column: usize,
-    /// What is wrong, and what to write instead.
+    /// The mistake, and what to write instead.
     pub message: &'static str,
 }
 
@@ -20,7 +19,8 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The variables of `text` in the order of the file. A name may occur several times: the last one counts.
+/// Parses the variables of `text`, in the order of the file. A name may occur several times: the last value
+/// counts.
 ///
 /// # Errors
 ///
@@ -37,7 +37,7 @@ pub fn parse(text: &str) -> Result<Vec<(String, String)>, Vec<Problem>> {
                 let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
                 let line = 1 + before.matches('\n').count();
                 problems.push(Problem { line, column: 1 + before[line_start..].chars().count(), message });
-                // One problem a line is enough.
+                // At most one problem for each line.
                 parser.at = parser.at.max(at);
                 parser.skip_line();
             }
@@ -94,10 +94,10 @@ impl<'t> Parser<'t> {
         Ok(name.to_string())
     }
 
-    /// Up to the end of the line or ` #`, without blanks around it.
+    /// Reads a value up to the end of the line or ` #`, without blanks around it.
     fn unquoted(&mut self) -> String {
         let line = self.rest().split('\n').next().unwrap_or_default();
-        // The value may be nothing but a comment; blanks before it were skipped.
+        // There may be only a comment; blanks before it were skipped.
         let comment = match line.starts_with('#') {
             true => Some(0),
             false => line.match_indices('#').map(|(at, _)| at).find(|&at| line[..at].ends_with([' ', '\t'])),
@@ -119,7 +119,7 @@ impl<'t> Parser<'t> {
             if c == quote {
                 break;
             }
-            // Files with the line ends of Windows have the same values.
+            // A file with CRLF line ends has the same values.
             if c == '\r' && self.peek() == Some('\n') {
                 continue;
             }
@@ -251,8 +251,8 @@ mod tests {
     }
 
     #[test]
-    fn no_text_is_too_odd() {
-        // All texts of up to six of these pieces: every turn the parser can take.
+    fn every_short_text_is_parsed_or_refused() {
+        // All texts of up to six of these pieces, so that every path of the parser is taken.
         let pieces = ["A", "=", "'", "\"", "\\", "\n", " ", "#", "é"];
         let mut texts = vec![String::new()];
         for length in 0..6 {

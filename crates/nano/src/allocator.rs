@@ -1,21 +1,21 @@
-//! Where Rust's allocations come from: small ones from mimalloc, large ones from the process's malloc, the largest from what the process
-//! keeps of them. What nano-subtle says held a
-//! part of a private key is overwritten.
+//! Rust's global allocator: small allocations from mimalloc, large ones from the system's malloc, the largest
+//! from the process's pool of mapped blocks. Memory that may hold a private key (`nano_runtime::is_wiping`)
+//! is overwritten when it is freed.
 //!
-//! Knows nothing of who allocates. What V8 allocates for itself comes from the allocator that its library brings.
+//! V8's own allocations do not come here, but from the allocator of its library.
 
 use mimalloc::MiMalloc;
 use nano_runtime::blocks::{self, MAPPING_BYTES_MIN};
 use std::alloc::{GlobalAlloc, Layout, System};
 
-/// From this size on memory is malloc's, which gives it back to the system. Pieces of bodies are freed by V8's threads, and what mimalloc
-/// holds of other threads' frees was 25 MB more at the peak of an upload.
+/// Allocations of this size and more come from malloc, which returns them to the system. V8's threads free
+/// pieces of bodies, and mimalloc kept 25 MB more of such frees at the peak of an upload.
 const LARGE_BYTES: usize = 4 << 10;
 
-/// See the module.
+/// The global allocator of the program.
 pub struct Allocator;
 
-/// Who has memory of a size.
+/// The allocator that serves a size.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Home {
     MiMalloc,
@@ -23,7 +23,7 @@ enum Home {
     Blocks,
 }
 
-/// Alignments beyond this are nobody's but malloc's: blocks begin with a page.
+/// The largest alignment of blocks, which begin at a page. Larger alignments come from malloc.
 const PAGE_BYTES: usize = 4 << 10;
 
 fn home(size: usize, align: usize) -> Home {
@@ -36,12 +36,13 @@ fn home(size: usize, align: usize) -> Home {
     }
 }
 
-// SAFETY: everything is MiMalloc's or System's, which uphold the trait; whose a piece of memory is, is told by its size, which both ends
-// of its life are given. Beside that, memory is written to while its owner is giving it back.
+// SAFETY: every method forwards to MiMalloc, System or `blocks`, which uphold the trait. `home` depends only
+// on size and alignment, which callers pass alike to `alloc` and `dealloc`, so memory returns to the
+// allocator that it came from. `dealloc` writes only to memory that its caller still owns.
 unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's word is passed on.
+        // SAFETY: the caller's promises are forwarded unchanged.
         unsafe {
             match home(layout.size(), layout.align()) {
                 Home::MiMalloc => MiMalloc.alloc(layout),
@@ -59,7 +60,8 @@ unsafe impl GlobalAlloc for Allocator {
                 unsafe { data.add(at).write_volatile(0) };
             }
         }
-        // SAFETY: the caller's word is passed on, to whom `alloc` had it from: size and alignment are the same.
+        // SAFETY: the caller's promises are forwarded unchanged; size and alignment are those of `alloc`, so
+        // `home` is the same.
         unsafe {
             match home(layout.size(), layout.align()) {
                 Home::MiMalloc => MiMalloc.dealloc(data, layout),
@@ -71,7 +73,7 @@ unsafe impl GlobalAlloc for Allocator {
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's word is passed on.
+        // SAFETY: the caller's promises are forwarded unchanged.
         unsafe {
             match home(layout.size(), layout.align()) {
                 Home::MiMalloc => MiMalloc.alloc_zeroed(layout),
@@ -84,19 +86,20 @@ unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn realloc(&self, data: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         match (home(layout.size(), layout.align()), home(size, layout.align())) {
-            // SAFETY: the caller's word is passed on, to whose the memory is and stays.
+            // SAFETY: the caller's promises are forwarded unchanged; the memory is MiMalloc's before and
+            // after.
             (Home::MiMalloc, Home::MiMalloc) => unsafe { MiMalloc.realloc(data, layout, size) },
-            // SAFETY: the same.
+            // SAFETY: the caller's promises are forwarded unchanged; the memory is System's before and after.
             (Home::System, Home::System) => unsafe { System.realloc(data, layout, size) },
             _ => {
-                // SAFETY: the caller says that `size` is not zero and does not overflow with this alignment.
+                // SAFETY: the caller promises that `size` does not overflow with this alignment.
                 let moved = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
-                // SAFETY: as above.
+                // SAFETY: the caller promises that `size` is not zero.
                 let new = unsafe { self.alloc(moved) };
                 if !new.is_null() {
-                    // SAFETY: both have so many bytes, and the new memory is nobody else's.
+                    // SAFETY: both have at least this many bytes, and new memory overlaps no other.
                     unsafe { std::ptr::copy_nonoverlapping(data, new, layout.size().min(size)) };
-                    // SAFETY: the caller gives the old memory up if there is new.
+                    // SAFETY: the caller gives up the old memory if this returns new memory.
                     unsafe { self.dealloc(data, layout) };
                 }
                 new

@@ -1,5 +1,6 @@
-//! The command line: what can be said, and the help. Parses into plain values; the only look into the environment is
-//! clap's, for NANO_PORT and NANO_LOG_FORMAT. Knows nothing of how the commands are done.
+//! The command line: options and help. It parses into plain values, and does not know what the commands do.
+//!
+//! Only clap reads the environment here, for NANO_PORT and NANO_LOG_FORMAT.
 
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
@@ -24,20 +25,19 @@ An application is a module with `export default { async fetch(request, env, ctx)
 const SERVE_EXAMPLES: &str = "\
 Examples:
   nano serve                                 the application in this directory
-  nano serve ./shop -p 0                     on a free port, which is printed
+  nano serve ./shop -p 0                     on a free port, which NANO prints
   nano serve ./shop --env STAGE=prod --env-file secrets.env
   nano serve --config nano.jsonc --host 0.0.0.0
 
-An application is a directory or a file. Of a directory, the entry is what package.json names as \"exports\" or
-\"main\", else index.js, index.mjs, index.ts, worker.js, worker.mjs, worker.ts or _worker.js.";
+An application is a directory or a file. The entry of a directory is the file that package.json names as \"exports\"
+or \"main\", else index.js, index.mjs, index.ts, worker.js, worker.mjs, worker.ts or _worker.js.";
 
 const RUN_EXAMPLES: &str = "\
 Examples:
   nano run build.js
-  nano run report.js --month 7     options after the file are the script's
+  nano run report.js --month 7     options after the file go to the script
 
-Files that end in .js, .mjs and .ts are modules, those in .cjs classic scripts. The program ends when nothing is
-pending.";
+A .js, .mjs or .ts file is an ES module, a .cjs file a classic script. The program ends when nothing is pending.";
 
 const EVAL_EXAMPLES: &str = "\
 Examples:
@@ -49,13 +49,13 @@ Examples:
   nano check                       the application in this directory
   nano check --config nano.jsonc   the file and all its applications
 
-Every problem is printed with file, line and column. The exit code is 0 if there is none and 2 otherwise.";
+NANO prints every problem with file, line and column. The exit code is 0 without problems and 2 with some.";
 
 const TOP_EXAMPLES: &str = "\
 Examples:
   NANO_ADMIN_TOKEN=… nano top
   nano top --admin 10.0.0.5:9090 --token-env OTHER_TOKEN
-  nano top --once                  one table for scripts
+  nano top --once                  print one table, for scripts
 
 Keys: r, l, c, m, e sort by requests, latency, CPU, memory, errors; q ends.";
 
@@ -66,12 +66,12 @@ pub struct Cli {
     /// Print the versions of NANO and of V8
     #[arg(short = 'V', long)]
     pub version: bool,
-    /// What to do; nothing asks for the interactive prompt.
+    /// The command to execute
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
-/// The commands.
+/// The commands of the program.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve an application over HTTP, or many with --config
@@ -89,7 +89,7 @@ pub enum Command {
     Repl,
 }
 
-/// `nano serve`.
+/// The options of `nano serve`.
 #[derive(Debug, Default, Args)]
 #[command(after_help = SERVE_EXAMPLES)]
 pub struct Serve {
@@ -105,13 +105,13 @@ pub struct Serve {
     /// The port; 0 picks a free one and prints it [default: 3000]
     #[arg(short, long, env = "NANO_PORT", hide_env_values = true)]
     pub port: Option<u16>,
-    /// The address to listen on; 0.0.0.0 or :: for every network [default: 127.0.0.1]
+    /// The address to listen on; 0.0.0.0 or :: listen on every network [default: 127.0.0.1]
     #[arg(long, value_name = "ADDRESS", value_parser = parse_listen_host)]
     pub host: Option<IpAddr>,
-    /// Worker threads [default: one for each core]
+    /// The number of worker threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = threads())]
     pub threads: Option<u16>,
-    /// text, json or apache [default: text on a terminal, json otherwise]
+    /// The log: text, json or apache [default: text on a terminal, else json]
     #[arg(
         long,
         value_name = "FORMAT",
@@ -127,36 +127,36 @@ pub struct Serve {
     /// Variables for the application from a file; --env wins over it
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
-    /// Take over changed files as they are saved; with --config that is the default
+    /// Reload changed files as they are saved; the default with --config
     #[arg(long)]
     pub watch: bool,
-    /// Administration, metrics and health; the token is in NANO_ADMIN_TOKEN
+    /// Serve administration, metrics and health on this address; NANO_ADMIN_TOKEN holds the token
     #[arg(long, value_name = "ADDRESS", value_parser = parse_admin_address)]
     pub admin: Option<SocketAddr>,
-    /// Give up nothing after the start: see "sandbox" in the documentation
+    /// Keep all rights of the process after the start: see "sandbox" in docs/configuration.md
     #[arg(long)]
     pub no_sandbox: bool,
-    /// Development: send the stack of an exception to the client too
+    /// For development: send the stack of an exception to the client, not only to the log
     #[arg(long)]
     pub dev: bool,
-    /// Log no line for each request; errors and what applications print are still logged
+    /// Do not log each request; errors and output of applications are still logged
     #[arg(long)]
     pub no_request_log: bool,
 }
 
-/// `nano run`.
+/// The arguments of `nano run`.
 #[derive(Debug, Args)]
 #[command(after_help = RUN_EXAMPLES)]
 pub struct Run {
     /// The script
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// What the script gets as its arguments
+    /// The arguments of the script
     #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
     pub args: Vec<OsString>,
 }
 
-/// `nano eval`.
+/// The arguments of `nano eval`.
 #[derive(Debug, Args)]
 #[command(after_help = EVAL_EXAMPLES)]
 pub struct Eval {
@@ -165,7 +165,7 @@ pub struct Eval {
     pub code: String,
 }
 
-/// `nano check`.
+/// The options of `nano check`.
 #[derive(Debug, Default, Args)]
 #[command(after_help = CHECK_EXAMPLES)]
 pub struct Check {
@@ -175,22 +175,22 @@ pub struct Check {
     /// The same as PATH
     #[arg(long, value_name = "PATH", conflicts_with = "path")]
     pub app: Option<PathBuf>,
-    /// The configuration file, and all its applications
+    /// Check this configuration file and all its applications
     #[arg(long, value_name = "FILE", conflicts_with_all = ["path", "app"])]
     pub config: Option<PathBuf>,
 }
 
-/// `nano top`.
+/// The options of `nano top`.
 #[derive(Debug, Args)]
 #[command(after_help = TOP_EXAMPLES)]
 pub struct Top {
     /// The address of the server's administration
     #[arg(long, value_name = "ADDRESS", value_parser = parse_admin_address, default_value = "127.0.0.1:9090")]
     pub admin: SocketAddr,
-    /// The environment variable that holds its token
+    /// The environment variable that holds the token of the administration
     #[arg(long, value_name = "NAME", default_value = DEFAULT_TOKEN_ENV)]
     pub token_env: String,
-    /// Print one table, of the second that begins now, and end
+    /// Print one table of the next second, then end
     #[arg(long)]
     pub once: bool,
 }
@@ -200,18 +200,18 @@ impl Cli {
     ///
     /// # Errors
     ///
-    /// What to print, and with which exit code: also for `--help`.
+    /// The text to print with its exit code, also for `--help`.
     pub fn from_args(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
         Cli::try_parse_from(args).map_err(with_advice)
     }
 
-    /// The help, as `nano --help` prints it.
+    /// The help that `nano --help` prints.
     pub fn help() -> String {
         Cli::command().render_help().to_string()
     }
 }
 
-/// Says more where clap's own words leave a newcomer without a next step.
+/// Adds the next step to a message of clap that has none.
 fn with_advice(error: clap::Error) -> clap::Error {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
@@ -220,12 +220,12 @@ fn with_advice(error: clap::Error) -> clap::Error {
     let advice = match error.kind() {
         ErrorKind::InvalidSubcommand => {
             let word = text(ContextKind::InvalidSubcommand);
-            Path::new(&word).exists().then(|| format!("to serve {word}, say: nano serve {word}"))
+            Path::new(&word).exists().then(|| format!("to serve {word}, run: nano serve {word}"))
         }
         _ => None,
     };
     match advice {
-        // A raw error prints its text as it is; this one keeps clap's text and puts the advice first.
+        // A raw error prints its text as it is: the advice first, then clap's text.
         Some(advice) => {
             let words = error.to_string();
             let words = words.strip_prefix("error: ").unwrap_or(&words);
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn scripts_get_what_comes_after_them() {
+    fn arguments_after_the_file_go_to_the_script() {
         let Some(Command::Run(run)) = parse("nano run a.js -x --port 1 -- b").unwrap().command else {
             panic!()
         };
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn other_commands() {
+    fn other_commands_are_parsed() {
         assert!(parse("nano --version").unwrap().version);
         assert!(parse("nano -V").unwrap().version);
         assert!(parse("nano").unwrap().command.is_none());
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn mistakes_are_named_with_exit_code_2() {
         for (line, words) in [
             ("nano serv", "a similar subcommand exists: 'serve'"),
             ("nano serve --prot 1", "a similar argument exists: '--port'"),
@@ -332,7 +332,7 @@ mod tests {
             ("nano serve --config b --env A=b", "cannot be used with"),
             ("nano serve a --app b", "cannot be used with"),
             ("nano serve --admin 9090", "is not an IP address and a port, such as 127.0.0.1:9090"),
-            ("nano .", "to serve ., say: nano serve ."),
+            ("nano .", "to serve ., run: nano serve ."),
             ("nano run", "<FILE>"),
             ("nano eval", "<CODE>"),
         ] {
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn the_help_fits_a_terminal_and_the_documentation_has_every_option() {
+    fn the_help_fits_a_terminal_and_every_option_is_documented() {
         let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
         let docs = std::fs::read_to_string(docs).unwrap();
         let mut command = Cli::command();

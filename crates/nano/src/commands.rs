@@ -1,5 +1,5 @@
-//! The commands, one function each: from what the command line says to what the server and the runtime are told. Knows
-//! nothing of how arguments are written.
+//! The commands, one function each: they turn parsed arguments into calls of the server and the runtime. They
+//! do not know how arguments are written.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -11,37 +11,11 @@ use nano_server::config::{Config, EnvValue, Overrides, env_file};
 use nano_server::{ServeError, ServeOptions};
 
 use crate::cli::{Check, Cli, Command, Eval, Run, Serve};
+use crate::failure::Failure;
 use crate::terminal::Terminal;
 use crate::top;
 
-/// Why a command did not succeed: what to tell, and the exit code that goes with it.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// The command line or the configuration is wrong: exit code 2.
-    Usage(String),
-    /// Something failed at run time: exit code 1.
-    Runtime(String),
-    /// The same, and the person knows already.
-    Silent,
-}
-
-impl Failure {
-    fn exit_code(&self) -> ExitCode {
-        match self {
-            Failure::Usage(_) => ExitCode::from(2),
-            Failure::Runtime(_) | Failure::Silent => ExitCode::from(1),
-        }
-    }
-
-    fn message(&self) -> Option<&str> {
-        match self {
-            Failure::Usage(message) | Failure::Runtime(message) => Some(message),
-            Failure::Silent => None,
-        }
-    }
-}
-
-/// Does what the command line says, and reports a failure on standard error.
+/// Executes the command, and prints a failure to standard error.
 pub fn execute(cli: Cli) -> ExitCode {
     let result = match cli.command {
         _ if cli.version => version(),
@@ -57,49 +31,43 @@ pub fn execute(cli: Cli) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if let Some(message) = failure.message() {
-                tell(&format!("error: {message}"));
+                print_to_stderr(&format!("error: {message}"));
             }
             failure.exit_code()
         }
     }
 }
 
-/// `nano serve`: until a signal to stop.
+/// `nano serve`: serves until a signal to stop.
 fn serve(args: &Serve) -> Result<(), Failure> {
     let config = serve_config(args)?;
     let options = ServeOptions { dev: args.dev, no_request_log: args.no_request_log };
     let count = config.apps.len();
     nano_server::serve(&config, options, |address, control| {
         match count {
-            1 => tell(&format!("nano: serving {} on http://{address}", config.apps[0].name)),
-            count => tell(&format!("nano: serving {count} applications on http://{address}")),
+            1 => print_to_stderr(&format!("nano: serving {} on http://{address}", config.apps[0].name)),
+            count => print_to_stderr(&format!("nano: serving {count} applications on http://{address}")),
         }
         if let Some(admin) = control.admin_address() {
-            tell(&format!("nano: administration at http://{admin}"));
+            print_to_stderr(&format!("nano: administration at http://{admin}"));
         }
         if let Some(notice) = profile_notice(env!("NANO_PROFILE")) {
-            tell(&notice);
+            print_to_stderr(&notice);
         }
     })
     .map_err(|error| match error {
-        ServeError::Application(..) => Failure::Usage(error.to_string()),
+        ServeError::Application(..) | ServeError::Certificate(_) => Failure::Usage(error.to_string()),
         error => Failure::Runtime(error.to_string()),
     })
 }
 
-/// What a build says of itself at start that is not for measurements.
+/// The notice at start of a build that is not for measurements.
 fn profile_notice(profile: &str) -> Option<String> {
     (profile != "release")
         .then(|| format!("nano: built with the profile {profile}; measure with `cargo xtask release`"))
 }
 
-#[test]
-fn only_the_release_profile_is_silent() {
-    assert_eq!(profile_notice("release"), None);
-    assert!(profile_notice("quick").is_some_and(|notice| notice.contains("profile quick")));
-}
-
-/// `nano run`: until nothing is pending.
+/// `nano run`: runs a script until nothing is pending.
 fn run(args: &Run) -> Result<(), Failure> {
     must_exist(&args.file)?;
     let arguments = args.args.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
@@ -108,7 +76,7 @@ fn run(args: &Run) -> Result<(), Failure> {
         let app = Application::script(&file, arguments, script_limits())
             .map_err(|error| Failure::Runtime(error.to_string()))?;
         nano_runtime::run(&app, Rc::new(Terminal::new())).map_err(|error| match error {
-            // It was printed when it happened.
+            // The exception was printed when it was thrown.
             RunError::Uncaught => Failure::Silent,
             error => Failure::Runtime(error.to_string()),
         })
@@ -128,7 +96,7 @@ fn eval(args: &Eval) -> Result<(), Failure> {
     })
 }
 
-/// `nano check`: prints every problem, or what was found to be right.
+/// `nano check`: prints every problem, or that there is none.
 fn check(args: &Check) -> Result<(), Failure> {
     let config = match &args.config {
         Some(file) => read_config(file)?,
@@ -147,9 +115,8 @@ fn check(args: &Check) -> Result<(), Failure> {
                 Err(error) => vec![error],
             };
             for mut problem in found {
-                // Files are named as one can open them from here.
-                problem.file = problem.file.map(|file| located(&app.path, &file));
-                tell(&problem.to_string());
+                problem.file = problem.file.map(|file| path_from_here(&app.path, &file));
+                print_to_stderr(&problem.to_string());
                 problems += 1;
             }
         }
@@ -162,14 +129,14 @@ fn check(args: &Check) -> Result<(), Failure> {
                 let _ = writeln!(std::io::stdout(), "{apps}: no problems");
                 Ok(())
             }
-            1 => Err(Failure::Usage(format!("{apps}: a problem"))),
+            1 => Err(Failure::Usage(format!("{apps}: 1 problem"))),
             count => Err(Failure::Usage(format!("{apps}: {count} problems"))),
         }
     })
 }
 
-/// A file of an application, as its path from the working directory.
-fn located(app: &Path, file: &str) -> String {
+/// The path of an application's file from the working directory, so that an editor can open it.
+fn path_from_here(app: &Path, file: &str) -> String {
     let root = if app.is_dir() { app } else { app.parent().unwrap_or(Path::new("")) };
     root.join(file).display().to_string()
 }
@@ -177,17 +144,19 @@ fn located(app: &Path, file: &str) -> String {
 /// `nano repl`.
 fn repl() -> Result<(), Failure> {
     Err(Failure::Usage(
-        "the interactive prompt is not in this version of NANO yet; `nano eval CODE` evaluates code".into(),
+        "this version of NANO has no interactive prompt: evaluate code with `nano eval CODE`".into(),
     ))
 }
 
-/// `nano` alone: on a terminal somebody wants to know what there is; elsewhere it is a mistake.
+/// `nano` without a command: prints the help on a terminal; elsewhere it is a mistake.
 fn no_command() -> Result<(), Failure> {
     if std::io::stdout().is_terminal() {
         let _ = write!(std::io::stdout(), "{}", Cli::help());
         return Ok(());
     }
-    Err(Failure::Usage("say what to do: `nano serve`, `nano run FILE`, … (`nano --help` lists all)".into()))
+    Err(Failure::Usage(
+        "a command is missing: try `nano serve` or `nano run FILE`; `nano --help` lists all".into(),
+    ))
 }
 
 /// `nano --version`.
@@ -197,25 +166,28 @@ fn version() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Says something on standard error. Nothing can be told if that is gone; the exit code still says it.
-fn tell(text: &str) {
+/// Prints a line to standard error. If that is closed, only the exit code tells the caller of a failure.
+fn print_to_stderr(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// A person's own script may use what the machine has; V8 stops it well before that.
+/// The limits of a script, which its own user starts: 2 GiB of heap, and no limit on requests.
 fn script_limits() -> Limits {
     Limits { memory_bytes: 2 << 30, fetch: FetchLimits::UNLIMITED, ..Limits::default() }
 }
 
-/// JavaScript wants more stack than a program's first thread is sure to have.
+/// Runs `work` on a thread with a stack for JavaScript, which the program's first thread may not have.
 fn on_large_stack(work: impl FnOnce() -> Result<(), Failure> + Send + 'static) -> Result<(), Failure> {
     nano_runtime::initialize();
-    let failed = || Failure::Runtime("the script's thread has failed".into());
     let thread = std::thread::Builder::new().stack_size(THREAD_STACK_BYTES).spawn(work);
-    thread.map_err(|_| failed())?.join().map_err(|_| failed())?
+    let thread =
+        thread.map_err(|error| Failure::Runtime(format!("a thread for the script cannot start: {error}")))?;
+    // The panic hook has printed the reason.
+    thread.join().map_err(|_| Failure::Runtime("NANO itself has failed: please report this".into()))?
 }
 
-/// The whole configuration of `nano serve`: the file's or a single application's, and what the command line sets.
+/// The whole configuration of `nano serve`: of a file or of a single application, with the options of the
+/// command line.
 fn serve_config(args: &Serve) -> Result<Config, Failure> {
     let overrides = Overrides {
         port: args.port,
@@ -250,7 +222,7 @@ fn serve_config(args: &Serve) -> Result<Config, Failure> {
 fn read_config(file: &Path) -> Result<Config, Failure> {
     Config::from_file(file).map_err(|errors| {
         let count = match errors.count() {
-            1 => "a problem".to_string(),
+            1 => "1 problem".to_string(),
             count => format!("{count} problems"),
         };
         Failure::Usage(format!("the configuration has {count}\n{errors}"))
@@ -266,7 +238,7 @@ fn application_path(path: &Option<PathBuf>, app: &Option<PathBuf>) -> Result<Pat
 fn must_exist(path: &Path) -> Result<(), Failure> {
     match path.try_exists() {
         Ok(true) => Ok(()),
-        Ok(false) => Err(Failure::Usage(format!("there is no file or directory {path:?}"))),
+        Ok(false) => Err(Failure::Usage(format!("there is no file or directory {path:?}: check the path"))),
         Err(error) => Err(Failure::Usage(format!("{path:?} cannot be read: {error}"))),
     }
 }
@@ -277,7 +249,7 @@ fn read_env_file(file: &Path) -> Result<Vec<(String, String)>, Failure> {
     env_file::parse(&text).map_err(|problems| {
         let lines: Vec<String> =
             problems.iter().map(|problem| format!("\n{}:{problem}", file.display())).collect();
-        Failure::Usage(format!("the file of variables is wrong{}", lines.concat()))
+        Failure::Usage(format!("the file of variables has mistakes{}", lines.concat()))
     })
 }
 
@@ -286,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variables_of_the_command_line_win_over_those_of_the_file() {
+    fn variables_of_the_command_line_replace_those_of_the_file() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("variables");
         std::fs::write(&file, "A=1\nB=2\nA=3\n").unwrap();
@@ -308,7 +280,7 @@ mod tests {
         std::fs::write(&file, "A=1\nB\n").unwrap();
         let Err(Failure::Usage(message)) = serve_config(&args) else { panic!() };
         let expected = format!(
-            "the file of variables is wrong\n{}:2:2: a variable is written NAME=VALUE: there is no = here",
+            "the file of variables has mistakes\n{}:2:2: a variable is written NAME=VALUE: there is no = here",
             file.display()
         );
         assert_eq!(message, expected);
@@ -319,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_wins_over_the_file() {
+    fn options_of_the_command_line_replace_those_of_the_file() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("nano.jsonc");
         std::fs::write(&file, r#"{ "port": 1, "threads": 2, "apps": [{ "name": "a", "path": "." }] }"#)
@@ -340,5 +312,11 @@ mod tests {
         assert!(
             matches!(serve_config(&args), Err(Failure::Usage(message)) if message.starts_with("there is no"))
         );
+    }
+
+    #[test]
+    fn only_the_release_profile_is_silent() {
+        assert_eq!(profile_notice("release"), None);
+        assert!(profile_notice("quick").is_some_and(|notice| notice.contains("profile quick")));
     }
 }

@@ -1,16 +1,17 @@
-//! Where C++'s `new` and `delete` come from: V8's objects beside its heap, four for each ArrayBuffer.
+//! C++'s `new` and `delete`, which V8 uses for objects outside its heap, four for each ArrayBuffer.
 //!
-//! V8's library brings an allocator for them which takes a lock for each call, one for all threads. The linker sends V8's calls here instead
-//! (`--wrap`, in build.rs), and so to mimalloc, which has a heap for each thread. C++ gives back with `delete` what it had from `new`, and
-//! nothing else; `malloc` and `free` stay with who has them. Knows nothing of what is allocated.
+//! The allocator in V8's library takes one lock of all threads for each call. The linker redirects V8's calls
+//! to this file (`--wrap`, in build.rs), which calls mimalloc, whose heaps belong to threads. C++ passes to
+//! `delete` only memory that came from `new`; `malloc` and `free` are not redirected.
 
 use libmimalloc_sys::{mi_free, mi_malloc, mi_malloc_aligned};
 use std::ffi::c_void;
 
-/// The alignment that `new` gives without being asked for one. C++17, section 6.11: `__STDCPP_DEFAULT_NEW_ALIGNMENT__`
+/// The alignment of `new` without an alignment argument, in bytes: `__STDCPP_DEFAULT_NEW_ALIGNMENT__` of
+/// C++17, section 6.11.
 const ALIGN: usize = 16;
 
-/// Memory that C++ takes for granted: V8 is built without exceptions, so there is nobody who could hear of its absence.
+/// Allocates or ends the process: V8 is built without exceptions, so it cannot handle a failure.
 fn allocate(size: usize, align: usize) -> *mut c_void {
     let data = allocate_or_null(size, align);
     if data.is_null() {
@@ -22,13 +23,13 @@ fn allocate(size: usize, align: usize) -> *mut c_void {
 }
 
 fn allocate_or_null(size: usize, align: usize) -> *mut c_void {
-    // SAFETY: any size will do, none included, and C++ asks for alignments that are powers of two.
+    // SAFETY: mimalloc takes any size, also zero, and C++ passes alignments that are powers of two.
     unsafe { if align <= ALIGN { mi_malloc(size) } else { mi_malloc_aligned(size, align) } }
 }
 
 macro_rules! new {
     ($($name:ident($size:ident $(, $align:ident: usize)? $(; $nothrow:ident)?) = $call:expr;)*) => {$(
-        /// C++'s operator of this name.
+        /// The C++ operator of this mangled name.
         #[unsafe(no_mangle)]
         extern "C" fn $name($size: usize $(, $align: usize)? $(, $nothrow: *const c_void)?) -> *mut c_void {
             $call
@@ -49,14 +50,14 @@ new! {
 
 macro_rules! delete {
     ($($name:ident($($rest:ty),*);)*) => {$(
-        /// C++'s operator of this name.
+        /// The C++ operator of this mangled name.
         ///
         /// # Safety
         ///
         /// The memory came from one of the operators above, or is null, and is not used any more.
         #[unsafe(no_mangle)]
         unsafe extern "C" fn $name(data: *mut c_void $(, _: $rest)*) {
-            // SAFETY: the caller's word.
+            // SAFETY: the caller promises what the documentation above requires.
             unsafe { mi_free(data) };
         }
     )*};

@@ -1,10 +1,11 @@
-//! `nano`, the program: parses the command line and does what it says.
+//! `nano`, the program: parses the command line and executes the command.
 
 mod allocator;
 mod cli;
 mod commands;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod cpp;
+mod failure;
 mod terminal;
 mod top;
 
@@ -17,7 +18,7 @@ static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 fn main() -> ExitCode {
     match cli::Cli::from_args(std::env::args_os()) {
         Ok(cli) => commands::execute(cli),
-        // Prints the help to standard output, and what is wrong to standard error with exit code 2.
+        // Prints help to standard output, or a mistake to standard error with exit code 2.
         Err(error) => error.exit(),
     }
 }

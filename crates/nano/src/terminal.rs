@@ -1,15 +1,15 @@
-//! The console of scripts: standard output and standard error. Knows nothing of logs.
+//! The console of scripts: standard output and standard error.
 
 use nano_runtime::{Console, Level};
 use std::io::{IsTerminal as _, Write as _};
 
-/// Prints what scripts print.
+/// Prints the console output of scripts.
 pub struct Terminal {
     colors: bool,
 }
 
 impl Terminal {
-    /// Colours only where somebody looks, and does not mind (<https://no-color.org>).
+    /// Uses colours only on a terminal and without `NO_COLOR` (<https://no-color.org>).
     pub fn new() -> Self {
         let colors = std::io::stdout().is_terminal()
             && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -19,7 +19,7 @@ impl Terminal {
 
 impl Console for Terminal {
     fn print(&self, _app: &str, level: Level, text: &str) {
-        // A closed pipe is no reason to end the script.
+        // Errors are ignored: a closed pipe must not end the script.
         let _ = match level {
             Level::Debug | Level::Info => writeln!(std::io::stdout(), "{text}"),
             Level::Warn | Level::Error => writeln!(std::io::stderr(), "{text}"),

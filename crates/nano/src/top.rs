@@ -1,8 +1,8 @@
-//! `nano top`: the applications of a running server in the terminal, from what its administration tells once a second. Knows the answer of
-//! `GET /admin/apps` and nothing else of the server.
+//! `nano top`: shows the applications of a running server in the terminal, from one answer of its
+//! administration each second. It knows the answer of `GET /admin/apps` and nothing else of the server.
 
 use crate::cli::Top;
-use crate::commands::Failure;
+use crate::failure::Failure;
 use crossterm::cursor::{Hide, MoveTo, Show};
 use crossterm::event::{self, Event, KeyCode, KeyModifiers};
 use crossterm::terminal::{self, Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen};
@@ -13,30 +13,32 @@ use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// Between two looks.
+/// The time between two requests.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// For the server to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the server may take to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What an answer may be: ten thousand applications are some 10 MB.
-const ANSWER_BYTES: u64 = 64 << 20;
+/// The most bytes of an answer: 10,000 applications are about 10 MB.
+const ANSWER_BYTES_MAX: u64 = 64 << 20;
 
-/// Shows the applications until somebody has seen enough.
+/// Shows the applications until the user quits.
 pub fn top(args: &Top) -> Result<(), Failure> {
     let token = std::env::var(&args.token_env).unwrap_or_default();
     if token.is_empty() {
         return Err(Failure::Usage(format!(
-            "{} has no token: set it to the administration's, or name another variable with --token-env",
+            "{} is not set: set it to the token of the administration, or name another variable with --token-env",
             args.token_env
         )));
     }
     if token.contains(['\r', '\n']) {
-        return Err(Failure::Usage(format!("the token in {} has a line break", args.token_env)));
+        return Err(Failure::Usage(format!("the token in {} has a line break: remove it", args.token_env)));
     }
     let server = Server { address: args.admin, token };
     if !args.once && !io::stdout().is_terminal() {
-        return Err(Failure::Usage("standard output is no terminal: --once prints one table".into()));
+        return Err(Failure::Usage(
+            "standard output is not a terminal: use --once, which prints one table".into(),
+        ));
     }
     let first = server.ask()?;
     if args.once {
@@ -61,26 +63,29 @@ struct Server {
 impl Server {
     fn ask(&self) -> Result<Value, Failure> {
         let failed = |error: io::Error| {
-            Failure::Runtime(format!("the administration at {} does not answer: {error}", self.address))
+            Failure::Runtime(format!(
+                "the administration at {} does not answer: {error}. Is the server running with --admin?",
+                self.address
+            ))
         };
-        let mut stream = TcpStream::connect_timeout(&self.address, PATIENCE).map_err(failed)?;
-        stream.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
-        stream.set_write_timeout(Some(PATIENCE)).map_err(failed)?;
+        let mut stream = TcpStream::connect_timeout(&self.address, ANSWER_TIMEOUT).map_err(failed)?;
+        stream.set_read_timeout(Some(ANSWER_TIMEOUT)).map_err(failed)?;
+        stream.set_write_timeout(Some(ANSWER_TIMEOUT)).map_err(failed)?;
         let request = format!(
             "GET /admin/apps HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",
             self.address, self.token
         );
         stream.write_all(request.as_bytes()).map_err(failed)?;
         let mut answer = Vec::new();
-        stream.take(ANSWER_BYTES).read_to_end(&mut answer).map_err(failed)?;
+        stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).map_err(failed)?;
         parse(&answer)
             .map_err(|what| Failure::Runtime(format!("the administration at {}: {what}", self.address)))
     }
 }
 
-/// The answer's body, if it is one of success.
+/// The body of an answer with status 200.
 fn parse(answer: &[u8]) -> Result<Value, String> {
-    let strange = || "what answers there is not the administration of NANO".to_owned();
+    let strange = || "this is not the administration of NANO: check the address".to_owned();
     let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").ok_or_else(strange)?;
     let status = answer.strip_prefix(b"HTTP/1.1 ").and_then(|rest| rest.get(..3)).ok_or_else(strange)?;
     let body: Value = serde_json::from_slice(&answer[end + 4..]).map_err(|_| strange())?;
@@ -91,17 +96,17 @@ fn parse(answer: &[u8]) -> Result<Value, String> {
     }
 }
 
-/// Text of another machine, without what would move the cursor.
+/// Text of another machine, without control characters, which could move the cursor.
 fn printable(text: &str) -> String {
     text.chars().filter(|character| !character.is_control()).collect()
 }
 
-/// An application in the time between two answers.
+/// The figures of an application for the time between two answers.
 #[derive(Clone, Debug, PartialEq)]
 struct Row {
     name: String,
     requests_per_s: f64,
-    /// `None`: there was no request.
+    /// `None` without a request.
     mean_us: Option<f64>,
     p99_us: Option<f64>,
     errors_per_s: f64,
@@ -114,12 +119,12 @@ struct Row {
     ended: u64,
 }
 
-/// What an application has done since the answer before; without one, since the server's start.
+/// The figures of each application since the answer `before`; without one, since the server's start.
 fn rows(now: &Value, before: Option<&Value>) -> Vec<Row> {
     let empty = Vec::new();
     let apps = |status: &'_ Value| status["apps"].as_array().cloned().unwrap_or_default();
     let time = |status: &Value| number(&status["time_ms"]);
-    // A server that was started anew counts from nothing.
+    // A server that was restarted counts from zero.
     let before = before.filter(|before| time(before) < time(now));
     let old_apps = before.map(apps).unwrap_or(empty);
     let old: HashMap<&str, &Value> =
@@ -158,7 +163,7 @@ fn number(value: &Value) -> u64 {
     value.as_u64().unwrap_or(0)
 }
 
-/// The bound of the bucket in which this part of the requests ends; infinite beyond the last.
+/// The bound of the bucket in which this part of the requests ends; infinite beyond the last bound.
 fn quantile(buckets: &[u64], bounds: &Value, part: f64) -> Option<f64> {
     let total: u64 = buckets.iter().sum();
     if total == 0 {
@@ -173,7 +178,7 @@ fn quantile(buckets: &[u64], bounds: &Value, part: f64) -> Option<f64> {
     Some(bounds[index].as_u64().map_or(f64::INFINITY, |bound| bound as f64))
 }
 
-/// What the table is sorted by.
+/// The column by which the table is sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sort {
     Requests,
@@ -184,7 +189,7 @@ enum Sort {
 }
 
 impl Sort {
-    /// The largest first; among equals, by name.
+    /// Sorts the largest first; equal rows by name.
     fn apply(self, rows: &mut [Row]) {
         let key = |row: &Row| match self {
             Sort::Requests => row.requests_per_s,
@@ -212,7 +217,7 @@ const HEADS: [&str; 12] = [
     "ENDED",
 ];
 
-/// The table's lines, the first of them the heads.
+/// The lines of the table; the first is the header.
 fn table(rows: &[Row]) -> Vec<String> {
     let mut cells = vec![HEADS.map(str::to_owned)];
     cells.extend(rows.iter().map(|row| {
@@ -260,7 +265,7 @@ fn bytes(bytes: u64) -> String {
     }
 }
 
-/// The terminal as it was, whatever happens.
+/// The terminal in raw mode on its second screen. Dropping it restores the terminal.
 struct Screen;
 
 impl Screen {
@@ -307,7 +312,8 @@ fn watch(server: &Server, first: Value) -> Result<(), Failure> {
                 before = Some(std::mem::replace(&mut now, status));
                 trouble = None;
             }
-            // A server that is restarted comes back; a token that it refuses does not get better.
+            // A server that is restarting will answer again, so the error is shown and the next second asks
+            // again.
             Err(Failure::Runtime(what)) => trouble = Some(what),
             Err(failure) => {
                 drop(screen);
@@ -322,7 +328,7 @@ fn draw(now: &Value, before: Option<&Value>, sort: Sort, trouble: Option<&str>) 
     let mut rows = rows(now, before);
     sort.apply(&mut rows);
     let summary = format!(
-        "NANO {}  {}  up {} s  {} applications  {} isolates  heap {}  {} connections   by {}: r l c m e, q ends",
+        "NANO {}  {}  up {} s  {} applications  {} isolates  heap {}  {} connections   by {}: r l c m e, q quits",
         printable(now["version"].as_str().unwrap_or("?")),
         printable(now["stage"].as_str().unwrap_or("?")),
         number(&now["time_ms"]) / 1000,
@@ -358,26 +364,26 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_of_the_time_between_two_answers() {
+    fn rates_are_computed_between_two_answers() {
         let (before, now) = (status(1000, 100, [100, 0, 0]), status(3000, 120, [110, 10, 0]));
         let row = &rows(&now, Some(&before))[0];
         assert_eq!((row.requests_per_s, row.errors_per_s, row.cpu_percent), (10.0, 5.0, 1.0));
         assert_eq!((row.mean_us, row.p99_us), (Some(500.0), Some(1000.0)));
-        // What could move the cursor is gone.
+        // Control characters are removed.
         assert_eq!(row.name, "a[2J");
-        // A server that was started anew.
+        // A server that was restarted.
         assert_eq!(rows(&before, Some(&now))[0].requests_per_s, 100.0);
     }
 
     #[test]
-    fn quantiles_beyond_the_last_bound_are_said_to_be() {
+    fn quantiles_beyond_the_last_bound_are_infinite() {
         assert_eq!(quantile(&[0, 0, 1], &json!([250, 1000]), 0.99), Some(f64::INFINITY));
         assert_eq!(quantile(&[0, 0, 0], &json!([250, 1000]), 0.99), None);
         assert_eq!(time(Some(f64::INFINITY)), ">30s");
     }
 
     #[test]
-    fn columns_are_in_line() {
+    fn columns_are_aligned() {
         let lines = table(&rows(&status(1000, 7, [7, 0, 0]), None));
         assert_eq!(lines.len(), 2);
         assert_eq!(lines[0].chars().count(), lines[1].chars().count());
@@ -385,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_of_others_are_told_from_ours() {
+    fn answers_of_other_servers_are_refused() {
         let closed = b"HTTP/1.1 403 Forbidden\r\n\r\n{\"problems\":[{\"message\":\"closed\"}]}";
         assert_eq!(parse(closed).unwrap_err(), "closed");
         for other in

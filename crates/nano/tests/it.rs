@@ -1,5 +1,5 @@
-//! The program starts, and says what it is. All else about it is tested over real sockets by nano-tests, in `/tests`; that this test
-//! exists has cargo build the program together with the tests of the workspace.
+//! The program starts, and says what it is. All else about it is tested over real sockets by nano-tests, in
+//! `/tests`; that this test exists has cargo build the program together with the tests of the workspace.
 
 use std::process::Command;
 
