@@ -132,11 +132,15 @@ impl PrivateKey {
 
     /// RSASSA-PSS: RFC 8017, section 8.1.1
     pub(crate) fn sign_pss(&self, hash: Hash, salt_bytes: usize, data: &[u8]) -> Result<Vec<u8>> {
+        let too_short = || Error::operation("the key is too short for this hash and salt");
+        // Before the salt is made: a caller may ask for 4 GiB of it.
+        if !public::salt_fits(&self.key, hash, salt_bytes) {
+            return Err(too_short());
+        }
         random::check()?;
         let salt = random::secret(salt_bytes)?;
         let bits = self.key.n().bits_vartime() as usize - 1;
-        let encoded = emsa_pss(hash, &salt, data, bits)
-            .ok_or_else(|| Error::operation("the key is too short for this hash and salt"))?;
+        let encoded = emsa_pss(hash, &salt, data, bits).ok_or_else(too_short)?;
         self.sign_encoded(&encoded)
     }
 }
@@ -219,6 +223,8 @@ mod tests {
             let most = (bits - 1).div_ceil(8) - 32 - 2;
             assert!(key.sign_pss(Hash::Sha256, most, b"data").is_ok());
             assert!(key.sign_pss(Hash::Sha256, most + 1, b"data").is_err());
+            // Refused before its memory is requested, which no system has.
+            assert!(key.sign_pss(Hash::Sha256, usize::MAX, b"data").is_err());
         }
     }
 

@@ -37,7 +37,7 @@ impl PublicKey {
 
     /// RSASSA-PSS: RFC 8017, section 8.1.2
     pub(crate) fn verify_pss(&self, hash: Hash, salt_bytes: u32, signature: &[u8], data: &[u8]) -> bool {
-        if !self.salt_fits(hash, salt_bytes) {
+        if !salt_fits(&self.0, hash, salt_bytes as usize) {
             return false;
         }
         if salt_bytes as usize == hash.output_bytes()
@@ -50,12 +50,6 @@ impl PublicKey {
             self.0.verify(Pss::<D>::new_with_salt(salt_bytes as usize), &digest, signature)
         })
         .is_ok()
-    }
-
-    /// Whether a salt of this length fits. RFC 8017, section 9.1.1, step 3
-    fn salt_fits(&self, hash: Hash, salt_bytes: u32) -> bool {
-        let room = (self.0.n().bits_vartime() as usize - 1).div_ceil(8);
-        room >= hash.output_bytes() + 2 + salt_bytes as usize
     }
 
     /// RSAES-OAEP: RFC 8017, section 7.1.1
@@ -73,4 +67,10 @@ pub(super) fn algorithm(key: &RsaPublicKey, scheme: RsaScheme, hash: Hash) -> Ke
         public_exponent: without_leading_zeros(&key.e().to_be_bytes()).into(),
         hash,
     }
+}
+
+/// Whether a salt of this length fits. RFC 8017, section 9.1.1, step 3
+pub(super) fn salt_fits(key: &impl PublicKeyParts, hash: Hash, salt_bytes: usize) -> bool {
+    let encoded_bytes = (key.n().bits_vartime() as usize - 1).div_ceil(8);
+    encoded_bytes.checked_sub(hash.output_bytes() + 2).is_some_and(|most| salt_bytes <= most)
 }
