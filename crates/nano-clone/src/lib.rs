@@ -2,9 +2,14 @@
 //!
 //! # How it is put together
 //!
-//! `bridge` is V8's serializer and deserializer; `write` and `read` run them with limits; [`Message`],
-//! [`structured_clone`], [`storage`] and [`node`] are the four uses. `scan` looks through bytes of unknown
-//! origin before V8 does.
+//! `bridge` is V8's serializer and deserializer. `write` and `read` run them with limits. [`Message`],
+//! [`structured_clone`], [`storage`] and [`node`] are the four uses. `scan` checks untrusted bytes before V8
+//! reads them.
+//!
+//! # Features
+//!
+//! - `pointer-compression` (default): the build of V8 with compressed pointers. All crates of a program that
+//!   use V8 must choose the same build.
 
 mod bridge;
 mod buffer;
