@@ -535,10 +535,7 @@ impl Runtime {
         }
         scope.perform_microtask_checkpoint();
         nano_web::entry::collect_ahead(scope);
-        let rejected = realm.entries().report_rejections(scope);
-        if rejected > 0 {
-            scope.perform_microtask_checkpoint();
-        }
+        realm.entries().notify_about_rejections(scope);
         if instance.is_loading() {
             self.continue_loading(scope, realm, instance);
         }

@@ -3,6 +3,7 @@
 //! Every function here is called with the isolate entered and its context current. Each runs JavaScript and may leave an
 //! exception pending in the caller's try-catch scope; the caller drains microtasks afterwards.
 
+use crate::events::rejections;
 use crate::fetch::pipe::Passed;
 use crate::host::NetworkEvent;
 use crate::state::{ExchangeId, try_state};
@@ -20,7 +21,8 @@ enum Entry {
     Abort,
     FireTimer,
     Report,
-    ReportRejection,
+    UnhandledRejection,
+    RejectionHandled,
     Describe,
     RunTask,
     ReceiveBroadcast,
@@ -132,6 +134,12 @@ impl Entries {
 
     /// A task that [`Host::post_task`](crate::Host::post_task) asked for.
     pub fn run_task(&self, scope: &mut Scope<'_, '_>) {
+        if let Some(state) = try_state(scope)
+            && state.rejections.take_posted()
+        {
+            state.host().keep_alive(-1);
+            return self.notify_about_rejections(scope);
+        }
         self.call(scope, Entry::RunTask, &[]);
     }
 
@@ -156,23 +164,18 @@ impl Entries {
         self.call(scope, Entry::Report, &[error]);
     }
 
-    /// Reports the promises that were rejected and have no handler, after microtasks were drained: HTML, "notify about rejected
-    /// promises". The number of those that no listener prevented.
-    pub fn report_rejections(&self, scope: &mut Scope<'_, '_>) -> usize {
-        let mut reported = 0;
-        loop {
-            let Some(state) = try_state(scope) else { return reported };
-            let pending = std::mem::take(&mut *state.rejections.borrow_mut());
-            if pending.is_empty() {
-                return reported;
-            }
-            for rejection in pending {
-                let promise = v8::Local::new(scope, &rejection.promise);
-                let reason = v8::Local::new(scope, &rejection.reason);
-                let result = self.call(scope, Entry::ReportRejection, &[promise.into(), reason]);
-                reported += usize::from(result.is_some_and(|printed| printed.is_true()));
-            }
-        }
+    /// Fires `unhandledrejection` and `rejectionhandled` where they are due, each followed by a microtask checkpoint: HTML, "notify
+    /// about rejected promises". To be called after each microtask checkpoint.
+    pub fn notify_about_rejections(&self, scope: &mut Scope<'_, '_>) {
+        rejections::run_tasks(
+            scope,
+            &|scope, promise, reason| {
+                self.call(scope, Entry::UnhandledRejection, &[promise.into(), reason]);
+            },
+            &|scope, promise, reason| {
+                self.call(scope, Entry::RejectionHandled, &[promise.into(), reason]);
+            },
+        );
     }
 
     /// A value as a person wants to read it, as `console.log` prints it. `None` only if execution is being terminated.
@@ -236,37 +239,6 @@ pub fn work_done(scope: &mut Scope<'_, '_>, id: u32, result: Result<crate::WorkR
     crate::work::settle(scope, id, result);
 }
 
-/// The embedder looks after this rejection itself: it is not reported.
-pub fn handle_rejection(scope: &mut Scope<'_, '_>, promise: v8::Local<'_, v8::Promise>) {
-    promise.mark_as_handled();
-    forget_rejection(scope, promise);
-}
-
-fn forget_rejection(scope: &mut Scope<'_, '_>, promise: v8::Local<'_, v8::Promise>) {
-    let Some(state) = try_state(scope) else { return };
-    let mut rejections = state.rejections.borrow_mut();
-    rejections.retain(|rejection| rejection.promise != promise);
-}
-
+pub use crate::events::rejections::{handle_rejection, promise_rejected};
 pub use crate::infra::collect_ahead;
 pub use crate::wasm::streaming as wasm_streaming;
-
-/// V8's promise-rejection callback; the embedder sets it on each isolate. HTML, "HostPromiseRejectionTracker".
-pub extern "C" fn promise_rejected(message: v8::PromiseRejectMessage<'_>) {
-    v8::callback_scope!(unsafe scope, &message);
-    let promise = message.get_promise();
-    match message.get_event() {
-        v8::PromiseRejectEvent::PromiseRejectWithNoHandler => {
-            let reason = message.get_value().unwrap_or_else(|| v8::undefined(scope).into());
-            let promise = v8::Global::new(scope, promise);
-            let reason = v8::Global::new(scope, reason);
-            if let Some(state) = try_state(scope) {
-                state.rejections.borrow_mut().push(crate::state::Rejection { promise, reason });
-            }
-        }
-        v8::PromiseRejectEvent::PromiseHandlerAddedAfterReject => {
-            forget_rejection(scope, promise);
-        }
-        _ => {}
-    }
-}

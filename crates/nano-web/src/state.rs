@@ -2,6 +2,7 @@
 //!
 //! Reachable from every native function through the isolate's data slot [`STATE_SLOT`]. Knows nothing of how requests arrive.
 
+use crate::events::rejections::Rejections;
 use crate::fetch::client::Fetches;
 use crate::host::{Accountant, Exchange, Host};
 use crate::parts::Caches;
@@ -122,7 +123,7 @@ pub struct State {
     caches: Caches,
     slots: RefCell<Sequence<Rc<Slot>>>,
     websockets: Cell<usize>,
-    pub(crate) rejections: RefCell<Vec<Rejection>>,
+    pub(crate) rejections: Rejections,
     pub(crate) wasm: crate::wasm::Streams,
     /// When a collection may be forced again for want of room.
     /// The least that its buffers held since [`collect_ahead`](crate::entry::collect_ahead) last did something.
@@ -143,12 +144,6 @@ pub struct State {
     pub(crate) timer_owners: RefCell<HashMap<u32, f64>>,
 }
 
-/// A promise that was rejected without a handler, or got its handler after that.
-pub(crate) struct Rejection {
-    pub(crate) promise: v8::Global<v8::Promise>,
-    pub(crate) reason: v8::Global<v8::Value>,
-}
-
 impl State {
     /// A state with no requests. `caches` were made with the isolate's snapshot.
     pub fn new(host: Rc<dyn Host>, accountant: Arc<dyn Accountant>, caches: Caches) -> Self {
@@ -158,7 +153,7 @@ impl State {
             caches,
             slots: RefCell::default(),
             websockets: Cell::new(0),
-            rejections: RefCell::default(),
+            rejections: Rejections::default(),
             wasm: crate::wasm::Streams::default(),
             buffers_low: Cell::new(0),
             next_collection: Cell::new(None),

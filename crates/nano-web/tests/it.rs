@@ -210,7 +210,7 @@ fn evaluate<'s>(
 fn turn(scope: &mut Scope<'_, '_>, world: &World<'_>, mut done: impl FnMut(&mut Scope<'_, '_>) -> bool) {
     loop {
         scope.perform_microtask_checkpoint();
-        world.entries.report_rejections(scope);
+        world.entries.notify_about_rejections(scope);
         if done(scope) {
             return;
         }
@@ -585,6 +585,48 @@ fn a_handler_answers() {
     let mut headers: Vec<_> = answer.headers.split_terminator("\r\n").collect();
     headers.sort_unstable();
     assert_eq!(headers, ["content-type: text/plain;charset=UTF-8", "x-b: \u{fffd}"], "values are Latin-1");
+}
+
+#[test]
+fn microtasks_of_rejection_listeners_run_at_once_and_their_rejections_are_reported() {
+    let seen = in_isolate(|scope, world| {
+        evaluate(
+            scope,
+            world,
+            "listeners.js",
+            "globalThis.seen = []; \
+             addEventListener('unhandledrejection', async (event) => { \
+               event.preventDefault(); \
+               seen.push(event.reason); \
+               await undefined; \
+               seen.push(`after ${event.reason}`); \
+               if (event.reason < 3) throw event.reason + 1; \
+             }); \
+             Promise.reject(1); Promise.reject(10);",
+        );
+        let seen = |scope: &mut Scope<'_, '_>| {
+            evaluate(scope, world, "seen.js", "seen.join()").to_rust_string_lossy(scope)
+        };
+        scope.perform_microtask_checkpoint();
+        world.entries.notify_about_rejections(scope);
+        let first = seen(scope);
+        // The rejection that a listener made comes in a task of its own.
+        assert_eq!((world.host.tasks.get(), world.host.alive.get()), (1, 1));
+        world.host.tasks.set(0);
+        world.entries.run_task(scope);
+        let second = seen(scope);
+        turn(scope, world, |_| false);
+        assert_eq!((world.host.tasks.get(), world.host.alive.get()), (0, 0));
+        [first, second, seen(scope)]
+    });
+    assert_eq!(
+        seen,
+        [
+            "1,after 1,10,after 10",
+            "1,after 1,10,after 10,2,after 2",
+            "1,after 1,10,after 10,2,after 2,3,after 3"
+        ]
+    );
 }
 
 #[test]

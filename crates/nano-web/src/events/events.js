@@ -696,13 +696,14 @@ function reportException(error, here = false) {
   if (notHandled) internal.unhandledException?.(error);
 }
 
-// HTML section 8.1.4.6: fires "unhandledrejection" at the global object; whether somebody handled it.
+// HTML section 8.1.4.7, "notify about rejected promises", step 4.1.1: whether a listener prevented the report.
 function notifyUnhandledRejection(promise, reason) {
   return !fire(globalTarget, "unhandledrejection", PromiseRejectionEvent, {
     __proto__: null, cancelable: true, promise, reason,
   });
 }
 
+// HTML section 8.1.6.2, "HostPromiseRejectionTracker", step 7.5
 function notifyRejectionHandled(promise, reason) {
   fire(globalTarget, "rejectionhandled", PromiseRejectionEvent, { __proto__: null, promise, reason });
 }

@@ -1,4 +1,6 @@
-//! Native functions of events: where an exception comes from. Knows nothing of what becomes of it.
+//! Native functions of events: where an exception comes from, and which promises were rejected ([`rejections`]). Knows nothing of what becomes of it.
+
+pub(crate) mod rejections;
 
 use crate::infra::{Args, Ret, Scope, ops};
 

@@ -318,11 +318,16 @@ function report(error) {
   else internal.events.reportException(error);
 }
 
-// HTML, "notify about rejected promises": whether it was printed, because no listener handled it.
-function reportRejection(promise, reason) {
-  if (loaded.events !== undefined && loaded.events.notifyUnhandledRejection(promise, reason)) return false;
+// HTML section 8.1.4.7, "notify about rejected promises", step 4.1.2: a rejection that no listener prevents is printed.
+function notifyUnhandledRejection(promise, reason) {
+  if (loaded.events !== undefined && loaded.events.notifyUnhandledRejection(promise, reason)) return;
   ops.uncaught(`Uncaught (in promise) ${describe(reason)}`);
-  return true;
+}
+
+// HTML section 8.1.6.2, "HostPromiseRejectionTracker", step 7.5
+function notifyRejectionHandled(promise, reason) {
+  // Without the events part nobody can listen.
+  if (loaded.events !== undefined) loaded.events.notifyRejectionHandled(promise, reason);
 }
 
 function fireTimer(id) {
@@ -350,7 +355,8 @@ function receiveBroadcast(name, message) {
 
 // In the order of `Entry` in ../entry.rs.
 internal.entry = [
-  start, dispatch, fail, abort, fireTimer, report, reportRejection, describe, runTask, receiveBroadcast,
+  start, dispatch, fail, abort, fireTimer, report, notifyUnhandledRejection, notifyRejectionHandled, describe, runTask,
+  receiveBroadcast,
   (source, id) => internal.wasm.stream(source, id),
   (waiter, head, error) => head === undefined ? waiter.refuse(error) : waiter.receive(head),
 ];

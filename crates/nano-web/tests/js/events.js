@@ -170,6 +170,55 @@ test("rejections that nobody handles", async () => {
   assert(printed().startsWith("Error Uncaught (in promise) Error: printed"));
 });
 
+test("a promise that gets its handler late fires rejectionhandled", async () => {
+  const seen = [];
+  const listener = (event) => {
+    seen.push([event.type, event.reason, event.promise === promise, event.cancelable]);
+    event.preventDefault();
+  };
+  for (const type of ["unhandledrejection", "rejectionhandled"]) addEventListener(type, listener);
+  const promise = Promise.reject("why");
+  await scheduler.wait(1);
+  promise.catch(() => {});
+  promise.catch(() => {});
+  assert.is(seen.length, 1, "the event is fired in a task of its own");
+  await scheduler.wait(1);
+  for (const type of ["unhandledrejection", "rejectionhandled"]) removeEventListener(type, listener);
+  assert.same(seen, [["unhandledrejection", "why", true, true], ["rejectionhandled", "why", true, false]]);
+  assert.is(printed(), "");
+});
+
+test("a frozen promise that was printed fires rejectionhandled", async () => {
+  const promise = Object.freeze(Promise.reject("printed"));
+  await scheduler.wait(1);
+  assert(printed().includes("Uncaught (in promise)"));
+  let seen;
+  addEventListener("rejectionhandled", (event) => (seen = event.promise), { once: true });
+  promise.catch(() => {});
+  await scheduler.wait(1);
+  assert.is(seen, promise);
+});
+
+test("a promise that a listener handles earlier in the same batch is not reported", async () => {
+  const seen = [];
+  const second = () => promises[1].catch(() => {});
+  const listener = (event) => {
+    seen.push(event.reason);
+    event.preventDefault();
+    second();
+  };
+  addEventListener("unhandledrejection", listener);
+  addEventListener("rejectionhandled", () => seen.push("handled"), { once: true });
+  const promises = [Promise.reject(0), Promise.reject(1), Promise.reject(2)];
+  await scheduler.wait(1);
+  assert.same(seen, [0, 2]);
+  promises[0].catch(() => {});
+  await scheduler.wait(1);
+  removeEventListener("unhandledrejection", listener);
+  assert.same(seen, [0, 2, "handled"]);
+  assert.is(printed(), "");
+});
+
 test("subclasses and custom events", () => {
   class Mine extends EventTarget {
     #secret = 7;
