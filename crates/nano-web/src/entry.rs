@@ -1,7 +1,7 @@
 //! The doors into an isolate's JavaScript: what the embedder calls, and when.
 //!
-//! Every function here is called with the isolate entered and its context current. Each runs JavaScript and may leave an
-//! exception pending in the caller's try-catch scope; the caller drains microtasks afterwards.
+//! Every function here is called with the isolate entered and its context current. Each runs JavaScript and
+//! may leave an exception pending in the caller's try-catch scope; the caller drains microtasks afterwards.
 
 use crate::events::rejections;
 use crate::fetch::pipe::Passed;
@@ -65,8 +65,9 @@ impl Entries {
         function.call(scope, receiver.into(), args)
     }
 
-    /// Hands the application over: its default export (undefined if its modules have none), `env` as JSON text, and the names of the
-    /// services that are in it too, a JSON array. `None`: it has no handler; the exception says so.
+    /// Hands the application over: its default export (undefined if its modules have none), `env` as JSON
+    /// text, and the names of the services that are in it too, a JSON array. `None`: it has no handler; the
+    /// exception says so.
     pub fn start(
         &self,
         scope: &mut Scope<'_, '_>,
@@ -81,8 +82,9 @@ impl Entries {
         self.call(scope, Entry::Start, &[default_export, env, services]).map(drop)
     }
 
-    /// Calls the handler with a request, drains microtasks, and sends the response if it is there by then; else it is sent when it is.
-    /// `head` is the request's: see `fetch/incoming.js`. `None`: an exception is pending, which goes to [`fail`](Self::fail).
+    /// Calls the handler with a request, drains microtasks, and sends the response if it is there by then;
+    /// else it is sent when it is. `head` is the request's: see `fetch/incoming.js`. `None`: an exception is
+    /// pending, which goes to [`fail`](Self::fail).
     pub fn dispatch(
         &self,
         scope: &mut Scope<'_, '_>,
@@ -103,7 +105,8 @@ impl Entries {
         self.call(scope, Entry::Fail, &[id.into(), reason]);
     }
 
-    /// The client hung up, or, if it is `late`, the response was not there in time: the request's signal is aborted.
+    /// The client hung up, or, if it is `late`, the response was not there in time: the request's signal is
+    /// aborted.
     pub fn abort(&self, scope: &mut Scope<'_, '_>, id: ExchangeId, late: bool) {
         let number = v8::Number::new(scope, id.as_f64());
         let late = v8::Boolean::new(scope, late);
@@ -164,8 +167,8 @@ impl Entries {
         self.call(scope, Entry::Report, &[error]);
     }
 
-    /// Fires `unhandledrejection` and `rejectionhandled` where they are due, each followed by a microtask checkpoint: HTML, "notify
-    /// about rejected promises". To be called after each microtask checkpoint.
+    /// Fires `unhandledrejection` and `rejectionhandled` where they are due, each followed by a microtask
+    /// checkpoint: HTML, "notify about rejected promises". To be called after each microtask checkpoint.
     pub fn notify_about_rejections(&self, scope: &mut Scope<'_, '_>) {
         rejections::run_tasks(
             scope,
@@ -178,7 +181,8 @@ impl Entries {
         );
     }
 
-    /// A value as a person wants to read it, as `console.log` prints it. `None` only if execution is being terminated.
+    /// A value as a person wants to read it, as `console.log` prints it. `None` only if execution is being
+    /// terminated.
     pub fn describe(&self, scope: &mut Scope<'_, '_>, value: v8::Local<'_, v8::Value>) -> Option<String> {
         let text = self.call(scope, Entry::Describe, &[value])?;
         Some(text.to_rust_string_lossy(scope))
@@ -228,13 +232,14 @@ pub fn writable(scope: &mut Scope<'_, '_>, id: ExchangeId, gone: bool) {
     }
 }
 
-/// The server ends: the client of a request that was answered with 101 is told so (1001), and its connection closes when it has answered.
+/// The server ends: the client of a request that was answered with 101 is told so (1001), and its connection
+/// closes when it has answered.
 pub fn go_away(scope: &mut Scope<'_, '_>, id: ExchangeId) {
     crate::websocket::go_away(scope, id);
 }
 
-/// Work that [`Host::offload`](crate::Host::offload) was given has ended: who waits for it goes on. An `Err` says how it failed
-/// (it panicked).
+/// Work that [`Host::offload`](crate::Host::offload) was given has ended: who waits for it goes on. An `Err`
+/// says how it failed (it panicked).
 pub fn work_done(scope: &mut Scope<'_, '_>, id: u32, result: Result<crate::WorkResult, String>) {
     crate::work::settle(scope, id, result);
 }

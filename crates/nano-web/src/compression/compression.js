@@ -1,7 +1,10 @@
 // CompressionStream and DecompressionStream. Compression Standard (https://compression.spec.whatwg.org/)
 //
-// The standard puts all that a chunk gives into the queue at once. Here a chunk that gives much waits for its reader in
-// between, so that a bomb costs what is read of it and not what is in it; nobody who reads can tell.
+// Two departures, for which docs/decisions/compression-streams.md has the reasons. By the standard the
+// readable side holds nothing, so a write waits for a read; here it holds OUTPUT_AHEAD_BYTES, so a program
+// may write all of a small input before it reads. And by the standard everything that a chunk yields is
+// enqueued at once; here a chunk that yields more waits for the reader in between, so that a decompression
+// bomb costs what is read of it.
 
 const {
   PromisePrototypeThen, TypedArrayPrototypeGetByteLength, Uint32Array, Uint8Array,
@@ -10,37 +13,30 @@ const { webidl } = internal;
 const { converters } = webidl;
 const { createTransform, transformBackpressure, transformEnqueue } = internal.streams;
 
-// What one chunk may give before somebody has to want it.
-const AHEAD_BYTES = 1 << 20;
+// Bytes of output that may wait in the readable side before a write, or close(), waits for the reader. Each
+// chunk of it is a Uint8Array that counts against the tenant's memory_mb until it is collected.
+const OUTPUT_AHEAD_BYTES = 256 << 10;
 
 const convertFormat = webidl.createEnumConverter("CompressionFormat", ["brotli", "deflate", "deflate-raw", "gzip", "zstd"]);
 
 const empty = new Uint8Array(0);
-// What ops.compressionStep says: bytes consumed, and whether there is more to come.
-const said = new Uint32Array(2);
+// What ops.compressionStep reports: bytes consumed, and 1 if there is more output.
+const progress = new Uint32Array(2);
 
-// A pair of streams around a coder, which exists from the first chunk to the end.
+// The two streams around a native coder, which exists from the first chunk to the end.
 function createCoder(name, format, decompress) {
   let coder = null;
 
-  // Gives the coder what is left of a chunk; a promise if that has to wait for the reader.
-  function run(chunk, offset, finish, controller, ahead) {
+  // Gives the coder the rest of a chunk. Returns a promise if the output has to wait for the reader.
+  function run(chunk, offset, finish, controller) {
     for (;;) {
-      const output = ops.compressionStep(coder, chunk, offset, finish, said);
-      offset += said[0];
-      const more = said[1] !== 0;
-      if (output !== undefined) {
-        transformEnqueue(controller, output);
-        ahead += TypedArrayPrototypeGetByteLength(output);
-      }
+      const output = ops.compressionStep(coder, chunk, offset, finish, progress);
+      offset += progress[0];
+      const more = progress[1] !== 0;
+      if (output !== undefined) transformEnqueue(controller, output);
       if (!more) return undefined;
-      if (ahead < AHEAD_BYTES) continue;
       const room = transformBackpressure(controller);
-      if (room === null) {
-        ahead = 0;
-        continue;
-      }
-      return PromisePrototypeThen(room, () => run(chunk, offset, finish, controller, 0));
+      if (room !== null) return PromisePrototypeThen(room, () => run(chunk, offset, finish, controller));
     }
   }
 
@@ -48,15 +44,16 @@ function createCoder(name, format, decompress) {
     (chunk, controller) => {
       converters.BufferSource(chunk, name, "The chunk");
       coder ??= ops.compressionNew(format, decompress);
-      return run(chunk, 0, false, controller, 0);
+      return run(chunk, 0, false, controller);
     },
     (controller) => {
       coder ??= ops.compressionNew(format, decompress);
-      return run(empty, 0, true, controller, 0);
+      return run(empty, 0, true, controller);
     },
     () => {
       if (coder !== null) ops.compressionFree(coder);
     },
+    1, null, OUTPUT_AHEAD_BYTES, TypedArrayPrototypeGetByteLength,
   );
 }
 

@@ -1,7 +1,7 @@
 //! Native functions of the Compression Standard, on `nano-compression`.
 //!
-//! A coder's memory counts against its isolate from its first chunk to its end, and V8 sees it as the size of a buffer, so that
-//! forgotten streams are collected in time.
+//! A coder's memory counts against its isolate from its first chunk to its end, and V8 sees it as the size of
+//! a buffer, so that forgotten streams are collected in time.
 
 use crate::host::Accountant;
 use crate::infra::{
@@ -29,8 +29,9 @@ enum Codec {
     Over,
 }
 
-/// What JavaScript holds as an ArrayBuffer that no tenant ever sees: the buffer's memory begins with this struct. The rest of it
-/// is never touched and takes no memory; its length tells V8 what the codec takes elsewhere.
+/// What JavaScript holds as an ArrayBuffer that no tenant ever sees: the buffer's memory begins with this
+/// struct. The rest of it is never touched and takes no memory; its length tells V8 what the codec takes
+/// elsewhere.
 struct Coder {
     codec: Codec,
     accountant: Arc<dyn Accountant>,
@@ -88,7 +89,8 @@ fn compression_new(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) 
         accountant.give_back(cost);
         return throw(scope, no_room);
     }
-    // SAFETY: `data` is valid, aligned and large enough for a `Coder`, and for `layout.size()` bytes until `drop_coder`.
+    // SAFETY: `data` is valid, aligned and large enough for a `Coder`, and for `layout.size()` bytes until
+    // `drop_coder`.
     let store = unsafe {
         data.cast::<Coder>().write(Coder { codec, accountant, counted: cost, layout });
         v8::ArrayBuffer::new_backing_store_from_ptr(
@@ -105,13 +107,13 @@ fn compression_new(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) 
 fn with_coder<R>(holder: v8::Local<'_, v8::Value>, with: impl FnOnce(&mut Coder) -> R) -> Option<R> {
     let holder = v8::Local::<v8::ArrayBuffer>::try_from(holder).ok()?;
     let data = holder.data()?;
-    // SAFETY: only `compression_new` makes the buffers that the platform's JavaScript passes here; `holder` keeps it alive, and
-    // nothing else runs while it is borrowed.
+    // SAFETY: only `compression_new` makes the buffers that the platform's JavaScript passes here; `holder`
+    // keeps it alive, and nothing else runs while it is borrowed.
     Some(with(unsafe { &mut *data.as_ptr().cast::<Coder>() }))
 }
 
-/// `compressionStep(coder, chunk, offset, finish, said)`: some of what the chunk gives from `offset` on, or undefined; `said` gets the
-/// bytes consumed, and 1 if there is more.
+/// `compressionStep(coder, chunk, offset, finish, said)`: some of what the chunk gives from `offset` on, or
+/// undefined; `said` gets the bytes consumed, and 1 if there is more.
 fn compression_step(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     thread_local! {
         static OUTPUT: RefCell<Vec<u8>> = RefCell::new(vec![0; OUTPUT_BYTES]);

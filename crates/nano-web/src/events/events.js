@@ -703,7 +703,6 @@ function notifyUnhandledRejection(promise, reason) {
   });
 }
 
-// HTML section 8.1.6.2, "HostPromiseRejectionTracker", step 7.5
 function notifyRejectionHandled(promise, reason) {
   fire(globalTarget, "rejectionhandled", PromiseRejectionEvent, { __proto__: null, promise, reason });
 }

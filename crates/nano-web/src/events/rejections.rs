@@ -1,8 +1,8 @@
 //! Promises that are rejected and have no handler: HTML, section 8.1.4.7 "Unhandled promise rejections".
 //!
-//! V8 reports each such promise, and each one that gets a handler later, through [`promise_rejected`]. The embedder calls
-//! [`Entries::notify_about_rejections`](crate::entry::Entries::notify_about_rejections) after each microtask checkpoint. Knows
-//! nothing of how an event is fired: that is `worker/dispatch.js`.
+//! V8 reports each such promise, and each one that gets a handler later, through [`promise_rejected`]. The
+//! embedder calls [`Entries::notify_about_rejections`](crate::entry::Entries::notify_about_rejections) after
+//! each microtask checkpoint. Knows nothing of how an event is fired: that is `worker/dispatch.js`.
 
 use crate::infra::Scope;
 use crate::state::try_state;
@@ -23,15 +23,17 @@ pub(crate) struct Rejections {
     /// HTML's "about-to-be-notified rejected promises list".
     about_to_be_notified: RefCell<Vec<v8::Global<v8::Promise>>>,
     tasks: RefCell<VecDeque<RejectionTask>>,
-    /// The name of the property that marks the members of HTML's "outstanding rejected promises weak set". The mark is on the
-    /// promise, where scripts cannot see it, so that it lives exactly as long as the promise.
+    /// The name of the property that marks the members of HTML's "outstanding rejected promises weak set".
+    /// The mark is on the promise, where scripts cannot see it, so that it lives exactly as long as the
+    /// promise.
     outstanding: OnceCell<v8::Global<v8::Private>>,
     /// Whether the host was asked for a task that goes on with `tasks`.
     is_posted: Cell<bool>,
 }
 
 impl Rejections {
-    /// HTML, "notify about rejected promises": queues a task for the promises that were rejected since the last call.
+    /// HTML, "notify about rejected promises": queues a task for the promises that were rejected since the
+    /// last call.
     fn queue_notification(&self) {
         let rejected = self.about_to_be_notified.take();
         if !rejected.is_empty() {
@@ -54,11 +56,11 @@ impl Rejections {
 /// Fires one of the two events for a promise and its reason.
 type Fire<'f> = &'f dyn Fn(&mut Scope<'_, '_>, v8::Local<'_, v8::Promise>, v8::Local<'_, v8::Value>);
 
-/// Runs the tasks that are queued now; `unhandled` and `handled` fire their events. A microtask checkpoint follows each event, as
-/// it follows each callback in HTML ("clean up after running script").
+/// Runs the tasks that are queued now; `unhandled` and `handled` fire their events. A microtask checkpoint
+/// follows each event, as it follows each callback in HTML ("clean up after running script").
 ///
-/// Tasks that these events lead to (a listener that itself rejects a promise) are left to a task of the host, so that an application
-/// whose listeners reject without end still gets its other events.
+/// Tasks that these events lead to (a listener that itself rejects a promise) are left to a task of the host,
+/// so that an application whose listeners reject without end still gets its other events.
 pub(crate) fn run_tasks(scope: &mut Scope<'_, '_>, unhandled: Fire<'_>, handled: Fire<'_>) {
     let Some(count) = rejections(scope).map(|rejections| {
         rejections.queue_notification();
@@ -145,7 +147,8 @@ pub fn handle_rejection(scope: &mut Scope<'_, '_>, promise: v8::Local<'_, v8::Pr
     }
 }
 
-/// V8's promise-rejection callback; the embedder sets it on each isolate. HTML, section 8.1.6.2 "HostPromiseRejectionTracker".
+/// V8's promise-rejection callback; the embedder sets it on each isolate. HTML, section 8.1.6.2
+/// "HostPromiseRejectionTracker".
 pub extern "C" fn promise_rejected(message: v8::PromiseRejectMessage<'_>) {
     v8::callback_scope!(unsafe scope, &message);
     let promise = message.get_promise();

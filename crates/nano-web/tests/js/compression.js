@@ -52,6 +52,66 @@ test("constructors", () => {
   assert(stream.writable instanceof WritableStream);
 });
 
+// Bytes that no format makes shorter.
+const noise = (length) => {
+  const data = new Uint8Array(length);
+  for (let at = 0; at < length; at += 1 << 16) crypto.getRandomValues(data.subarray(at, at + (1 << 16)));
+  return data;
+};
+const OUTPUT_AHEAD_BYTES = 256 << 10;
+
+for (const format of formats) {
+  test(`${format}: a program may write everything before it reads`, async () => {
+    const data = noise(100_000);
+    const compression = new CompressionStream(format);
+    let writer = compression.writable.getWriter();
+    await writer.write(data);
+    await writer.close();
+    const compressed = await new Response(compression.readable).bytes();
+    const decompression = new DecompressionStream(format);
+    writer = decompression.writable.getWriter();
+    await writer.ready;
+    await writer.write(compressed);
+    await writer.close();
+    const back = await new Response(decompression.readable).bytes();
+    assert.is(back.length, data.length);
+    assert(back.every((byte, index) => byte === data[index]));
+  });
+
+  test(`${format}: beyond OUTPUT_AHEAD_BYTES a write waits for a read`, async () => {
+    const chunkBytes = 1 << 16;
+    const compression = new CompressionStream(format);
+    const writer = compression.writable.getWriter();
+    let writes = 0;
+    const writing = (async () => {
+      for (; writes < 32; writes++) await writer.write(noise(chunkBytes));
+      await writer.close();
+    })();
+    await scheduler.wait(10);
+    // The coder itself keeps some of its input, Brotli's a megabyte and more.
+    const before = writes * chunkBytes;
+    assert(before >= OUTPUT_AHEAD_BYTES / 2 && writes < 32, String(before));
+    const reader = compression.readable.getReader();
+    let length = 0;
+    while (writes * chunkBytes <= before) length += (await reader.read()).value.length;
+    assert(length < before, `${length} bytes were read before the next write was accepted`);
+    while (!(await reader.read()).done);
+    await writing;
+    assert.is(writes, 32);
+  });
+}
+
+test("output that nobody reads is given back", async () => {
+  // Each stream holds 256 KiB of the 10 MiB that this isolate's buffers may take.
+  const data = noise(OUTPUT_AHEAD_BYTES);
+  for (let i = 0; i < 200; i++) {
+    const stream = new CompressionStream("deflate-raw");
+    const writer = stream.writable.getWriter();
+    await writer.write(data);
+    if (i % 2 === 0) await stream.readable.cancel();
+  }
+});
+
 test("many streams, forgotten half-way", async () => {
   for (let i = 0; i < 500; i++) {
     const writer = new CompressionStream("gzip").writable.getWriter();
