@@ -102,7 +102,7 @@ impl Words {
         if let Some(missing) = parts.iter().find(|part| !self.of_word.contains_key(**part)) {
             return Some(format!("no source has the word {missing}"));
         }
-        let Some((owner, item)) = span.rsplit_once("::") else { return None };
+        let (owner, item) = span.rsplit_once("::")?;
         let owner = owner.rsplit("::").next().unwrap_or(owner);
         // A module or a crate is in its path.
         let module = [owner.to_string(), owner.replace('_', "-")];
