@@ -1,6 +1,7 @@
-//! A server that answers every request with the same text and runs no JavaScript: nano-loop and nano-http driven as the real
-//! server drives them, on one thread, with one read and one write a request. `cargo xtask bench` measures it as the ceiling:
-//! what it costs is what every answer costs before the engine does anything.
+//! A server that answers every request with the same text and runs no JavaScript: nano-loop and nano-http
+//! driven as the real server drives them, on one thread, with one read and one write a request. `cargo xtask
+//! bench` measures it as the ceiling: what it costs is what every answer costs before the engine does
+//! anything.
 //!
 //! `cargo run --release -p nano-server --example bare -- --port 3000`
 

@@ -1,33 +1,29 @@
 #![doc = include_str!("../README.md")]
 
 mod admin;
-mod admission;
-mod backoff;
 mod connection;
 mod control;
 mod date;
-mod exchange;
-mod head;
+mod error;
+mod event_key;
 mod heavy;
-mod listen;
 mod metrics;
-mod overdue;
-mod sandbox;
-mod server;
+mod process;
+mod request;
 mod site;
 mod systemd;
 mod telemetry;
+mod thread;
 pub mod timeouts;
 mod tls;
 mod trace;
-mod upgraded;
-mod watch;
-mod worker;
+mod transport;
 
 pub use nano_config as config;
 pub use nano_config::routes;
 pub use nano_log as log;
 
-pub use control::{Change, Control, Outcome, Problem, Served};
-pub use server::{ServeError, ServeOptions, serve};
+pub use control::{Change, Control, Outcome, Problem, ServeOptions, Served};
+pub use error::ServeError;
+pub use process::serve;
 pub use site::open_application;

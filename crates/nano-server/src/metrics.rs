@@ -1,8 +1,10 @@
-//! What is counted for each application by each worker thread: requests by the class of their status, and how long they took.
+//! What is counted for each application by each worker thread: requests by the class of their status, and how
+//! long they took.
 //!
-//! A block is written by one thread alone, with plain stores: no lock, no atomic read-modify-write, no allocation. Whoever reads adds the
-//! threads' blocks up, and gets each number's own latest value, not a picture of one moment. What the runtime counts is in
-//! [`nano_runtime::Counters`]. Knows nothing of how the numbers are told.
+//! A block is written by one thread alone, with plain stores: no lock, no atomic read-modify-write, no
+//! allocation. Whoever reads adds the threads' blocks up, and gets each number's own latest value, not a
+//! picture of one moment. What the runtime counts is in [`nano_runtime::Counters`]. Knows nothing of how the
+//! numbers are told.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -12,8 +14,9 @@ use std::time::{Duration, Instant};
 /// The classes of statuses. The first: the client was gone before there was a response.
 pub(crate) const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
-/// Upper bounds of the histogram's buckets, in microseconds; one more holds what is beyond. From a quarter of a millisecond, below which
-/// nobody tells two answers apart, to the longest that a request may take by default.
+/// Upper bounds of the histogram's buckets, in microseconds; one more holds what is beyond. From a quarter of
+/// a millisecond, below which nobody tells two answers apart, to the longest that a request may take by
+/// default.
 pub(crate) const BOUNDS_US: [u64; 15] = [
     250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
     10_000_000, 30_000_000,
@@ -110,7 +113,8 @@ impl Metrics {
         }
     }
 
-    /// The block of an application on a worker's thread: the same one for all its versions, and for the worker's successor.
+    /// The block of an application on a worker's thread: the same one for all its versions, and for the
+    /// worker's successor.
     pub(crate) fn block(&self, app: &str, worker: usize) -> Arc<Block> {
         let mut apps = self.apps.lock().unwrap_or_else(PoisonError::into_inner);
         match apps.get_mut(app) {

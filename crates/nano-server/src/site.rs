@@ -1,7 +1,8 @@
 //! What is served at one moment: the applications, each in one version, and the way from hosts to them.
 //!
-//! A site never changes. Each worker thread holds one and is sent the next ([`Command::Site`](crate::worker::Command)); so nothing
-//! is shared on the path of a request but what nobody writes.
+//! A site never changes. Each worker thread holds one and is sent the next
+//! ([`Command::Site`](crate::thread::Command)); so nothing is shared on the path of a request but what nobody
+//! writes.
 
 use crate::config::{App, EnvValue, Service};
 use crate::routes::Routes;

@@ -1,7 +1,9 @@
-//! TLS for the listener: certificates by host name, and one connection's session between its socket and nano-http.
+//! TLS for the listener: certificates by host name, and one connection's session between its socket and
+//! nano-http.
 //!
-//! Handshakes compute for up to a millisecond and so are computed on threads of their own; the loop goes on meanwhile. Once a session
-//! is open, records are sealed and opened where the bytes are. Knows nothing of requests.
+//! Handshakes compute for up to a millisecond and so are computed on threads of their own; the loop goes on
+//! meanwhile. Once a session is open, records are sealed and opened where the bytes are. Knows nothing of
+//! requests.
 
 use crate::config::Certificate;
 use crate::routes::{HostPattern, Routes};
@@ -168,14 +170,16 @@ impl Session {
         self.handshaking.get()
     }
 
-    /// Opened bytes of what the socket has. `WouldBlock`: the socket has no more, or a step of the handshake is due or under way.
+    /// Opened bytes of what the socket has. `WouldBlock`: the socket has no more, or a step of the handshake
+    /// is due or under way.
     pub(crate) fn read(&self, stream: &TcpStream, room: &mut [u8]) -> io::Result<usize> {
         let mut connection = self.connection.borrow_mut();
         let Some(connection) = &mut *connection else { return Err(io::ErrorKind::WouldBlock.into()) };
         loop {
             match connection.reader().read(room) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // Closed without a word: for a request that is not complete it is as if the connection had broken.
+                // Closed without a word: for a request that is not complete it is as if the connection had
+                // broken.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
                 read => return read,
             }
@@ -205,7 +209,8 @@ impl Session {
             let result = connection.process_new_packets().map(drop);
             (connection, result)
         };
-        // Where so many wait that the pool takes no more, the client is better turned away: its session is dropped with the work.
+        // Where so many wait that the pool takes no more, the client is better turned away: its session is
+        // dropped with the work.
         *self.job.borrow_mut() = lp.run_blocking(pool(), key, work).ok();
     }
 

@@ -1,5 +1,5 @@
-//! W3C Trace Context: what a request brings of the trace that it belongs to. What is not exactly as the recommendation has it counts as
-//! not there (sections 3.2 and 3.3). Knows nothing of what is done with it.
+//! W3C Trace Context: what a request brings of the trace that it belongs to. What is not exactly as the
+//! recommendation has it counts as not there (sections 3.2 and 3.3). Knows nothing of what is done with it.
 
 /// Bytes of a `traceparent` of version 00.
 const PARENT_BYTES: usize = 55;
@@ -74,7 +74,8 @@ pub(crate) fn parent<'a>(mut fields: impl Iterator<Item = (&'a [u8], &'a [u8])>)
     TraceParent::parse(value)
 }
 
-/// Appends what is passed on to requests that this one causes: nothing, if these fields have no valid `traceparent`.
+/// Appends what is passed on to requests that this one causes: nothing, if these fields have no valid
+/// `traceparent`.
 pub(crate) fn pass_on<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone, into: &mut Vec<u8>) {
     let Some(parent) = parent(fields.clone()) else { return };
     into.extend_from_slice(b"traceparent: ");

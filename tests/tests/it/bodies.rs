@@ -31,6 +31,7 @@ export default {
       case "/text": return new Response(await request.text());
       case "/produce":
         return new Response(new ReadableStream({ pull(controller) { produced++; controller.enqueue(piece); } }));
+      case "/large": return new Response(new Uint8Array(Number(new URL(request.url).search.slice(1))));
       case "/produced": return new Response(String(produced));
       case "/unread": return new Response("not read");
     }
@@ -151,7 +152,8 @@ fn a_slow_reader_stops_the_producer() {
     let mut watcher = server.connect();
     let produced = |watcher: &mut Client| watcher.get("/produced").text().parse::<u64>().unwrap();
     let mut last = 0;
-    // Read a little, then see the producer stop again: it never runs ahead by more than what socket buffers hold.
+    // Read a little, then see the producer stop again: it never runs ahead by more than what socket buffers
+    // hold.
     for round in 0..5_u64 {
         let mut still = 0;
         while still < 100 {
@@ -166,6 +168,21 @@ fn a_slow_reader_stops_the_producer() {
         }
     }
     drop(slow);
+    server.stop();
+}
+
+#[test]
+fn a_request_that_waits_behind_a_large_response_is_answered() {
+    let server = server();
+    let mut client = server.connect();
+    // The second is not looked at before the client has taken nearly all of the first one's response. The
+    // smaller one fits into the socket's buffers, so that no event follows.
+    for size in [300_000, 64 << 20] {
+        let large = request("GET", &format!("/large?{size}"), "a", &[], b"");
+        client.send([large, request("GET", "/produced", "a", &[], b"")].concat());
+        assert_eq!(client.response().body.len(), size);
+        assert_eq!(client.response().text(), "0");
+    }
     server.stop();
 }
 

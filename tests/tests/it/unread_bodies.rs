@@ -1,5 +1,5 @@
-//! Requests whose application does not read the body: the client sends all of it and finds the response, up to
-//! limits.
+//! Requests whose application does not read the body: the client sends all of it and finds the response, up
+//! to limits.
 
 use nano_tests::{Client, Dir, Nano, Options, request};
 use std::io::Write;

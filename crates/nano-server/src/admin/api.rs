@@ -1,8 +1,9 @@
-//! What the JSON API tells of applications: names and numbers. Rates are for the client to make, from two answers and their times.
+//! The JSON API's account of applications: names and numbers. Rates are for the client to make, from two
+//! answers and their times.
 
+use crate::control::Shared;
 use crate::metrics::{BOUNDS_US, CLASSES, Totals};
-use crate::server::Shared;
-use crate::worker::{Measured, MeasuredApp};
+use crate::thread::{Measured, MeasuredApp};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 

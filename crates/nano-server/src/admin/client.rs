@@ -1,4 +1,5 @@
-//! One connection to the administration: reads requests, bodies included, writes responses, and has deadlines. Knows nothing of what is asked.
+//! One connection to the administration: reads requests, bodies included, writes responses, and has
+//! deadlines. Must not know what requests are for.
 
 use crate::timeouts;
 use mio::net::TcpStream;
@@ -26,28 +27,38 @@ pub(super) struct Response {
     pub(super) body: Vec<u8>,
 }
 
+/// How far a connection's request is.
+enum State {
+    /// A request's head is awaited.
+    Head,
+    /// The rest of a request's body is awaited.
+    Body(Request),
+    /// Another thread makes the response to the request with this number.
+    Response(u64),
+    /// Our sending side is shut down: the client's end is awaited.
+    End,
+    /// The socket has failed.
+    Broken,
+}
+
 /// A connection.
 pub(super) struct Client {
     stream: TcpStream,
     source: SourceId,
     key: usize,
     http: Connection,
+    /// The socket's readiness, as far as its events have said.
     readable: bool,
     writable: bool,
-    /// The request whose body is being read.
-    reading: Option<Request>,
-    /// The request whose answer another thread makes.
-    waiting: Option<u64>,
+    state: State,
     timer: Option<TimerId>,
     awaiting: Awaiting,
-    broken: bool,
-    shut: bool,
 }
 
 impl Client {
-    pub(super) fn new(lp: &Loop, mut stream: TcpStream, key: usize) -> io::Result<Self> {
+    pub(super) fn new(event_loop: &Loop, mut stream: TcpStream, key: usize) -> io::Result<Self> {
         let _ = stream.set_nodelay(true);
-        let source = lp.register(&mut stream, Interest::READABLE | Interest::WRITABLE, key as u64)?;
+        let source = event_loop.register(&mut stream, Interest::READABLE | Interest::WRITABLE, key as u64)?;
         let mut limits = Limits::default();
         limits.body_bytes = BODY_BYTES;
         Ok(Self {
@@ -57,12 +68,9 @@ impl Client {
             http: Connection::new(limits),
             readable: true,
             writable: true,
-            reading: None,
-            waiting: None,
+            state: State::Head,
             timer: None,
             awaiting: Awaiting::Nothing,
-            broken: false,
-            shut: false,
         })
     }
 
@@ -74,7 +82,7 @@ impl Client {
     /// Reads and writes as far as it goes; returns the next request that is complete.
     pub(super) fn advance(&mut self, buffers: &mut BufferPool) -> Option<Request> {
         loop {
-            if self.broken || self.waiting.is_some() {
+            if matches!(self.state, State::Broken | State::Response(_)) {
                 return None;
             }
             if let Some(request) = self.act() {
@@ -88,7 +96,7 @@ impl Client {
                     Ok(_) => moved = true,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => moved = true,
-                    Err(_) => self.broken = true,
+                    Err(_) => self.state = State::Broken,
                 }
             }
             if !moved {
@@ -111,19 +119,21 @@ impl Client {
                     if !head.has_body() {
                         return Some(request);
                     }
-                    self.reading = Some(request);
+                    self.state = State::Body(request);
                     self.http.send_continue();
                 }
                 Ok(Input::Body) => {
                     let body = self.http.body();
                     let count = body.len();
-                    if let Some(request) = &mut self.reading {
+                    if let State::Body(request) = &mut self.state {
                         request.body.extend_from_slice(body);
                     }
                     self.http.consume(count);
                 }
                 Ok(Input::BodyEnd) => {
-                    if let Some(request) = self.reading.take() {
+                    if let State::Body(_) = self.state
+                        && let State::Body(request) = std::mem::replace(&mut self.state, State::Head)
+                    {
                         return Some(request);
                     }
                 }
@@ -133,7 +143,7 @@ impl Client {
                     if self.http.respond_error(refusal.status(), &text, None).is_err() {
                         self.http.abort();
                     }
-                    self.reading = None;
+                    self.state = State::Head;
                 }
             }
         }
@@ -151,7 +161,7 @@ impl Client {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => {
-                    self.broken = true;
+                    self.state = State::Broken;
                     return false;
                 }
             }
@@ -164,31 +174,33 @@ impl Client {
         if self.http.respond_with(head, &response.body).is_err() {
             self.http.abort();
         }
-        // What it waits for next has a deadline of its own, be it the same as before.
+        // The next wait has a deadline of its own, be it for the same as before.
         self.awaiting = Awaiting::Nothing;
     }
 
+    /// Another thread makes the response.
     pub(super) fn wait_for(&mut self, ticket: u64) {
-        self.waiting = Some(ticket);
+        self.state = State::Response(ticket);
     }
 
-    /// Whether this is the request that waits; if so, it does no more.
+    /// Whether the request with this number waits for its response. If so, it does not any more.
     pub(super) fn take_wait(&mut self, ticket: u64) -> bool {
-        let mine = self.waiting == Some(ticket);
-        if mine {
-            self.waiting = None;
+        let waits = matches!(self.state, State::Response(number) if number == ticket);
+        if waits {
+            self.state = State::Head;
         }
-        mine
+        waits
     }
 
     /// After everything: sets the deadline for what it waits for. True: it is to be closed.
-    pub(super) fn settle(&mut self, lp: &Loop, buffers: &mut BufferPool) -> bool {
+    pub(super) fn settle(&mut self, event_loop: &Loop, buffers: &mut BufferPool) -> bool {
         self.write();
-        if self.broken || self.http.should_close() {
+        if matches!(self.state, State::Broken) || self.http.should_close() {
             return true;
         }
-        if self.http.closing() == Closing::Linger && self.http.pending_output() == 0 && !self.shut {
-            self.shut = true;
+        let lingers = self.http.closing() == Closing::Linger && self.http.pending_output() == 0;
+        if lingers && !matches!(self.state, State::End) {
+            self.state = State::End;
             if self.stream.shutdown(Shutdown::Write).is_err() {
                 return true;
             }
@@ -199,17 +211,18 @@ impl Client {
         if awaiting != self.awaiting {
             self.awaiting = awaiting;
             if let Some(timer) = self.timer.take() {
-                lp.cancel(timer);
+                event_loop.cancel(timer);
             }
-            self.timer = timeouts::of(awaiting).map(|time| lp.insert(lp.now() + time, self.key as u64));
+            self.timer = timeouts::of(awaiting)
+                .map(|time| event_loop.insert(event_loop.now() + time, self.key as u64));
         }
         false
     }
 
-    pub(super) fn close(mut self, lp: &Loop) {
+    pub(super) fn close(mut self, event_loop: &Loop) {
         if let Some(timer) = self.timer.take() {
-            lp.cancel(timer);
+            event_loop.cancel(timer);
         }
-        let _ = lp.deregister(&mut self.stream, self.source);
+        let _ = event_loop.deregister(&mut self.stream, self.source);
     }
 }

@@ -1,8 +1,10 @@
-//! The administration listener: health, metrics, and changes to what is served, on an address and a thread of its own.
+//! The administration listener: health, metrics, and changes to what is served, on an address and a thread of
+//! its own.
 //!
-//! One thread, `nano-admin`, has a loop, the listening socket and its few clients; what they ask for is answered by [`routes`]. Changes are
-//! made by the control thread, which answers through this loop's mailbox: the thread waits for nobody but, for a moment, for the workers'
-//! figures. Knows no application and no isolate.
+//! One thread, `nano-admin`, has a loop, the listening socket and its few clients; what they ask for is
+//! answered by [`routes`]. Changes are made by the control thread, which answers through this loop's mailbox:
+//! the thread waits for nobody but, for a moment, for the workers' figures. Knows no application and no
+//! isolate.
 
 mod api;
 mod client;
@@ -10,9 +12,10 @@ mod prometheus;
 mod routes;
 
 use crate::config::Admin;
+use crate::control::Shared;
 use crate::control::{Control, Outcome};
+use crate::error::ServeError;
 use crate::log::{Field, Level};
-use crate::server::{ServeError, Shared};
 use client::Client;
 use nano_http::BufferPool;
 use nano_loop::{Capacity, Config, Event, Interest, Loop, Mailbox, Sender, Wait};
@@ -34,7 +37,7 @@ const BACKLOG: i32 = 128;
 const KEY_LISTENER: u64 = 1 << 32;
 const KEY_MAIL: u64 = 1 << 33;
 
-/// What other threads tell the listener.
+/// Messages from other threads to the listener.
 pub(crate) enum Mail {
     /// The change that a client has asked for is made or refused.
     Changed(Ticket, Outcome),
@@ -125,7 +128,7 @@ pub(crate) fn start(bound: Bound, admin: &Admin, shared: &Arc<Shared>) -> Result
 
 /// The thread's state.
 struct Admins {
-    lp: Loop,
+    event_loop: Loop,
     listener: mio::net::TcpListener,
     mailbox: Mailbox<Mail>,
     clients: Slab<Client>,
@@ -141,22 +144,22 @@ impl Admins {
         control: Arc<OnceLock<Control>>,
         shared: Arc<Shared>,
     ) -> io::Result<(Self, Sender<Mail>)> {
-        let lp = Loop::new(Config::default())?;
-        let (mail, mailbox) = lp.mailbox(KEY_MAIL, Capacity::Unbounded);
+        let event_loop = Loop::new(Config::default())?;
+        let (mail, mailbox) = event_loop.mailbox(KEY_MAIL, Capacity::Unbounded);
         let mut listener = mio::net::TcpListener::from_std(bound.socket.into());
-        lp.register(&mut listener, Interest::READABLE, KEY_LISTENER)?;
+        event_loop.register(&mut listener, Interest::READABLE, KEY_LISTENER)?;
         let routes = Routes::new(token, control, shared, mail.clone());
         let buffers = BufferPool::new(4);
-        Ok((Self { lp, listener, mailbox, clients: Slab::new(), buffers, routes, tickets: 0 }, mail))
+        Ok((Self { event_loop, listener, mailbox, clients: Slab::new(), buffers, routes, tickets: 0 }, mail))
     }
 
     fn run(mut self) {
         loop {
-            if self.lp.poll(Wait::UntilNext).is_err() {
+            if self.event_loop.poll(Wait::UntilNext).is_err() {
                 // Nothing can be heard any more. The applications are served on.
                 return;
             }
-            while let Some(event) = self.lp.next() {
+            while let Some(event) = self.event_loop.next() {
                 match event {
                     Event::Ready { key: KEY_LISTENER, .. } => self.accept(),
                     Event::Ready { key, readiness } => {
@@ -185,12 +188,13 @@ impl Admins {
             let stream = match self.listener.accept() {
                 Ok((stream, _)) => stream,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                // Nobody waits, or there is no descriptor left: the next client's edge, or one that leaves, brings us back.
+                // Nobody waits, or there is no descriptor left: the next client's edge, or one that leaves,
+                // brings us back.
                 Err(_) => return,
             };
             let entry = self.clients.vacant_entry();
             let key = entry.key();
-            if let Ok(client) = Client::new(&self.lp, stream, key) {
+            if let Ok(client) = Client::new(&self.event_loop, stream, key) {
                 entry.insert(client);
                 self.drive(key);
             }
@@ -210,7 +214,7 @@ impl Admins {
             }
         }
         let over = match self.clients.get_mut(key) {
-            Some(client) => client.settle(&self.lp, &mut self.buffers),
+            Some(client) => client.settle(&self.event_loop, &mut self.buffers),
             None => false,
         };
         if over {
@@ -229,7 +233,7 @@ impl Admins {
 
     fn close(&mut self, key: usize) {
         if let Some(client) = self.clients.try_remove(key) {
-            client.close(&self.lp);
+            client.close(&self.event_loop);
             // Somebody may have waited for the place.
             self.accept();
         }

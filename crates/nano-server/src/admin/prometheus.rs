@@ -1,14 +1,15 @@
-//! The metrics in Prometheus' text format (0.0.4). Names end in the unit, counters in `_total`, as its conventions have it.
+//! The metrics in Prometheus' text format (0.0.4). Names end in the unit, counters in `_total`, as its
+//! conventions have it.
 
 use super::api::{Isolates, isolates};
+use crate::control::Shared;
 use crate::metrics::{BOUNDS_US, CLASSES, Stage, Totals};
-use crate::server::Shared;
-use crate::worker::Measured;
+use crate::thread::Measured;
 use nano_runtime::Counters;
 use std::fmt::{Display, Write as _};
 use std::sync::atomic::Ordering;
 
-/// What is there of one application.
+/// The figures of one application.
 struct Row<'a> {
     name: &'a str,
     version: u64,
@@ -134,7 +135,7 @@ pub(super) fn write(shared: &Shared, measured: &[Measured]) -> String {
     out
 }
 
-/// What is of no application.
+/// Figures that belong to no application.
 fn process(out: &mut String, shared: &Shared, measured: &[Measured]) {
     head(out, "nano_build_info", "gauge", "The version of NANO.");
     sample(out, "nano_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);

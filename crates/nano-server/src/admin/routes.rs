@@ -1,26 +1,26 @@
-//! What can be asked of the administration, who may ask it, and the answers. Knows no sockets; the description for others is
-//! `openapi.json` beside this file, which a test compares with [`ROUTES`].
+//! The administration's routes, who may use them, and the responses. Must not know sockets; the
+//! description for others is `openapi.json` beside this file, which a test compares with [`ROUTES`].
 
 use super::client::{Request, Response};
 use super::{Mail, Ticket, api, prometheus};
+use crate::control::Shared;
 use crate::control::{Change, Control, Outcome};
 use crate::metrics::Stage;
-use crate::server::Shared;
-use crate::worker::{Command, Measured};
+use crate::thread::{Command, Measured};
 use nano_loop::Sender;
 use serde_json::{Value, json};
 use std::sync::{Arc, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq as _;
 
-/// How long a worker has to tell its figures. One that takes longer (a tenant holds its thread in a call that cannot be interrupted) is
-/// shown with those of before.
+/// How long a worker has to tell its figures. One that takes longer (a tenant holds its thread in a call that
+/// cannot be interrupted) is shown with those of before.
 const MEASURE_WITHIN: Duration = Duration::from_millis(100);
 
 /// Figures are told again within this time: whoever asks often does not make the workers answer often.
 const MEASURE_EVERY: Duration = Duration::from_millis(100);
 
-/// What a path does.
+/// The action of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Action {
     Page,
@@ -58,14 +58,14 @@ const PAGE_HEADERS: &str = "content-type: text/html;charset=UTF-8\r\n\
     img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n\
     x-content-type-options: nosniff\r\nreferrer-policy: no-referrer\r\ncache-control: no-store\r\n";
 
-/// What becomes of a request.
+/// How a request is answered.
 pub(super) enum Answer {
     Now(Response),
     /// The control thread makes the answer.
     Later,
 }
 
-/// What the answers are made from.
+/// The state that responses are made from.
 pub(super) struct Routes {
     token: Option<String>,
     control: Arc<OnceLock<Control>>,
@@ -88,7 +88,7 @@ impl Routes {
 
     pub(super) fn answer(&mut self, request: &Request, ticket: Ticket) -> Answer {
         let path = String::from_utf8_lossy(&request.path).into_owned();
-        // Who has no token learns of no path below.
+        // A client without the token learns of no path below.
         if path == "/admin" || path.starts_with("/admin/") {
             match (&self.token, presented(request)) {
                 (None, _) => return Answer::Now(problem(403, "no token is configured: /admin is closed")),
@@ -183,7 +183,7 @@ impl Routes {
         Answer::Later
     }
 
-    /// What is told of a change.
+    /// The response to a change.
     pub(super) fn outcome(&self, outcome: &Outcome) -> Response {
         let deployed: Vec<Value> = outcome
             .deployed
@@ -284,7 +284,7 @@ mod tests {
             .map(|(method, path, _, closed)| ((*method).to_owned(), (*path).to_owned(), *closed))
             .collect();
         assert_eq!(described, there, "openapi.json (left) and ROUTES (right) differ");
-        // What needs the token is below /admin, where it is asked for, and nothing else is.
+        // The routes that need the token are those below /admin, where it is checked, and no others.
         assert!(ROUTES.iter().all(|(_, path, _, closed)| path.starts_with("/admin/") == *closed));
     }
 

@@ -1,5 +1,5 @@
-//! The exporter's thread: takes spans from the queue, gathers them, and posts them to the collector. A collector that does not answer, or
-//! is not there, costs what it was to get, and nobody else anything.
+//! The exporter's thread: takes spans from the queue, gathers them, and posts them to the collector. A
+//! collector that does not answer, or is not there, costs what it was to get, and nobody else anything.
 
 use super::{Counts, Message, Span, otlp};
 use crate::config;
@@ -22,7 +22,8 @@ const GATHERED_FOR: Duration = Duration::from_secs(1);
 /// How long the collector has for one request.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often what it does not take for now (429, 502, 503, 504, or no answer) is tried, with pauses that double from [`FIRST_PAUSE`].
+/// How often what it does not take for now (429, 502, 503, 504, or no answer) is tried, with pauses that
+/// double from [`FIRST_PAUSE`].
 const TRIES: u32 = 3;
 
 /// See [`TRIES`].

@@ -1,8 +1,10 @@
-//! Spans of requests and of what they fetch, for a collector that speaks OpenTelemetry's protocol. Off unless it is configured.
+//! Spans of requests and of what they fetch, for a collector that speaks OpenTelemetry's protocol. Off unless
+//! it is configured.
 //!
-//! A request's span begins with its head and ends with its response. Spans that are over go into a bounded queue, from which a thread of
-//! their own takes them (`export.rs`): whoever serves requests never waits for a collector, and what finds the queue full is
-//! dropped and counted. Of time, a span has the wall clock's when it began, and a duration of the monotonic clock.
+//! A request's span begins with its head and ends with its response. Spans that are over go into a bounded
+//! queue, from which a thread of their own takes them (`export.rs`): whoever serves requests never waits for
+//! a collector, and what finds the queue full is dropped and counted. Of time, a span has the wall clock's
+//! when it began, and a duration of the monotonic clock.
 
 mod export;
 mod otlp;
@@ -113,7 +115,8 @@ impl Telemetry {
         &self.counts
     }
 
-    /// A request begins, of which a client's `traceparent` may say that it belongs to a trace. `None`: it is not recorded.
+    /// A request begins, of which a client's `traceparent` may say that it belongs to a trace. `None`: it is
+    /// not recorded.
     pub(crate) fn begin(
         self: &Arc<Self>,
         parent: Option<TraceParent<'_>>,

@@ -1,5 +1,5 @@
-//! Spans as OpenTelemetry's protocol has them in JSON (opentelemetry-proto 1.x, `ExportTraceServiceRequest`): each application is a
-//! service of its own.
+//! Spans as OpenTelemetry's protocol has them in JSON (opentelemetry-proto 1.x, `ExportTraceServiceRequest`):
+//! each application is a service of its own.
 
 use super::{Kind, Span, Value};
 use serde_json::{Value as Json, json};

@@ -1,7 +1,7 @@
-//! The listening sockets, one for each worker thread: bound here, or handed over by a service manager that has bound them
-//! (`LISTEN_FDS`, as systemd's socket activation has it).
+//! The listening sockets, one for each worker thread: bound here, or handed over by a service manager that
+//! has bound them (`LISTEN_FDS`, as systemd's socket activation has it).
 
-use crate::server::ServeError;
+use crate::error::ServeError;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
@@ -39,8 +39,8 @@ fn adopt(count: usize, threads: usize) -> Result<Listeners, ServeError> {
     let failed = |error| ServeError::System("use the socket that the service manager has handed over", error);
     let mut passed = Vec::with_capacity(count);
     for index in 0..count {
-        // SAFETY: the service manager has opened these descriptors for this process (LISTEN_PID is its id) and nobody else here
-        // knows them; this function is called once, before any thread is started.
+        // SAFETY: the service manager has opened these descriptors for this process (LISTEN_PID is its id)
+        // and nobody else here knows them; this function is called once, before any thread is started.
         let socket = unsafe { Socket::from_raw_fd(FIRST_PASSED + index as RawFd) };
         socket.set_cloexec(true).map_err(failed)?;
         socket.set_nonblocking(true).map_err(failed)?;
@@ -60,14 +60,15 @@ fn adopt(count: usize, threads: usize) -> Result<Listeners, ServeError> {
 
 fn bind_all(address: SocketAddr, threads: usize) -> Result<Listeners, ServeError> {
     if address.port() != 0 {
-        // The sockets below share their port with each other, and would with another server's: whether there is one is
-        // found out first, by a socket that shares with nobody.
+        // The sockets below share their port with each other, and would with another server's: whether there
+        // is one is found out first, by a socket that shares with nobody.
         bind(address, false).map_err(|error| ServeError::Listen(address, error))?;
     }
     let mut address = address;
     let mut sockets = Vec::with_capacity(threads);
     for index in 0..threads {
-        // Clients may connect to the first socket from now on, and wait; to the others when their workers are there (`work`).
+        // Clients may connect to the first socket from now on, and wait; to the others when their workers are
+        // there (`work`).
         let socket = bind(address, true)
             .and_then(|socket| if index == 0 { socket.listen(BACKLOG).map(|()| socket) } else { Ok(socket) })
             .map_err(|error| ServeError::Listen(address, error))?;

@@ -1,9 +1,10 @@
 //! When an application that fails again and again is let in the next time.
 //!
-//! A failure is an isolate that was ended for a limit: it costs its thread the CPU time of that limit and a new isolate. The first
-//! few in a row are free, since every tenant has a bad request now and then. Each further one doubles the time in which requests are
-//! refused, up to [`LONGEST`]; then the application is tried again by itself. A time without failures forgives all of them.
-//! Knows no clock: it is told what time it is.
+//! A failure is an isolate that was ended for a limit: it costs its thread the CPU time of that limit and a
+//! new isolate. The first few in a row are free, since every tenant has a bad request now and then. Each
+//! further one doubles the time in which requests are refused, up to [`LONGEST`]; then the application is
+//! tried again by itself. A time without failures forgives all of them. Knows no clock: it is told what time
+//! it is.
 
 use nano_loop::Moment;
 use std::cell::Cell;
@@ -15,10 +16,11 @@ pub(crate) const FREE: u32 = 3;
 /// The first time of refusal. Longer than making an isolate takes by a factor of a hundred.
 pub(crate) const FIRST: Duration = Duration::from_millis(250);
 
-/// The longest. Who has mended the application should not have to wait for longer.
+/// The longest. An application that was mended should not have to wait for longer.
 pub(crate) const LONGEST: Duration = Duration::from_secs(30);
 
-/// So long without a failure, and it begins anew. Twice the longest refusal, so that one that fails at each try stays at that.
+/// The time without a failure after which it begins anew. Twice the longest refusal, so that one that fails
+/// at each try stays at that.
 pub(crate) const FORGIVEN_AFTER: Duration = Duration::from_secs(60);
 
 const _: () = assert!(FORGIVEN_AFTER.as_millis() > LONGEST.as_millis());

@@ -1,16 +1,15 @@
-//! Changes to what is served while it is served: reloading, adding, removing, rolling back.
-//!
-//! One thread, `nano-control`, makes all changes, one after the other. A new version is compiled and rehearsed here, beside the
-//! workers; only what would serve is handed to them, to all in one message each. What is refused leaves the old version where
-//! it is.
+//! The control thread: compiles and rehearses new versions beside the workers, and hands those that would
+//! serve to all workers, in one message each. What is refused leaves the old version where it is. All changes
+//! are made here, one after the other.
 
+use super::orders::{Change, Control, Order, Outcome, Problem};
+use super::shared::Shared;
+use super::watch::Watch;
 use crate::config::{App, Certificate, Config};
 use crate::log::{Field, Level, LogSink};
-use crate::server::Shared;
 use crate::site::{Deployed, Site, open_application};
 use crate::systemd::ServiceManager;
-use crate::watch::Watch;
-use crate::worker::Command;
+use crate::thread::Command;
 use nano_runtime::{Console, LoadError, THREAD_STACK_BYTES};
 use std::collections::HashMap;
 use std::io;
@@ -26,102 +25,9 @@ const QUIET: Duration = Duration::from_millis(50);
 /// Where files change all the time, the latest moment after the first change.
 const QUIET_AT_MOST: Duration = Duration::from_secs(1);
 
-/// How long the workers have to take a new site over. One that takes longer (a tenant holds its thread in a call that cannot be
-/// interrupted) takes it over later.
+/// How long the workers have to take a new site over. One that takes longer (a tenant holds its thread in a
+/// call that cannot be interrupted) takes it over later.
 const TAKE_OVER: Duration = Duration::from_secs(10);
-
-/// A change to what is served.
-#[derive(Clone, Debug)]
-pub enum Change {
-    /// Read the configuration and all applications anew.
-    Reload,
-    /// Read these applications anew, as they are configured.
-    ReloadApps(Vec<String>),
-    /// Serve one more application, until the server ends. Its name and hosts must be free.
-    Add(Box<App>),
-    /// Serve an application no more; one of the configuration comes back when that is read again.
-    Remove(String),
-    /// Serve the version of an application before the one that it has.
-    RollBack(String),
-}
-
-/// What has become of a change.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
-    /// Applications that have a new version, and its number.
-    pub deployed: Vec<(String, u64)>,
-    /// Applications that are gone.
-    pub removed: Vec<String>,
-    /// What was refused; the versions that were there still serve.
-    pub problems: Vec<Problem>,
-}
-
-/// Why something was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The application; `None`: the configuration.
-    pub app: Option<String>,
-    /// What is wrong, with file, line and column where it is in one.
-    pub message: String,
-}
-
-/// An application as it is served.
-#[derive(Clone, Debug)]
-pub struct Served {
-    /// As it is configured.
-    pub config: App,
-    /// Its version's number.
-    pub version: u64,
-}
-
-pub(crate) type Reply = Box<dyn FnOnce(Outcome) + Send>;
-
-/// What the control thread is told.
-pub(crate) enum Order {
-    Change(Change, Reply),
-    /// Files have changed.
-    Touched(Vec<PathBuf>),
-    /// The server ends.
-    End,
-}
-
-/// The way to change a running server, from any thread.
-#[derive(Clone)]
-pub struct Control {
-    orders: mpsc::Sender<Order>,
-    shared: Arc<Shared>,
-    admin: Option<SocketAddr>,
-}
-
-impl Control {
-    /// Where the administration listens, if it does; its port picked, if 0 was asked for.
-    pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin
-    }
-
-    /// Has a change made; `reply` is called on the control thread when it is made, or refused. Every worker serves the new version then.
-    pub fn order(&self, change: Change, reply: impl FnOnce(Outcome) + Send + 'static) {
-        // While the server ends, nothing changes any more.
-        let _ = self.orders.send(Order::Change(change, Box::new(reply)));
-    }
-
-    /// The same, and waits for it. `None`: the server ends. Not for a worker's thread, which would wait for itself.
-    pub fn change(&self, change: Change) -> Option<Outcome> {
-        let (sender, receiver) = mpsc::channel();
-        self.order(change, move |outcome| drop(sender.send(outcome)));
-        receiver.recv().ok()
-    }
-
-    /// The applications that are served, in the order of the configuration.
-    pub fn served(&self) -> Vec<Served> {
-        let site = self.shared.site();
-        site.apps.iter().map(|app| Served { config: app.config.clone(), version: app.version }).collect()
-    }
-
-    pub(crate) fn end(&self) {
-        let _ = self.orders.send(Order::End);
-    }
-}
 
 /// Starts the control thread; returns when changes of files are noticed, if they are to be.
 pub(crate) fn start(
@@ -144,7 +50,7 @@ pub(crate) fn start(
     Ok(control)
 }
 
-/// What tenants print while a version is rehearsed is not printed: they print it again when it serves.
+/// Drops the output of a version that is rehearsed: it prints the same when it serves.
 struct Silent;
 
 impl Console for Silent {
@@ -157,7 +63,7 @@ struct Controller {
     manager: Arc<ServiceManager>,
     log: LogSink,
     watch: Option<Watch>,
-    /// What [`Change::Add`] has added.
+    /// The applications that [`Change::Add`] has added.
     added: Vec<App>,
     /// The version of each application before the one that it has.
     previous: HashMap<String, Arc<Deployed>>,
@@ -333,7 +239,7 @@ impl Controller {
         outcome
     }
 
-    /// Reads the listener's certificates anew. What is wrong leaves all of them as they were.
+    /// Reads the listener's certificates anew. If one is wrong, all of them stay as they were.
     fn reload_certificates(&mut self, certificates: Vec<Certificate>) -> Option<Problem> {
         let message = match &self.shared.tls {
             Some(tls) if !certificates.is_empty() => {
@@ -350,7 +256,7 @@ impl Controller {
         message.map(|message| Problem { app: None, message })
     }
 
-    /// What cannot change while the server runs.
+    /// Warns of keys that cannot change while the server runs.
     fn tell_what_waits(&mut self, new: &Config) {
         let old = &self.config;
         let fixed = [
@@ -421,7 +327,8 @@ impl Controller {
         let mut by_name: HashMap<&str, &Arc<Deployed>> =
             site.apps.iter().map(|app| (&*app.config.name, app)).collect();
         let mut apps = Vec::with_capacity(wanted.len());
-        // Those whose configured version was refused: they keep their hosts unless another is configured for them.
+        // Those whose configured version was refused: they keep their hosts unless another is configured for
+        // them.
         let mut kept = Vec::new();
         for config in wanted {
             let old = by_name.remove(&*config.name);
@@ -484,7 +391,7 @@ impl Controller {
         let confine = self.config.file.is_some();
         let app = open_application(&config, confine).map_err(|error| vec![told(error)])?;
         let same = old.filter(|old| old.config == config);
-        // What nobody has asked for yet is read when somebody does.
+        // An application without a request so far is read at its first one.
         if trust_unread
             && let Some(old) = same
             && !old.app.is_loaded()

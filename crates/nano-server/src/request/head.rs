@@ -1,6 +1,7 @@
 //! A request's head as the platform takes it: method, absolute URL, headers, as one Latin-1 text.
 //!
-//! The form is that of `fetch/incoming.js` in nano-web. Knows HTTP heads and URLs; nothing of connections and applications.
+//! The form is that of `fetch/incoming.js` in nano-web. Knows HTTP heads and URLs; nothing of connections and
+//! applications.
 
 use nano_http::Head;
 use nano_runtime::is_serialized_ipv4;
@@ -28,8 +29,8 @@ pub(crate) fn write(out: &mut Vec<u8>, head: &Head<'_>, secure: bool) -> Result<
     Ok(())
 }
 
-/// Writes the absolute URL, serialized as the URL standard says. What is in that form already (nearly every request is)
-/// is copied; anything else goes through the URL parser.
+/// Writes the absolute URL, serialized as the URL standard says. What is in that form already (nearly every
+/// request is) is copied; anything else goes through the URL parser.
 fn write_url(out: &mut Vec<u8>, head: &Head<'_>, secure: bool) -> Result<(), NoUrl> {
     let (scheme, own_port) = if secure { ("https", b"443" as &[u8]) } else { ("http", b"80" as &[u8]) };
     // Only HTTP/1.0 may come without a host.
@@ -54,8 +55,8 @@ fn write_url(out: &mut Vec<u8>, head: &Head<'_>, secure: bool) -> Result<(), NoU
     Ok(())
 }
 
-/// Whether the URL parser would leave the host as it is: lower-case letters, digits, dashes and dots, not an IPv4 address in
-/// disguise, with a port that is not the scheme's own.
+/// Whether the URL parser would leave the host as it is: lower-case letters, digits, dashes and dots, not an
+/// IPv4 address in disguise, with a port that is not the scheme's own.
 fn is_serialized_host(host: &[u8], own_port: &[u8]) -> bool {
     let (name, port) = match memchr::memchr(b':', host) {
         Some(colon) => (&host[..colon], Some(&host[colon + 1..])),
@@ -70,7 +71,8 @@ fn is_serialized_host(host: &[u8], own_port: &[u8]) -> bool {
                 && port != own_port
         }
     };
-    // The last label decides whether the parser takes a host for an IPv4 address; one that begins with a digit may be.
+    // The last label decides whether the parser takes a host for an IPv4 address; one that begins with a
+    // digit may be.
     let last = name.rsplit(|byte| *byte == b'.').next().unwrap_or(name);
     canonical_port
         && name.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'))

@@ -1,10 +1,10 @@
 //! Which files changed: the configuration's, and those of the applications that are served.
 //!
-//! Directories are watched, not files: editors and deployments replace files. What a change means is the control thread's
-//! business; it compares contents, so that a needless message costs a look.
+//! Directories are watched, not files: editors and deployments replace files. What a change means is the
+//! control thread's business; it compares contents, so that a needless message costs a look.
 
+use super::orders::Order;
 use crate::config::Certificate;
-use crate::control::Order;
 use crate::site::{Deployed, Site};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::BTreeMap;
@@ -36,7 +36,8 @@ impl Watch {
         Ok(Self { watcher, watched: BTreeMap::new(), orders })
     }
 
-    /// Watches what belongs to a configuration and a site, and nothing else. Returns what cannot be watched, and why.
+    /// Watches what belongs to a configuration and a site, and nothing else. Returns what cannot be watched,
+    /// and why.
     pub(crate) fn follow(
         &mut self,
         file: Option<&Path>,
@@ -89,8 +90,8 @@ impl Watch {
         failed
     }
 
-    /// Whether a file is among what has changed; also if it is there through a link that was replaced, as Kubernetes does it with
-    /// mounted configurations.
+    /// Whether a file is among what has changed; also if it is there through a link that was replaced, as
+    /// Kubernetes does it with mounted configurations.
     pub(crate) fn concerns_file(&self, file: &Path, changed: &[PathBuf]) -> bool {
         let Some(directory) = directory_of(file) else { return false };
         changed.iter().any(|path| {

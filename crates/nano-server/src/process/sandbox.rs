@@ -1,24 +1,28 @@
-//! What the process gives up once it has what it needs: on Linux, Landlock takes away writing, executing and (for a configuration) reading
-//! elsewhere; seccomp takes away system calls that no server makes. Both hold for every thread that is started afterwards, and for good.
+//! The rights that the process gives up once it has what it needs: on Linux, Landlock takes away writing,
+//! executing and (for a configuration) reading elsewhere; seccomp takes away system calls that no server
+//! makes. Both hold for every thread that is started afterwards, and for good.
 //!
-//! A fault in V8 or in our own code gives whoever uses it no more than this. What a tenant may do is decided elsewhere.
+//! A fault in V8 or in our own code gives an attacker no more than this. A tenant's rights are decided
+//! elsewhere.
 
 use crate::config::Config;
 use std::path::{Path, PathBuf};
 
-/// What became of it, for the log.
+/// The outcome, for the log.
 pub(crate) struct Entered {
-    /// What holds.
+    /// The restrictions that hold.
     pub(crate) holds: Vec<&'static str>,
-    /// What does not, and why.
+    /// The restrictions that do not hold, and why.
     pub(crate) lacks: Vec<String>,
 }
 
-/// What the system itself is read for at run time: names, certificates, time zones, shared libraries of the resolver, processors, memory.
+/// Directories of the system that are read at run time, for: names, certificates, time zones, shared
+/// libraries of the resolver, processors, memory.
 const SYSTEM: [&str; 9] =
     ["/etc", "/usr", "/lib", "/lib64", "/run", "/proc", "/sys", "/dev", "/var/lib/ca-certificates"];
 
-/// Directories and files that are read while a configuration is served. Nothing else will be, whatever a later configuration says.
+/// Directories and files that are read while a configuration is served. Nothing else will be, whatever a
+/// later configuration says.
 fn readable(config: &Config) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
     let mut beside = |path: &Path| {
@@ -76,8 +80,9 @@ mod linux {
     };
     use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
-    /// System calls that get EPERM: starting programs, looking into other processes, changing the machine, and what is known best for
-    /// its faults. Whatever V8, the C library and its resolver need is let through, so that no update of theirs breaks a server.
+    /// System calls that get EPERM: starting programs, looking into other processes, changing the machine,
+    /// and what is known best for its faults. Whatever V8, the C library and its resolver need is let
+    /// through, so that no update of theirs breaks a server.
     const DENIED: &[libc::c_long] = &[
         libc::SYS_execve,
         libc::SYS_execveat,
@@ -130,7 +135,7 @@ mod linux {
         let paths = if config.file.is_some() { readable(config) } else { vec!["/".into()] };
         let mut rules = Ruleset::default().handle_access(AccessFs::from_all(abi))?.create()?;
         rules = rules.add_rules(path_beneath_rules(paths, read))?;
-        // What applications cache is on disk in a file without a name.
+        // The cache of applications is on disk in a file without a name.
         let write: BitFlags<AccessFs> =
             read | AccessFs::WriteFile | AccessFs::MakeReg | AccessFs::RemoveFile | AccessFs::Truncate;
         rules = rules.add_rules(path_beneath_rules([std::env::temp_dir()], write))?;

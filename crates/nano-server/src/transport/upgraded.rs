@@ -1,5 +1,5 @@
-//! What a connection is after a request was answered with 101: bytes both ways, until both ends have closed. Knows no sockets, no
-//! clocks, and of WebSockets the handshake's header and how to ask whether the client is there.
+//! The bytes of a connection after a 101, in both directions, until both ends have closed. Knows no socket
+//! and no clock. Of WebSockets it knows the handshake's header, the ping and the close frame.
 
 use crate::timeouts;
 use std::io;
@@ -8,7 +8,7 @@ use std::time::Duration;
 /// Bytes of input that wait for the application before the socket is not read on.
 const INPUT_AHEAD_BYTES: usize = 64 << 10;
 
-/// What one read takes at most. An idle connection holds no memory for it.
+/// The most that one read takes. An idle connection holds no memory for it.
 const READ_BYTES: usize = 16 << 10;
 
 /// Header fields that are the handshake's own.
@@ -30,41 +30,53 @@ pub(crate) fn header_block(accept: &str, given: &[u8]) -> Vec<u8> {
     block
 }
 
+/// The server's knowledge of the frames on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Frames {
+    /// The application passes bytes on as they come: none of ours may come between.
+    Opaque,
+    /// Each output has whole WebSocket frames, so that one of ours may come between.
+    Whole,
+    /// The same, and the client has not answered our ping.
+    PingSent,
+}
+
+/// Our sending side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sending {
+    Open,
+    /// The application sends no more; what waits is written, then the socket's sending side is shut down.
+    Finishing,
+    /// It is shut down. The client's bytes are read and thrown away until it closes, too, so that nothing of
+    /// ours is lost.
+    ShutDown,
+    /// Nothing is written any more: the socket closes.
+    Aborted,
+}
+
 /// The bytes of a connection that no longer speaks HTTP.
 #[derive(Debug)]
 pub(crate) struct Upgraded {
     input: Vec<u8>,
-    eof: bool,
+    /// The client has sent its last byte.
+    input_ended: bool,
     output: Vec<u8>,
     written: usize,
-    /// Each output has whole WebSocket frames, so that one may be put between.
-    whole_frames: bool,
-    pinged: bool,
-    finished: bool,
-    aborted: bool,
-    shut: bool,
+    frames: Frames,
+    sending: Sending,
 }
 
 impl Upgraded {
     /// With what has been received beyond the request.
     pub(crate) fn new(input: Vec<u8>, whole_frames: bool) -> Self {
-        Self {
-            input,
-            eof: false,
-            output: Vec::new(),
-            written: 0,
-            whole_frames,
-            pinged: false,
-            finished: false,
-            aborted: false,
-            shut: false,
-        }
+        let frames = if whole_frames { Frames::Whole } else { Frames::Opaque };
+        Self { input, input_ended: false, output: Vec::new(), written: 0, frames, sending: Sending::Open }
     }
 
     // ---- From the client ----
 
     pub(crate) fn wants_read(&self) -> bool {
-        !self.eof && (self.finished || self.input.len() < INPUT_AHEAD_BYTES)
+        !self.input_ended && (self.is_finished() || self.input.len() < INPUT_AHEAD_BYTES)
     }
 
     /// Reads once. Whether there may be more.
@@ -74,18 +86,20 @@ impl Upgraded {
         let result = read(&mut self.input[before..]);
         self.input.truncate(before + result.as_ref().copied().unwrap_or(0));
         let count = result?;
-        self.eof = count == 0;
-        self.pinged = false;
-        if self.finished {
-            // Nobody wants it; it is read so that the client can read our last bytes.
+        self.input_ended = count == 0;
+        if self.frames == Frames::PingSent {
+            self.frames = Frames::Whole;
+        }
+        if self.is_finished() {
+            // The application wants none of it; it is read so that the client can read our last bytes.
             self.input = Vec::new();
         }
         Ok(count == READ_BYTES)
     }
 
     /// Whether a reader would find something: bytes or the end.
-    pub(crate) fn has_news(&self) -> bool {
-        !self.input.is_empty() || self.eof
+    pub(crate) fn has_input(&self) -> bool {
+        !self.input.is_empty() || self.input_ended
     }
 
     /// All that has been received.
@@ -95,14 +109,14 @@ impl Upgraded {
 
     /// The client has sent its last byte, and all of them were taken.
     pub(crate) fn is_at_end(&self) -> bool {
-        self.eof && self.input.is_empty()
+        self.input_ended && self.input.is_empty()
     }
 
     // ---- To the client ----
 
     /// Bytes that wait then.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> usize {
-        if !self.finished {
+        if !self.is_finished() {
             self.output.extend_from_slice(bytes);
         }
         self.output.len() - self.written
@@ -122,9 +136,9 @@ impl Upgraded {
 
     /// Asks the client whether it is there. False: it was asked already, or cannot be.
     pub(crate) fn ping(&mut self) -> bool {
-        let can = self.whole_frames && !self.pinged && !self.finished && self.output().is_empty();
+        let can = self.frames == Frames::Whole && !self.is_finished() && self.output().is_empty();
         if can {
-            self.pinged = true;
+            self.frames = Frames::PingSent;
             self.output.extend_from_slice(&nano_websocket::PING);
         }
         can
@@ -132,41 +146,49 @@ impl Upgraded {
 
     // ---- The end ----
 
+    fn is_finished(&self) -> bool {
+        self.sending != Sending::Open
+    }
+
     /// Nothing is sent after what was sent.
     pub(crate) fn finish(&mut self) {
-        self.finished = true;
+        if self.sending == Sending::Open {
+            self.sending = Sending::Finishing;
+        }
         self.input = Vec::new();
     }
 
-    /// Nothing is sent any more but, where a frame may come now, why: a close frame with this code. RFC 6455, section 7.1.6
+    /// Nothing is sent any more but, where a frame may come now, the reason: a close frame with this code.
+    /// RFC 6455, section 7.1.6
     pub(crate) fn abort(&mut self, code: Option<u16>) {
         match code {
-            Some(code) if self.whole_frames && !self.finished => {
+            Some(code) if self.frames != Frames::Opaque && !self.is_finished() => {
                 let [high, low] = code.to_be_bytes();
                 self.output.extend_from_slice(&[0x88, 2, high, low]);
             }
-            _ => self.aborted = true,
+            _ => self.sending = Sending::Aborted,
         }
         self.finish();
     }
 
-    /// Whether this side is to be closed now: all is written. Once.
-    pub(crate) fn shuts(&mut self) -> bool {
-        self.finished
-            && !self.aborted
-            && self.output().is_empty()
-            && !self.eof
-            && !std::mem::replace(&mut self.shut, true)
+    /// Whether the socket's sending side is to be shut down now, since all is written. True once.
+    pub(crate) fn take_shut_down(&mut self) -> bool {
+        let due = self.sending == Sending::Finishing && self.output().is_empty() && !self.input_ended;
+        if due {
+            self.sending = Sending::ShutDown;
+        }
+        due
     }
 
-    /// Whether the socket is to be closed: all is written, and the client has closed its side, so that nothing of ours is lost.
+    /// Whether the socket is to be closed: all is written, and the client has closed its side, so that
+    /// nothing of ours is lost.
     pub(crate) fn is_over(&self) -> bool {
-        self.aborted || self.finished && self.eof && self.output().is_empty()
+        self.sending == Sending::Aborted || self.is_finished() && self.input_ended && self.output().is_empty()
     }
 
     /// How long it may take until something moves.
     pub(crate) fn deadline(&self) -> Duration {
-        match (self.output().is_empty(), self.finished) {
+        match (self.output().is_empty(), self.is_finished()) {
             (false, _) => timeouts::OUTPUT,
             (true, true) => timeouts::LINGER,
             (true, false) => timeouts::SOCKET_IDLE,
@@ -199,7 +221,7 @@ mod tests {
     #[test]
     fn input_is_bounded_and_an_idle_connection_holds_none() {
         let mut upgraded = Upgraded::new(b"early".to_vec(), true);
-        assert!(upgraded.has_news());
+        assert!(upgraded.has_input());
         assert_eq!(upgraded.take().unwrap(), b"early");
         assert_eq!(upgraded.input.capacity(), 0);
         let mut count = 0;
@@ -211,7 +233,7 @@ mod tests {
         assert_eq!(upgraded.take().unwrap().len(), INPUT_AHEAD_BYTES);
         assert!(upgraded.wants_read());
         assert!(!filled(&mut upgraded, b""));
-        assert!(upgraded.is_at_end() && upgraded.has_news() && !upgraded.wants_read());
+        assert!(upgraded.is_at_end() && upgraded.has_input() && !upgraded.wants_read());
     }
 
     #[test]
@@ -233,9 +255,9 @@ mod tests {
         assert_eq!(upgraded.send(b"last"), 4);
         upgraded.finish();
         assert_eq!(upgraded.send(b"too late"), 4);
-        assert!(!upgraded.shuts() && !upgraded.is_over());
+        assert!(!upgraded.take_shut_down() && !upgraded.is_over());
         upgraded.wrote(4);
-        assert!(upgraded.shuts() && !upgraded.shuts(), "this side closes, once");
+        assert!(upgraded.take_shut_down() && !upgraded.take_shut_down(), "this side closes, once");
         assert!(!upgraded.is_over() && upgraded.wants_read());
         filled(&mut upgraded, b"unread");
         assert_eq!(upgraded.take(), None);
