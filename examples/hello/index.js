@@ -1,5 +1,6 @@
-// A small Workers-style application: a greeting page, a JSON endpoint, an echo and a stream. Serve it with `nano serve
-// examples/hello`. It knows the web platform only, so it runs unchanged wherever modules of this form do.
+// A small Workers-style application: a greeting page, a JSON endpoint, an echo and a stream. Serve it with
+// `nano serve examples/hello`. It knows the web platform only, so it runs unchanged wherever modules of this
+// form do.
 
 const page = `<!doctype html>
 <html lang="en">

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-/// The binary under test: what `NANO_BINARY` names, else the one of this workspace, in the profile of the tests themselves. It
-/// is built first, once, so that no test judges an old one.
+/// The binary under test: what `NANO_BINARY` names, else the one of this workspace, in the profile of the
+/// tests themselves. It is built first, once, so that no test judges an old one.
 ///
 /// # Panics
 ///
@@ -102,7 +102,8 @@ pub fn run_with(folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Output {
     }
 }
 
-/// Waits for the end; after [`PATIENCE`] the process is killed, so that the test fails instead of standing still.
+/// Waits for the end; after [`PATIENCE`] the process is killed, so that the test fails instead of standing
+/// still.
 fn ended(mut child: Child) -> std::process::Output {
     let (done, over) = std::sync::mpsc::channel::<()>();
     let id = child.id() as libc::pid_t;

@@ -1,4 +1,5 @@
-//! WebSocket frames as a test wants them, right or wrong: a client that masks what it sends and reads frame by frame.
+//! WebSocket frames as a test wants them, right or wrong: a client that masks what it sends and reads frame
+//! by frame.
 
 use crate::{Client, Nano, request};
 use std::io;

@@ -1,7 +1,9 @@
-//! What the black-box tests share: starting the binary, raw HTTP clients, applications in temporary directories.
+//! What the black-box tests share: starting the binary, raw HTTP clients, applications in temporary
+//! directories.
 //!
-//! Knows the binary from outside only: its command line, its sockets, what it prints, what the system says of its process.
-//! Nothing here sleeps to wait for something: it waits for the thing, and fails loudly after [`PATIENCE`].
+//! Knows the binary from outside only: its command line, its sockets, what it prints, what the system says of
+//! its process. Nothing here sleeps to wait for something: it waits for the thing, and fails loudly after
+//! [`PATIENCE`].
 
 mod app;
 mod binary;
@@ -22,5 +24,6 @@ pub use server::{Lines, Nano, Options};
 
 use std::time::Duration;
 
-/// After this, what a test waits for is taken not to come. Far beyond what anything here takes on a loaded machine.
+/// After this, what a test waits for is taken not to come. Far beyond what anything here takes on a loaded
+/// machine.
 pub const PATIENCE: Duration = Duration::from_secs(90);

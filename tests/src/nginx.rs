@@ -21,7 +21,8 @@ pub struct Nginx {
     _reserved: Vec<OwnedFd>,
 }
 
-/// A free port of this machine, and a socket that keeps it from everybody but those who listen with `reuseport`. It does not listen itself.
+/// A free port of this machine, and a socket that keeps it from everybody but those who listen with
+/// `reuseport`. It does not listen itself.
 fn reserve() -> io::Result<(u16, OwnedFd)> {
     // SAFETY: the call takes numbers only; the descriptor it gives is nobody else's.
     let socket = unsafe {
@@ -49,8 +50,9 @@ fn reserve() -> io::Result<(u16, OwnedFd)> {
 }
 
 impl Nginx {
-    /// Starts it with so many ports; `servers` gets what follows `listen` for each, and makes the `server` blocks. Relative paths are in
-    /// `dir`, where it also keeps what it needs. It accepts connections when this returns.
+    /// Starts it with so many ports; `servers` gets what follows `listen` for each, and makes the `server`
+    /// blocks. Relative paths are in `dir`, where it also keeps what it needs. It accepts connections when
+    /// this returns.
     ///
     /// # Panics
     ///
@@ -108,8 +110,9 @@ impl Nginx {
         &self.dir
     }
 
-    /// The access log so far: a line for each request that is over, with method, path, status, the connection's number, that of
-    /// the request on it, how many times smaller gzip has made it (or `-`), and the request's length.
+    /// The access log so far: a line for each request that is over, with method, path, status, the
+    /// connection's number, that of the request on it, how many times smaller gzip has made it (or `-`), and
+    /// the request's length.
     pub fn log(&self) -> Vec<Vec<String>> {
         let text = std::fs::read_to_string(self.dir.join("access.log")).unwrap_or_default();
         text.lines().map(|line| line.split(' ').map(str::to_owned).collect()).collect()

@@ -34,7 +34,8 @@ fn mix(mut value: u64) -> u64 {
     value ^ value >> 31
 }
 
-/// An endless text of bytes in which every eight differ from every other eight: what is lost, repeated or moved is noticed.
+/// An endless text of bytes in which every eight differ from every other eight: what is lost, repeated or
+/// moved is noticed.
 #[derive(Clone, Debug)]
 pub struct Pattern {
     seed: u64,
