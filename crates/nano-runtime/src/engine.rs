@@ -67,8 +67,8 @@ pub(crate) fn snapshot() -> v8::StartupData {
 }
 
 /// What goes with it.
-pub(crate) fn caches() -> nano_web::Caches {
-    nano_web::Caches::new(CACHES)
+pub(crate) fn caches() -> nano_web::CodeCaches {
+    nano_web::CodeCaches::new(CACHES)
 }
 
 /// A task that V8 wants to run on an isolate's thread: the end of a concurrent compilation, a step of garbage collection.

@@ -18,7 +18,7 @@ use crate::source_map::Original;
 use crate::weight::HEAVY;
 use nano_fetch::{Client, ClientOptions, EventKind};
 use nano_loop::{Capacity, Event, Loop, Mailbox, Moment, Sender};
-use nano_web::{Exchange, ExchangeId, FailureCause, NetworkEvent, Passed, entry};
+use nano_web::{Exchange, ExchangeId, FailureCause, NetworkEvent, Relayed, entry};
 use slab::Slab;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -397,7 +397,7 @@ impl Runtime {
 
     /// Bytes of a request's body, its end or its failure have arrived.
     pub fn body_ready(&self, instance: &Rc<Instance>, id: ExchangeId) {
-        if instance.realm().is_some_and(|realm| realm.state().pass_request_body(id) == Passed::Done) {
+        if instance.realm().is_some_and(|realm| realm.state().pass_request_body(id) == Relayed::Done) {
             return;
         }
         self.post(instance, Task::BodyReady(id));
@@ -405,7 +405,7 @@ impl Runtime {
 
     /// There is room for more of a response.
     pub fn writable(&self, instance: &Rc<Instance>, id: ExchangeId) {
-        if instance.realm().is_some_and(|realm| realm.state().pass_writable(id) == Passed::Done) {
+        if instance.realm().is_some_and(|realm| realm.state().pass_writable(id) == Relayed::Done) {
             return;
         }
         self.post(instance, Task::Writable(id));
@@ -637,7 +637,7 @@ impl Runtime {
                     instance.last_used.set(self.lp.now());
                     let passed = instance
                         .realm()
-                        .is_some_and(|realm| realm.state().pass_network_event(id, event) == Passed::Done);
+                        .is_some_and(|realm| realm.state().pass_network_event(id, event) == Relayed::Done);
                     if !passed {
                         self.post(&instance, Task::Network(id, event));
                     }

@@ -4,10 +4,15 @@
 //! may leave an exception pending in the caller's try-catch scope; the caller drains microtasks afterwards.
 
 use crate::events::rejections;
-use crate::fetch::pipe::Passed;
+use crate::events::rejections::Rejections;
+use crate::fetch::fetches::Fetches;
+use crate::fetch::pipe::Relayed;
 use crate::host::NetworkEvent;
+use crate::infra::{DomExceptions, work};
+use crate::messaging::Messages;
 use crate::state::{ExchangeId, try_state};
-use crate::{fetch, worker};
+use crate::timers::TimerOwners;
+use crate::{fetch, wasm, worker};
 use std::sync::Arc;
 
 type Scope<'s, 'i> = v8::PinScope<'s, 'i>;
@@ -28,10 +33,12 @@ enum Entry {
     ReceiveBroadcast,
     /// Called by V8 and not by the embedder: see [`crate::wasm`].
     StreamWasm,
-    /// Called by what fetches: see [`crate::fetch::client`].
-    SettleFetch,
+    /// Called by [`crate::fetch::fetches`] and not by the embedder.
+    DeliverHead,
+    /// Called by native functions that throw a DOMException: see [`crate::infra::DomExceptions`].
+    DomException,
 }
-const ENTRIES: usize = Entry::SettleFetch as usize + 1;
+const ENTRIES: usize = Entry::DomException as usize + 1;
 
 /// Handles to an isolate's entry functions, made once for each context.
 pub struct Entries {
@@ -47,8 +54,12 @@ impl Entries {
             functions.push(v8::Global::new(scope, function));
         }
         if let Some(state) = try_state(scope) {
-            *state.wasm.source.borrow_mut() = Some(functions[Entry::StreamWasm as usize].clone());
-            *state.fetches.settle.borrow_mut() = Some(functions[Entry::SettleFetch as usize].clone());
+            *state.get::<wasm::Streams>().source.borrow_mut() =
+                Some(functions[Entry::StreamWasm as usize].clone());
+            *state.get::<DomExceptions>().0.borrow_mut() =
+                Some(functions[Entry::DomException as usize].clone());
+            *state.get::<Fetches>().deliver_head.borrow_mut() =
+                Some(functions[Entry::DeliverHead as usize].clone());
         }
         let undefined = v8::undefined(scope);
         Some(Self { functions: functions.try_into().ok()?, undefined: v8::Global::new(scope, undefined) })
@@ -115,9 +126,9 @@ impl Entries {
 
     /// A timer is due.
     pub fn fire_timer(&self, scope: &mut Scope<'_, '_>, timer: u32) {
-        let owner = try_state(scope).and_then(|state| state.timer_owners.borrow().get(&timer).copied());
+        let owner = try_state(scope).and_then(|state| state.timer_owner(timer));
         if let Some(owner) = owner {
-            let owner = v8::Number::new(scope, owner);
+            let owner = v8::Number::new(scope, owner.as_f64());
             scope.set_continuation_preserved_embedder_data(owner.into());
         }
         let number = v8::Integer::new_from_unsigned(scope, timer);
@@ -131,14 +142,14 @@ impl Entries {
     /// A timer that does not repeat was fired for the last time.
     pub fn forget_timer(&self, scope: &mut Scope<'_, '_>, timer: u32) {
         if let Some(state) = try_state(scope) {
-            state.timer_owners.borrow_mut().remove(&timer);
+            state.get::<TimerOwners>().0.borrow_mut().remove(&timer);
         }
     }
 
     /// A task that [`Host::post_task`](crate::Host::post_task) asked for.
     pub fn run_task(&self, scope: &mut Scope<'_, '_>) {
         if let Some(state) = try_state(scope)
-            && state.rejections.take_posted()
+            && state.get::<Rejections>().take_posted()
         {
             state.host().keep_alive(-1);
             return self.notify_about_rejections(scope);
@@ -154,7 +165,7 @@ impl Entries {
         message: Arc<nano_clone::Message>,
     ) {
         let Some(state) = try_state(scope) else { return };
-        let number = state.messages.borrow_mut().add(message);
+        let number = state.get::<Messages>().add(message);
         let number = v8::Number::new(scope, f64::from(number));
         let Some(name) = v8::String::new_from_two_byte(scope, name, v8::NewStringType::Normal) else {
             return;
@@ -198,11 +209,11 @@ pub fn owner(scope: &Scope<'_, '_>) -> Option<ExchangeId> {
 pub fn body_ready(scope: &mut Scope<'_, '_>, id: ExchangeId) {
     let Some(state) = try_state(scope) else { return };
     match state.pass_request_body(id) {
-        Passed::Done => {}
-        Passed::Tell => fetch::pipe::tell_of_upload(scope, id),
-        Passed::No => {
-            if let Some(slot) = state.slot(id) {
-                fetch::resume(scope, &slot);
+        Relayed::Done => {}
+        Relayed::Notify => fetch::pipe::notify_upload(scope, id),
+        Relayed::Unrelated => {
+            if let Some(active) = state.active_exchange(id) {
+                fetch::resume(scope, &active);
             }
         }
     }
@@ -212,9 +223,9 @@ pub fn body_ready(scope: &mut Scope<'_, '_>, id: ExchangeId) {
 pub fn network_event(scope: &mut Scope<'_, '_>, id: u64, event: NetworkEvent) {
     let Some(state) = try_state(scope) else { return };
     match state.pass_network_event(id, event) {
-        Passed::Done => {}
-        Passed::Tell => fetch::pipe::tell(scope, id),
-        Passed::No => fetch::client::resume(scope, id, event),
+        Relayed::Done => {}
+        Relayed::Notify => fetch::pipe::notify(scope, id),
+        Relayed::Unrelated => fetch::client::resume(scope, id, event),
     }
 }
 
@@ -222,11 +233,11 @@ pub fn network_event(scope: &mut Scope<'_, '_>, id: u64, event: NetworkEvent) {
 pub fn writable(scope: &mut Scope<'_, '_>, id: ExchangeId, gone: bool) {
     let Some(state) = try_state(scope) else { return };
     match state.pass_writable(id) {
-        Passed::Done => {}
-        Passed::Tell => fetch::pipe::tell_of_response(scope, id),
-        Passed::No => {
-            if let Some(slot) = state.slot(id) {
-                worker::resume(scope, &slot, gone);
+        Relayed::Done => {}
+        Relayed::Notify => fetch::pipe::notify_response(scope, id),
+        Relayed::Unrelated => {
+            if let Some(active) = state.active_exchange(id) {
+                worker::resume(scope, &active, gone);
             }
         }
     }
@@ -235,13 +246,13 @@ pub fn writable(scope: &mut Scope<'_, '_>, id: ExchangeId, gone: bool) {
 /// The server ends: the client of a request that was answered with 101 is told so (1001), and its connection
 /// closes when it has answered.
 pub fn go_away(scope: &mut Scope<'_, '_>, id: ExchangeId) {
-    crate::websocket::go_away(scope, id);
+    crate::websocket::shut_down(scope, id);
 }
 
 /// Work that [`Host::offload`](crate::Host::offload) was given has ended: who waits for it goes on. An `Err`
 /// says how it failed (it panicked).
 pub fn work_done(scope: &mut Scope<'_, '_>, id: u32, result: Result<crate::WorkResult, String>) {
-    crate::work::settle(scope, id, result);
+    work::complete(scope, id, result);
 }
 
 pub use crate::events::rejections::{handle_rejection, promise_rejected};

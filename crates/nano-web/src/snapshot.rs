@@ -1,68 +1,44 @@
 //! The startup snapshot: an isolate's heap with the whole platform in it, made once at build time.
 //!
-//! Making it runs the files of `FILES`; reading it runs none. Native functions are found by their place in
-//! the list of external references, which must be the same when it is made and when it is read: [`external_references`].
+//! Making it runs the snapshot files of all standards; reading it runs none. Native functions are found by
+//! their place in the list of external references, which must be the same when it is made and when it is
+//! read: [`external_references`].
 
 use crate::entry::Entries;
-use crate::infra::{Op, table};
-use crate::{
-    FILES, clone, console, encoding, events, fetch, messaging, parts, performance, timers, url, worker,
-};
+use crate::infra::part::File;
+use crate::infra::parts::describe;
+use crate::infra::standard::LAST_SNAPSHOT_FILES;
+use crate::infra::{parts, table};
+use crate::standards;
 use std::borrow::Cow;
 use std::ffi::c_void;
 
 /// V8's flags; whoever makes a snapshot and whoever reads it sets the same, before V8 is initialized.
 ///
-/// `--single-threaded-gc` is not among them: concurrent marking keeps one tenant's collection from delaying its neighbours.
+/// `--single-threaded-gc` is not among them: concurrent marking keeps one tenant's collection from delaying
+/// its neighbours.
 ///
-/// Loops are not unrolled: with that, V8 15.2 also removes the stack check of a loop around another that has none of its own
-/// (`for (;;) list.push(new Array(1000).fill(0))`), and such a loop can be neither interrupted for a time slice nor terminated.
+/// Loops are not unrolled: with that, V8 15.2 also removes the stack check of a loop around another that has
+/// none of its own (`for (;;) list.push(new Array(1000).fill(0))`), and such a loop can be neither
+/// interrupted for a time slice nor terminated.
 pub const V8_FLAGS: &str = "--no-expose-gc --no-turboshaft-loop-unrolling";
 
 /// Where in the context's data the array of entry functions is.
 const ENTRY_DATA: usize = 0;
 
-pub(crate) fn all_ops() -> Vec<Op> {
-    let mut all = Vec::new();
-    for ops in [
-        url::ops,
-        clone::ops,
-        messaging::ops,
-        encoding::ops,
-        events::ops,
-        console::ops,
-        timers::ops,
-        performance::ops,
-        fetch::ops,
-        fetch::client::ops,
-        fetch::integrity::ops,
-        worker::ops,
-        crate::compression::ops,
-        crate::caches::ops,
-        crate::navigator::ops,
-        crate::websocket::ops,
-        crate::wasm::ops,
-        crate::crypto::all_ops,
-        parts::ops,
-        crate::wasm::memory::ops,
-    ] {
-        all.extend(ops());
-    }
-    all
-}
-
-/// What a snapshot refers to: the native functions, and the texts of the platform's JavaScript. Both who makes a snapshot and who reads it passes these to V8.
+/// What a snapshot refers to: the native functions, and the texts of the platform's JavaScript. V8 gets the
+/// same list when a snapshot is made and when it is read.
 pub fn external_references() -> Cow<'static, [v8::ExternalReference]> {
-    let ops = all_ops();
-    let functions = ops.iter().map(|op| v8::ExternalReference { function: op.callback });
-    let fast = ops.iter().filter_map(|op| op.fast).flat_map(|fast| &fast.0).flat_map(|fast| {
+    let platform = standards::register();
+    let functions = platform.ops.iter().map(|op| v8::ExternalReference { function: op.callback });
+    let fast = platform.ops.iter().filter_map(|op| op.fast).flat_map(|fast| &fast.0).flat_map(|fast| {
         [
             v8::ExternalReference { pointer: std::ptr::from_ref(fast).cast_mut().cast::<c_void>() },
             v8::ExternalReference { pointer: fast.address().cast_mut() },
             v8::ExternalReference { type_info: fast.type_info() },
         ]
     });
-    let texts = FILES.iter().map(|(_, text)| v8::ExternalReference {
+    let texts = snapshot_files().map(|(_, text)| v8::ExternalReference {
         pointer: std::ptr::from_ref(text).cast_mut().cast::<c_void>(),
     });
     functions
@@ -73,12 +49,17 @@ pub fn external_references() -> Cow<'static, [v8::ExternalReference]> {
         .into()
 }
 
+/// The files that are evaluated when the snapshot is made, in their order.
+fn snapshot_files() -> impl Iterator<Item = &'static File> {
+    standards::register().snapshot_files.iter().copied().chain(LAST_SNAPSHOT_FILES)
+}
+
 /// What [`create`] makes.
 #[derive(Debug)]
 pub struct Snapshot {
     /// For V8, as the isolate's snapshot blob.
     pub blob: Vec<u8>,
-    /// For [`Caches::new`](crate::Caches::new).
+    /// For [`CodeCaches::new`](crate::CodeCaches::new).
     pub caches: Vec<u8>,
 }
 
@@ -86,8 +67,10 @@ pub struct Snapshot {
 ///
 /// # Errors
 ///
-/// The text of the exception, with file and line, that the platform's JavaScript threw.
+/// The text of the exception, with file and line, that the platform's JavaScript threw; or which file uses
+/// what its folder does not declare.
 pub fn create() -> Result<Snapshot, String> {
+    standards::check()?;
     let mut isolate = v8::Isolate::snapshot_creator(Some(external_references()), None);
     let made = {
         v8::scope!(let scope, &mut isolate);
@@ -123,17 +106,6 @@ fn install<'s>(scope: &mut v8::PinScope<'s, '_>) -> Result<v8::Local<'s, v8::Arr
     }
 }
 
-/// The exception that a scope has caught, and where it was thrown.
-pub(crate) fn describe(scope: &mut v8::PinnedRef<'_, v8::TryCatch<'_, '_, v8::HandleScope<'_>>>) -> String {
-    let stack = scope.stack_trace().or_else(|| scope.exception());
-    let text = stack.map(|stack| stack.to_rust_string_lossy(scope));
-    let at = scope.message().map(|message| {
-        let file = message.get_script_resource_name(scope).map(|name| name.to_rust_string_lossy(scope));
-        format!("{}:{}", file.unwrap_or_default(), message.get_line_number(scope).unwrap_or(0))
-    });
-    format!("{}: {}", at.unwrap_or_default(), text.unwrap_or_default())
-}
-
 fn run<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Array>> {
     let internal = v8::Object::new(scope);
     let ops = v8::Object::new(scope);
@@ -142,7 +114,7 @@ fn run<'s>(scope: &mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Array>>
     ops.set_prototype(scope, null)?;
     table::install(scope, ops)?;
     let arguments = [internal.into(), ops.into()];
-    for file in FILES {
+    for file in snapshot_files() {
         parts::evaluate(scope, file, None, &arguments)?;
     }
     let key = v8::String::new(scope, "loadPart")?;

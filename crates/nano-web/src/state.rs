@@ -1,16 +1,14 @@
-//! The Rust side's state of one isolate: its host and the requests it is answering.
+//! The native side's state of one isolate: its host, its account, the exchanges under way, and a slot for
+//! each standard.
 //!
-//! Reachable from every native function through the isolate's data slot [`STATE_SLOT`]. Knows nothing of how requests arrive.
+//! Native functions reach it through the isolate's data slot [`STATE_SLOT`]. It knows no standard and not how
+//! requests arrive: a standard has a type of its own that implements [`Slot`], and `standards.rs` lists them.
 
-use crate::events::rejections::Rejections;
-use crate::fetch::client::Fetches;
+use crate::code_cache::CodeCaches;
 use crate::host::{Accountant, Exchange, Host};
-use crate::parts::Caches;
 use crate::sequence::Sequence;
-use crate::wasm::memory::Memories;
-use crate::websocket::{Attached, Sockets};
-use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::HashMap;
+use std::any::Any;
+use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,14 +17,99 @@ use std::time::Instant;
 /// The isolate's data slot that holds a `*const State`.
 pub const STATE_SLOT: u32 = 0;
 
-/// How many requests one isolate may have under way. Each costs a few hundred bytes here, beside what the handler holds for it.
+/// Exchanges that one isolate may have under way. Each costs a few hundred bytes here, beside what the
+/// handler holds for it.
 pub const MAX_EXCHANGES: usize = 1 << 16;
 
-/// What a WebSocket may use of a core in the long run without a message from its client, as one part in so many: enough to tell
-/// the client now and then what is new.
+/// A WebSocket may use one part in so many of a core in the long run without a message from its client:
+/// enough to send the client an update now and then.
 const SOCKET_SHARE: u128 = 10;
 
-/// Names one request for the lifetime of its isolate; never used twice.
+/// The state that a standard keeps for each isolate.
+pub(crate) trait Slot: 'static {
+    /// Its place in the list of `standards.rs`.
+    const INDEX: usize;
+}
+
+/// One value of each [`Slot`] type, at its index.
+pub(crate) type Slots = Box<[Box<dyn Any>]>;
+
+/// Called with each exchange that is removed, so that a standard ends what it began for it.
+pub(crate) type ExchangeRemoved = fn(&State, &ActiveExchange);
+
+/// The state of one isolate; see the module.
+pub struct State {
+    host: Rc<dyn Host>,
+    accountant: Arc<dyn Accountant>,
+    code_caches: CodeCaches,
+    exchanges: RefCell<Sequence<Rc<ActiveExchange>>>,
+    /// Exchanges that have become WebSockets.
+    websockets: Cell<usize>,
+    slots: Slots,
+    exchange_removed: &'static [ExchangeRemoved],
+}
+
+impl State {
+    /// `slots` and `exchange_removed` are those of all standards.
+    pub(crate) fn with_slots(
+        host: Rc<dyn Host>,
+        accountant: Arc<dyn Accountant>,
+        code_caches: CodeCaches,
+        slots: Slots,
+        exchange_removed: &'static [ExchangeRemoved],
+    ) -> Self {
+        Self {
+            host,
+            accountant,
+            code_caches,
+            exchanges: RefCell::default(),
+            websockets: Cell::new(0),
+            slots,
+            exchange_removed,
+        }
+    }
+
+    /// The embedder.
+    pub fn host(&self) -> &dyn Host {
+        &*self.host
+    }
+
+    pub(crate) fn accountant(&self) -> &Arc<dyn Accountant> {
+        &self.accountant
+    }
+
+    pub(crate) fn code_caches(&self) -> CodeCaches {
+        self.code_caches
+    }
+
+    /// The state of one standard.
+    #[inline]
+    pub(crate) fn get<T: Slot>(&self) -> &T {
+        let slot = self.slots.get(T::INDEX).and_then(|slot| slot.downcast_ref());
+        slot.expect("the list in standards.rs gives each type its index and makes a value of it there")
+    }
+
+    /// Makes the state known to an isolate's native functions.
+    ///
+    /// # Safety
+    ///
+    /// `self` must stay where it is and alive for as long as JavaScript runs in the isolate.
+    pub unsafe fn attach(&self, isolate: &mut v8::Isolate) {
+        isolate.set_data(STATE_SLOT, std::ptr::from_ref(self).cast_mut().cast::<c_void>());
+    }
+}
+
+/// The state of the isolate that runs. `None` while the startup snapshot is made: there is none then.
+pub(crate) fn try_state(isolate: &v8::Isolate) -> Option<&State> {
+    let pointer = isolate.get_data(STATE_SLOT).cast::<State>().cast_const();
+    // SAFETY: the slot is written by `State::attach` alone, whose caller keeps the state alive while
+    // JavaScript runs in the isolate; native functions run only then.
+    unsafe { pointer.as_ref() }
+}
+
+// ---- Exchanges ----
+
+/// Names one exchange for the lifetime of its isolate; never used twice.
 ///
 /// JavaScript holds it as a number, below 2^53: see `sequence.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,41 +122,55 @@ impl ExchangeId {
     }
 
     pub(crate) fn from_f64(value: f64) -> Self {
-        // Anything that is no id (NaN, negative, fractional) becomes one that names no request.
+        // Anything that is no id (NaN, negative, fractional) becomes one that names no exchange.
         Self(value as u64)
     }
 }
 
-/// A request under way.
-pub(crate) struct Slot {
-    id: u64,
+/// An exchange under way.
+pub(crate) struct ActiveExchange {
+    id: ExchangeId,
     pub(crate) exchange: Rc<dyn Exchange>,
     /// `ops.bodyRead` or `ops.bodyReadAll` waits for bytes.
-    pub(crate) reading: RefCell<Option<Reading>>,
+    pub(crate) reading: RefCell<Option<PendingRead>>,
     /// `ops.responseWrite` waits for room.
     pub(crate) writing: RefCell<Option<v8::Global<v8::PromiseResolver>>>,
-    /// Fetches that were made for it, those that are over included.
+    /// Fetches that were made for it, finished ones included.
     pub(crate) fetches: RefCell<Vec<u64>>,
     /// The fetch whose response's body is this response's, without JavaScript: see `fetch/pipe.rs`.
     pub(crate) receives_from: Cell<Option<u64>>,
     /// The fetch whose request's body is this request's, likewise.
     pub(crate) sends_to: Cell<Option<u64>>,
     /// CPU time that it was charged with, in nanoseconds.
-    cpu: Cell<u64>,
-    /// Who has the bytes of the connection, once the request was answered with 101.
-    pub(crate) attached: RefCell<Option<Attached>>,
+    cpu_ns: Cell<u64>,
+    /// Owns the bytes of the connection, once the request was answered with 101.
+    pub(crate) upgraded: RefCell<Option<Rc<dyn Upgraded>>>,
     /// It has become a WebSocket: when it was charged last.
     charged_at: Cell<Option<Instant>>,
 }
 
-impl Slot {
+impl ActiveExchange {
     pub(crate) fn id(&self) -> ExchangeId {
-        ExchangeId(self.id)
+        self.id
     }
 }
 
-/// Who waits for the body.
-pub(crate) struct Reading {
+/// The owner of a connection's bytes after the answer 101.
+pub(crate) trait Upgraded {
+    /// There may be something to read.
+    fn readable(self: Rc<Self>, scope: &mut v8::PinScope<'_, '_>);
+    /// There is room for more; or, if `closed`, nobody will ever read it.
+    fn writable(self: Rc<Self>, scope: &mut v8::PinScope<'_, '_>, closed: bool);
+    /// The server ends: the client is told so.
+    fn shut_down(self: Rc<Self>, scope: &mut v8::PinScope<'_, '_>);
+    /// The exchange or the fetch that it was opened for is over; JavaScript is not told.
+    fn abandon(&self, state: &State);
+    /// Whether it may still bring something to JavaScript.
+    fn is_open(&self) -> bool;
+}
+
+/// A read of a body that waits for bytes.
+pub(crate) struct PendingRead {
     pub(crate) resolver: v8::Global<v8::PromiseResolver>,
     /// The bytes so far, where the whole body is wanted.
     pub(crate) all: Option<Gathered>,
@@ -116,195 +213,96 @@ impl Drop for Gathered {
     }
 }
 
-/// The state of one isolate; see the module.
-pub struct State {
-    host: Rc<dyn Host>,
-    accountant: Arc<dyn Accountant>,
-    caches: Caches,
-    slots: RefCell<Sequence<Rc<Slot>>>,
-    websockets: Cell<usize>,
-    pub(crate) rejections: Rejections,
-    pub(crate) wasm: crate::wasm::Streams,
-    /// When a collection may be forced again for want of room.
-    /// The least that its buffers held since [`collect_ahead`](crate::entry::collect_ahead) last did something.
-    pub(crate) buffers_low: Cell<usize>,
-    pub(crate) next_collection: Cell<Option<std::time::Instant>>,
-    /// What marks the prototypes of interfaces; see `clone`.
-    pub(crate) interface_mark: OnceCell<v8::Global<v8::Private>>,
-    pub(crate) clone_account: OnceCell<Arc<dyn nano_clone::Account>>,
-    memories: Memories,
-    pub(crate) messages: RefCell<crate::messaging::Messages>,
-    /// Work on other threads, and who waits for it.
-    pub(crate) works: crate::work::Works,
-    /// Keys and unfinished digests that JavaScript holds.
-    pub(crate) crypto: crate::crypto::Handles,
-    pub(crate) fetches: Fetches,
-    pub(crate) sockets: Sockets,
-    /// The request in whose name each timer was started.
-    pub(crate) timer_owners: RefCell<HashMap<u32, f64>>,
-}
-
 impl State {
-    /// A state with no requests. `caches` were made with the isolate's snapshot.
-    pub fn new(host: Rc<dyn Host>, accountant: Arc<dyn Accountant>, caches: Caches) -> Self {
-        Self {
-            host,
-            accountant,
-            caches,
-            slots: RefCell::default(),
-            websockets: Cell::new(0),
-            rejections: Rejections::default(),
-            wasm: crate::wasm::Streams::default(),
-            buffers_low: Cell::new(0),
-            next_collection: Cell::new(None),
-            interface_mark: OnceCell::new(),
-            clone_account: OnceCell::new(),
-            memories: Memories::default(),
-            messages: RefCell::default(),
-            works: crate::work::Works::default(),
-            crypto: crate::crypto::Handles::default(),
-            fetches: Fetches::default(),
-            sockets: Sockets::default(),
-            timer_owners: RefCell::default(),
-        }
-    }
-
-    /// The embedder.
-    pub fn host(&self) -> &dyn Host {
-        &*self.host
-    }
-
-    pub(crate) fn accountant(&self) -> &Arc<dyn Accountant> {
-        &self.accountant
-    }
-
-    pub(crate) fn memories(&self) -> &Memories {
-        &self.memories
-    }
-
-    /// Whether the isolate has memories of WebAssembly, which [`count_wasm`](Self::count_wasm) is to look at after each run.
-    pub fn has_wasm(&self) -> bool {
-        !self.memories.is_empty()
-    }
-
-    /// Counts the isolate's memories of WebAssembly, which grow without asking. False: they have grown beyond what the
-    /// isolate's [`Accountant`] allows.
-    pub fn count_wasm(&self, scope: &mut v8::PinScope<'_, '_>) -> bool {
-        self.memories.count(scope, &self.accountant)
-    }
-
-    pub(crate) fn caches(&self) -> Caches {
-        self.caches
-    }
-
     /// Takes a request in. `None` if [`MAX_EXCHANGES`] are under way.
     pub fn add_exchange(&self, exchange: Rc<dyn Exchange>) -> Option<ExchangeId> {
-        let mut slots = self.slots.borrow_mut();
-        if slots.len() >= MAX_EXCHANGES {
+        let mut exchanges = self.exchanges.borrow_mut();
+        if exchanges.len() >= MAX_EXCHANGES {
             return None;
         }
-        let id = slots.insert_with(|id| {
-            Rc::new(Slot {
-                id,
+        let id = exchanges.insert_with(|id| {
+            Rc::new(ActiveExchange {
+                id: ExchangeId(id),
                 exchange,
                 reading: RefCell::new(None),
                 writing: RefCell::new(None),
                 fetches: RefCell::default(),
                 receives_from: Cell::new(None),
                 sends_to: Cell::new(None),
-                cpu: Cell::new(0),
-                attached: RefCell::default(),
+                cpu_ns: Cell::new(0),
+                upgraded: RefCell::default(),
                 charged_at: Cell::new(None),
             })
         });
         Some(ExchangeId(id))
     }
 
-    /// Forgets a request: its id names nothing from now on. Unknown ids are ignored.
+    /// Forgets an exchange: its id names nothing from now on, and what it has begun ends. Unknown ids are
+    /// ignored.
     pub fn remove_exchange(&self, id: ExchangeId) -> Option<Rc<dyn Exchange>> {
-        let removed = self.slots.borrow_mut().remove(id.0);
-        removed.map(|slot| {
-            // What a request has begun ends with it, and what its bodies come from or go to.
-            for id in slot.fetches.take() {
-                self.cancel_fetch(id);
-            }
-            for id in [slot.receives_from.take(), slot.sends_to.take()].into_iter().flatten() {
-                self.cancel_fetch(id);
-            }
-            if slot.charged_at.get().is_some() {
-                self.websockets.set(self.websockets.get() - 1);
-            }
-            if let Some(attached) = slot.attached.take() {
-                attached.abandon(&self.sockets);
-            }
-            Rc::clone(&slot.exchange)
-        })
+        let removed = self.exchanges.borrow_mut().remove(id.0)?;
+        for end in self.exchange_removed {
+            end(self, &removed);
+        }
+        if removed.charged_at.get().is_some() {
+            self.websockets.set(self.websockets.get() - 1);
+        }
+        if let Some(upgraded) = removed.upgraded.take() {
+            upgraded.abandon(self);
+        }
+        Some(Rc::clone(&removed.exchange))
     }
 
-    /// Charges a request with `ns` nanoseconds of CPU time: what it has used with them. `None`: it is not under way.
+    /// Charges an exchange with `ns` nanoseconds of CPU time. The result is what it has used with them;
+    /// `None`: it is not under way.
     ///
-    /// A WebSocket is there for long: each message begins anew, and in the time between them what was used is forgiven by
-    /// `SOCKET_SHARE`.
+    /// A WebSocket lives for long: each message begins anew, and in the time between them what was used is
+    /// forgiven by `SOCKET_SHARE`.
     pub fn charge(&self, id: ExchangeId, ns: u64) -> Option<u64> {
-        let slot = self.slot(id)?;
-        let mut used = slot.cpu.get();
-        if let Some(at) = slot.charged_at.get() {
+        let active = self.active_exchange(id)?;
+        let mut used = active.cpu_ns.get();
+        if let Some(at) = active.charged_at.get() {
             let now = Instant::now();
             let forgiven = (now - at).as_nanos() / SOCKET_SHARE;
             used = used.saturating_sub(u64::try_from(forgiven).unwrap_or(u64::MAX));
-            slot.charged_at.set(Some(now));
+            active.charged_at.set(Some(now));
         }
         used = used.saturating_add(ns);
-        slot.cpu.set(used);
+        active.cpu_ns.set(used);
         Some(used)
     }
 
     /// A message has come for the WebSocket that a request has become.
-    pub(crate) fn message_came(&self, id: ExchangeId) {
-        if let Some(slot) = self.slot(id)
-            && slot.charged_at.get().is_some()
+    pub(crate) fn restart_charge(&self, id: ExchangeId) {
+        if let Some(active) = self.active_exchange(id)
+            && active.charged_at.get().is_some()
         {
-            slot.cpu.set(0);
+            active.cpu_ns.set(0);
         }
     }
 
     /// The request has become a WebSocket.
-    pub(crate) fn attach_exchange(&self, slot: &Slot, to: Attached) {
-        *slot.attached.borrow_mut() = Some(to);
-        if slot.charged_at.replace(Some(Instant::now())).is_none() {
+    pub(crate) fn upgrade_exchange(&self, active: &ActiveExchange, to: Rc<dyn Upgraded>) {
+        *active.upgraded.borrow_mut() = Some(to);
+        if active.charged_at.replace(Some(Instant::now())).is_none() {
             self.websockets.set(self.websockets.get() + 1);
         }
     }
 
-    /// The same for any request that is under way.
+    /// Charges any exchange that is under way.
     pub fn charge_any(&self, ns: u64) -> Option<u64> {
-        let id = self.slots.borrow().iter().next()?.id();
+        let id = self.exchanges.borrow().iter().next()?.id();
         self.charge(id, ns)
     }
 
-    /// Whether the request is under way.
+    /// Whether the exchange is under way.
     pub fn is_under_way(&self, id: ExchangeId) -> bool {
-        self.slot(id).is_some()
+        self.active_exchange(id).is_some()
     }
 
-    /// The request in whose name a timer was started.
-    pub fn timer_owner(&self, timer: u32) -> Option<ExchangeId> {
-        self.timer_owners.borrow().get(&timer).copied().map(ExchangeId::from_f64)
-    }
-
-    /// The request in whose name work on another thread was begun.
-    pub fn work_owner(&self, work: u32) -> Option<ExchangeId> {
-        self.works.owner(work).map(ExchangeId::from_f64)
-    }
-
-    /// Whether a script waits for the network.
-    pub fn awaits_network(&self) -> bool {
-        self.fetches.is_awaited()
-    }
-
-    /// How many requests are under way.
+    /// How many exchanges are under way.
     pub fn exchanges(&self) -> usize {
-        self.slots.borrow().len()
+        self.exchanges.borrow().len()
     }
 
     /// How many of them have become WebSockets.
@@ -317,46 +315,27 @@ impl State {
         self.exchanges() - self.websockets.get()
     }
 
-    /// The requests under way that have become WebSockets.
+    /// The exchanges under way that have become WebSockets.
     pub fn websocket_ids(&self) -> Vec<ExchangeId> {
-        let slots = self.slots.borrow();
-        slots.iter().filter(|slot| slot.charged_at.get().is_some()).map(|slot| slot.id()).collect()
+        let exchanges = self.exchanges.borrow();
+        exchanges
+            .iter()
+            .filter(|active| active.charged_at.get().is_some())
+            .map(|active| active.id())
+            .collect()
     }
 
-    /// The ids of all requests under way.
+    /// The ids of all exchanges under way.
     pub fn exchange_ids(&self) -> Vec<ExchangeId> {
-        self.slots.borrow().iter().map(|slot| slot.id()).collect()
+        self.exchanges.borrow().iter().map(|active| active.id()).collect()
     }
 
-    pub(crate) fn slot(&self, id: ExchangeId) -> Option<Rc<Slot>> {
-        self.slots.borrow().get(id.0).cloned()
+    pub(crate) fn active_exchange(&self, id: ExchangeId) -> Option<Rc<ActiveExchange>> {
+        self.exchanges.borrow().get(id.0).cloned()
     }
 
-    /// The request with this id, if it is under way.
+    /// The exchange with this id, if it is under way.
     pub fn exchange(&self, id: ExchangeId) -> Option<Rc<dyn Exchange>> {
-        self.slot(id).map(|slot| Rc::clone(&slot.exchange))
+        self.active_exchange(id).map(|active| Rc::clone(&active.exchange))
     }
-
-    /// Makes the state known to an isolate's native functions.
-    ///
-    /// # Safety
-    ///
-    /// `self` must stay where it is and alive for as long as JavaScript runs in the isolate.
-    pub unsafe fn attach(&self, isolate: &mut v8::Isolate) {
-        isolate.set_data(STATE_SLOT, std::ptr::from_ref(self).cast_mut().cast::<c_void>());
-    }
-}
-
-impl Drop for State {
-    fn drop(&mut self) {
-        self.memories.release(&self.accountant);
-    }
-}
-
-/// The state of the isolate that runs. `None` while the startup snapshot is made: there is none then.
-pub(crate) fn try_state(isolate: &v8::Isolate) -> Option<&State> {
-    let pointer = isolate.get_data(STATE_SLOT).cast::<State>().cast_const();
-    // SAFETY: the slot is written by `State::attach` alone, whose caller keeps the state alive while JavaScript runs in the
-    // isolate; native functions run only then.
-    unsafe { pointer.as_ref() }
 }

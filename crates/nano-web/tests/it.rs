@@ -5,7 +5,7 @@
 
 use nano_web::entry::{self, Entries};
 use nano_web::{
-    Accountant, BodyLength, BodyRead, Caches, Exchange, ExchangeId, FailureCause, Host, Level, Message,
+    Accountant, BodyLength, BodyRead, CodeCaches, Exchange, ExchangeId, FailureCause, Host, Level, Message,
     ResponseHead, State, Written, snapshot,
 };
 use std::cell::{Cell, RefCell};
@@ -147,7 +147,7 @@ fn in_isolate<R: Send + 'static>(
         let state = Box::new(State::new(
             Rc::clone(&host) as Rc<dyn Host>,
             Arc::clone(&purse) as Arc<dyn Accountant>,
-            Caches::new(&made.caches),
+            CodeCaches::new(&made.caches),
         ));
         // SAFETY: the box outlives the isolate's JavaScript, all of which runs in this function.
         unsafe { state.attach(&mut isolate) };

@@ -22,7 +22,7 @@ const KNOWN: [&str; 6] = ["internal", "ops", "undefined", "NaN", "Infinity", "ar
 
 /// Files that run at build time only, where no tenant's code is: they make the primordials, or exercise the
 /// platform.
-const BUILD_TIME: [&str; 2] = ["infra/primordials.js", "infra/warm.js"];
+const BUILD_TIME: [&str; 2] = ["infra/primordials.js", "worker/warm.js"];
 
 /// Wraps the language's own built-ins when the snapshot is made, before any tenant: takes them from the
 /// global object.

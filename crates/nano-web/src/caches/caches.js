@@ -1,8 +1,9 @@
-// The Cache API: Service Workers section 5.4 and section 5.5 have the interfaces, and Workers `caches.default`. What is stored and for how long
-// is HTTP's business (RFC 9111), as in Workers, and the native store's.
+// The Cache API: Service Workers section 5.4 and section 5.5 have the interfaces, and Workers
+// `caches.default`. What is stored and for how long is HTTP's business (RFC 9111), as in Workers, and the
+// native store's.
 //
-// A cache is there as long as it holds something. Of the requests that were stored, keys() gives back the URL and the headers that
-// Vary names: the others are not kept.
+// A cache is there as long as it holds something. Of the requests that were stored, keys() gives back the URL
+// and the headers that Vary names: the others are not kept.
 
 const {
   ArrayPrototypePush, ObjectFreeze, Promise, PromisePrototypeThen, PromiseReject, PromiseResolve, StringPrototypeIndexOf,
@@ -52,12 +53,12 @@ function parseBlock(block) {
 }
 
 // A native stream of a body that is too large for one chunk. What is read of it is a piece at a time.
-function storedStream(holder) {
+function storedStream(body) {
   let offset = 0;
   return internal.streams.createNativeReadableStream({
     __proto__: null,
     pull() {
-      const bytes = ops.cacheRead(holder, offset);
+      const bytes = ops.cacheRead(body, offset);
       if (bytes !== null) offset += TypedArrayPrototypeGetByteLength(bytes);
       return bytes;
     },
@@ -65,7 +66,8 @@ function storedStream(holder) {
   });
 }
 
-// What the native store found: [status, status text, headers, bytes or holder or null, whether it is a holder]
+// What the native store found: [status, status text, headers, bytes or native body or null, whether it is a
+// native body]
 function responseOf(found) {
   const body = found[3] === null
     ? null
@@ -81,7 +83,8 @@ function withoutSearch(url) {
   return query === -1 ? url : StringPrototypeSlice(url, 0, query);
 }
 
-// "Query Cache": [url, headers] of what is stored for a request, or of everything if that is undefined. Service Workers, appendix A
+// "Query Cache": [url, headers] of what is stored for a request, or of everything if that is undefined.
+// Service Workers, appendix A
 function query(name, request, options) {
   if (request === undefined) return ops.cacheStored(name, undefined, undefined);
   if (requestMethod(request) !== "GET" && !options.ignoreMethod) return [];
@@ -262,7 +265,8 @@ class Cache {
     }
   }
 
-  // Stores a response. One that must not be stored by its own headers is dropped in silence, as by every cache.
+  // Stores a response. One that must not be stored by its own headers is dropped in silence, as by every
+  // cache.
   put(request, response) {
     const prefix = "Failed to execute 'put' on 'Cache'";
     try {

@@ -1,10 +1,40 @@
 //! Native functions of the Cache API, on the embedder's `nano-cache`.
 
+use crate::infra::part::{Part, parts};
+use crate::infra::registry::Standard;
 use crate::infra::{
-    Args, Error, Ret, Scope, buffer, ops, state, string, text, throw, uint8_array, with_bytes,
+    Args, Error, NO_ROOM, Ret, Scope, buffer, native, ops, state, string, text, throw, uint8_array,
+    with_bytes,
 };
 use nano_cache::{Body, Lookup, Now, Request, Response, Tenant};
-use std::ffi::c_void;
+
+pub(crate) static STANDARD: Standard = Standard {
+    name: "caches",
+    uses: &[
+        "abort",
+        "body",
+        "domexception",
+        "expose",
+        "fetch",
+        "fetchClient",
+        "primordials",
+        "streams",
+        "webidl",
+    ],
+    ops: &[ops],
+    parts: PARTS,
+    ..Standard::EMPTY
+};
+
+static PARTS: &[Part] = parts! {
+    {
+        files: ["caches/caches.js"],
+        exports: [],
+        globals: ["Cache", "CacheStorage", "caches"],
+        enumerable: [],
+        exercise: r#"caches.default.match("http://localhost/").catch(() => {}); caches.default.put("http://localhost/", new Response("a")).catch(() => {});"#
+    }
+};
 
 ops! {
     "cacheMatch" => cache_match,
@@ -50,8 +80,8 @@ fn argument(scope: &mut Scope<'_, '_>, args: &Args<'_>, index: i32) -> String {
     text(scope, args.get(index), &mut stack).into_owned()
 }
 
-/// `cacheMatch(cache, url, headers)`: undefined, or [status, status text, headers, body, whether that is a holder]; the body is null,
-/// bytes, or a holder for `cacheRead`.
+/// `cacheMatch(cache, url, headers)`: undefined, or [status, status text, headers, body, whether that is a
+/// native object]; the body is null, bytes, or an object for `cacheRead`.
 fn cache_match(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let Some(tenant) = tenant(scope) else { return };
     let (cache, url) = (argument(scope, &args, 0), argument(scope, &args, 1));
@@ -77,11 +107,14 @@ fn cache_match(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
         let Some(bytes) = uint8_array(scope, bytes) else { return };
         bytes.into()
     } else {
-        hold(scope, hit.body).into()
+        let Some(body) = native::new(scope, hit.body, 0) else {
+            return throw(scope, Error::Range(NO_ROOM));
+        };
+        body.into()
     };
     let status = v8::Integer::new(scope, i32::from(hit.response.status)).into();
-    let is_holder = v8::Boolean::new(scope, !null_body && !whole).into();
-    let found = [status, status_text.into(), flat.into(), body, is_holder];
+    let is_native = v8::Boolean::new(scope, !null_body && !whole).into();
+    let found = [status, status_text.into(), flat.into(), body, is_native];
     ret.set(v8::Array::new_with_elements(scope, &found).into());
 }
 
@@ -101,32 +134,11 @@ fn read(scope: &mut Scope<'_, '_>, body: &Body, offset: u64) -> Option<Vec<u8>> 
     }
 }
 
-unsafe extern "C" fn drop_body(data: *mut c_void, _: usize, _: *mut c_void) {
-    // SAFETY: `data` came from `Box::into_raw` in `hold`; V8 calls this once.
-    drop(unsafe { Box::from_raw(data.cast::<Body>()) });
-}
-
-/// A body as an ArrayBuffer that no tenant ever sees: collecting it lets go of the body.
-fn hold<'s>(scope: &mut Scope<'s, '_>, body: Body) -> v8::Local<'s, v8::ArrayBuffer> {
-    // SAFETY: the pointer is valid for the struct's size until `drop_body` frees it.
-    let store = unsafe {
-        v8::ArrayBuffer::new_backing_store_from_ptr(
-            Box::into_raw(Box::new(body)).cast::<c_void>(),
-            size_of::<Body>(),
-            drop_body,
-            std::ptr::null_mut(),
-        )
-    };
-    v8::ArrayBuffer::with_backing_store(scope, &store.make_shared())
-}
-
-/// `cacheRead(holder, offset)`: the next piece, or null at the end.
+/// `cacheRead(body, offset)`: the next piece, or null at the end.
 fn cache_read(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
-    let Ok(holder) = v8::Local::<v8::ArrayBuffer>::try_from(args.get(0)) else { return };
-    let Some(data) = holder.data().filter(|_| holder.byte_length() == size_of::<Body>()) else { return };
+    // The clone is the function's own.
+    let Some(body) = native::with(scope, args.get(0), |body: &mut Body| body.clone()) else { return };
     let offset = args.get(1).integer_value(scope).unwrap_or(0).max(0) as u64;
-    // SAFETY: only `hold` makes the buffers that the platform's JavaScript passes here. The clone is the function's own.
-    let body = unsafe { &*data.as_ptr().cast::<Body>() }.clone();
     let Some(bytes) = read(scope, &body, offset) else { return };
     if bytes.is_empty() {
         ret.set_null();
@@ -135,7 +147,8 @@ fn cache_read(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     }
 }
 
-/// `cachePut(cache, url, request headers, status, status text, headers, bytes | null)`: whether it was stored.
+/// `cachePut(cache, url, request headers, status, status text, headers, bytes | null)`: whether it was
+/// stored.
 fn cache_put(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let Some(tenant) = tenant(scope) else { return };
     let (cache, url) = (argument(scope, &args, 0), argument(scope, &args, 1));
@@ -157,8 +170,9 @@ fn cache_delete(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     ret.set_bool(tenant.delete(&cache, &Request { url: &url, headers: &headers }));
 }
 
-/// `cacheStored(cache, url | undefined, headers | undefined)`: `[url, headers]` of each request whose response is stored, of the headers
-/// those that its Vary names, flat. With a URL or headers, only those that are stored for these.
+/// `cacheStored(cache, url | undefined, headers | undefined)`: `[url, headers]` of each request whose
+/// response is stored, of the headers those that its Vary names, flat. With a URL or headers, only those that
+/// are stored for these.
 fn cache_stored(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let Some(tenant) = tenant(scope) else { return };
     let cache = argument(scope, &args, 0);

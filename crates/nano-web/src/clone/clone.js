@@ -1,8 +1,9 @@
 // structuredClone(), and what the platform knows of its own objects when they are cloned. HTML section 2.7
 //
-// The serializer is native (clone/mod.rs). Serializable platform objects are taken apart and made here; what each kind's value looks like
-// is said at its writer. What is made of bytes alone, or of a Map's or Set's primitive values, is copied here without a serializer.
-// Knows nothing of what messages are for, and of transferable objects only what `transferables` says.
+// The serializer is native (clone/mod.rs). Serializable platform objects are taken apart and made here; what
+// each kind's value looks like is said at its writer. What is made of bytes alone, or of a Map's or Set's
+// primitive values, is copied here without a serializer. Later folders implement its hooks for their own
+// objects. Knows nothing of what messages are for.
 
 const {
   ArrayBufferPrototypeGetDetached,
@@ -58,8 +59,9 @@ const FILE = 4;
 const CRYPTO_KEY = 5;
 const TRANSFERRED = 16;
 
-// What one operation knows beside the bytes: platform objects' own parts, where both sides are this isolate; null if there are none, and
-// undefined if the other side is elsewhere, so that everything has to go into the bytes.
+// What one operation knows beside the bytes: platform objects' own parts, where both sides are this isolate;
+// null if there are none, and undefined if the other side is elsewhere, so that everything has to go into the
+// bytes.
 let locals = null;
 // What is to be transferred: object -> its place in the list; null if nothing is.
 let transfers = null;
@@ -78,54 +80,48 @@ const stackOf = (error) => {
   return typeof stack === "string" ? stack : undefined;
 };
 
-// The serializer has met a platform object: its kind and a value that stands for it, or undefined if it has none.
+// The serializer has met a platform object: its kind and a value that stands for it, or undefined if it has
+// none.
 function write(object) {
   if (transfers !== null) {
     const place = MapPrototypeGet(transfers, object);
     if (place !== undefined) return [TRANSFERRED, place];
   }
   // A class that was never evaluated has no objects.
-  const { cryptoKeys, domexception, file } = internal.loaded;
+  const { domexception, blobClone, cryptoKeyClone } = internal.loaded;
   if (domexception?.isDOMException(object)) {
     const { name, message } = domexception.getState(object);
     if (!domexception.isQuotaExceededError(object)) return [DOM_EXCEPTION, [name, message, stackOf(object)]];
     const { quota, requested } = domexception.getQuota(object);
     return [QUOTA_EXCEEDED_ERROR, [name, message, stackOf(object), quota, requested]];
   }
-  if (file?.isBlob(object)) {
-    const isFile = file.isFile(object);
-    if (locals !== undefined) return [isFile ? FILE : BLOB, keep(object)];
-    const value = [file.blobBytes(object), file.getType(object)];
-    if (!isFile) return [BLOB, value];
-    ArrayPrototypePush(value, file.getName(object));
-    ArrayPrototypePush(value, file.getLastModified(object));
-    return [FILE, value];
+  if (blobClone?.isBlob(object)) {
+    const isFile = blobClone.isFile(object);
+    return [isFile ? FILE : BLOB, locals === undefined ? blobClone.serialize(object, isFile) : keep(object)];
   }
-  if (cryptoKeys?.isCryptoKey(object)) {
-    return [CRYPTO_KEY, locals === undefined ? cryptoKeys.serialize(object) : keep(object)];
+  if (cryptoKeyClone?.is(object)) {
+    return [CRYPTO_KEY, locals === undefined ? cryptoKeyClone.serialize(object) : keep(object)];
   }
   return undefined;
 }
 
-// The deserializer has met what write() gave: the object, or undefined if the value is not of the kind (it may come from storage).
+// The deserializer has met what write() gave: the object, or undefined if the value is not of the kind (it
+// may come from storage).
 function read(kind, value) {
   if (kind === TRANSFERRED) return receive(value);
   if (kind === DOM_EXCEPTION || kind === QUOTA_EXCEEDED_ERROR) return readException(kind, value);
   const own = typeof value === "number";
   if (own && (locals === null || locals === undefined)) return undefined;
-  const { file } = internal;
   switch (kind) {
     case BLOB:
-      if (own) return file.makeBlob(file.getChunks(locals[value]), file.getType(locals[value]));
-      return readBlob(value);
     case FILE: {
-      if (own) return file.makeFile(locals[value], file.getName(locals[value]), file.getLastModified(locals[value]));
-      const blob = readBlob(value);
-      if (blob === undefined || typeof value[2] !== "string" || typeof value[3] !== "number") return undefined;
-      return file.makeFile(blob, value[2], value[3]);
+      const { blobClone } = internal.hooks;
+      return own ? blobClone.clone(locals[value], kind === FILE) : blobClone.deserialize(value, kind === FILE);
     }
-    case CRYPTO_KEY:
-      return own ? internal.cryptoKeys.clone(locals[value]) : internal.cryptoKeys.deserialize(value);
+    case CRYPTO_KEY: {
+      const { cryptoKeyClone } = internal.hooks;
+      return own ? cryptoKeyClone.clone(locals[value]) : cryptoKeyClone.deserialize(value);
+    }
     default:
       return undefined;
   }
@@ -148,12 +144,6 @@ function readException(kind, value) {
     writable: true, enumerable: false, configurable: true,
   });
   return exception;
-}
-
-function readBlob(value) {
-  if (!ArrayIsArray(value) || typeof value[1] !== "string") return undefined;
-  if (TypedArrayPrototypeGetSymbolToStringTag(value[0]) !== "Uint8Array") return undefined;
-  return internal.file.makeBlob([value[0]], internal.file.normalizeType(value[1]));
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -190,7 +180,8 @@ function cloneSet(set) {
 const bufferOf = (value) =>
   TypedArrayPrototypeGetSymbolToStringTag(value) === undefined ? value : TypedArrayPrototypeGetBuffer(value);
 
-// A typed array or a buffer on the buffer that `rehome` makes of its own; undefined where there is more to know of that than its bytes.
+// A typed array or a buffer on the buffer that `rehome` makes of its own; undefined where there is more to
+// know of that than its bytes.
 function withBuffer(value, rehome) {
   const name = TypedArrayPrototypeGetSymbolToStringTag(value);
   // Not every isolate that a snapshot is made in has all classes.
@@ -231,36 +222,36 @@ function clone(value) {
   }
 }
 
-// How objects of a kind are transferred: check() throws if the object cannot be transferred now; transfer() detaches it and gives what
-// receive() makes the new one of.
+// How objects of a kind are transferred: check() throws if the object cannot be transferred now; transfer()
+// detaches it and gives what receive() makes the new one of.
 const transferables = [
   {
     __proto__: null,
-    is: (value) => internal.loaded.messaging?.isMessagePort(value),
-    check: (port) => internal.messaging.checkPort(port),
-    transfer: (port) => internal.messaging.transferPort(port),
-    receive: (holder) => internal.messaging.receivePort(holder),
+    is: (value) => internal.loaded.portTransfer?.is(value),
+    check: (port) => internal.hooks.portTransfer.check(port),
+    transfer: (port) => internal.hooks.portTransfer.transfer(port),
+    receive: (holder) => internal.hooks.portTransfer.receive(holder),
   },
   {
     __proto__: null,
-    is: (value) => internal.loaded.streams?.isReadableStream(value),
-    check: (stream) => internal.streamTransfer.checkReadable(stream),
-    transfer: (stream) => internal.streamTransfer.transferReadable(stream),
-    receive: (holder) => internal.streamTransfer.receiveReadable(holder),
+    is: (value) => internal.loaded.streamKinds?.isReadable(value),
+    check: (stream) => internal.hooks.streamTransfer.checkReadable(stream),
+    transfer: (stream) => internal.hooks.streamTransfer.transferReadable(stream),
+    receive: (holder) => internal.hooks.streamTransfer.receiveReadable(holder),
   },
   {
     __proto__: null,
-    is: (value) => internal.loaded.streams?.isWritableStream(value),
-    check: (stream) => internal.streamTransfer.checkWritable(stream),
-    transfer: (stream) => internal.streamTransfer.transferWritable(stream),
-    receive: (holder) => internal.streamTransfer.receiveWritable(holder),
+    is: (value) => internal.loaded.streamKinds?.isWritable(value),
+    check: (stream) => internal.hooks.streamTransfer.checkWritable(stream),
+    transfer: (stream) => internal.hooks.streamTransfer.transferWritable(stream),
+    receive: (holder) => internal.hooks.streamTransfer.receiveWritable(holder),
   },
   {
     __proto__: null,
-    is: (value) => internal.loaded.streams?.isTransformStream(value),
-    check: (stream) => internal.streamTransfer.checkTransform(stream),
-    transfer: (stream) => internal.streamTransfer.transferTransform(stream),
-    receive: (holder) => internal.streamTransfer.receiveTransform(holder),
+    is: (value) => internal.loaded.streamKinds?.isTransform(value),
+    check: (stream) => internal.hooks.streamTransfer.checkTransform(stream),
+    transfer: (stream) => internal.hooks.streamTransfer.transferTransform(stream),
+    receive: (holder) => internal.hooks.streamTransfer.receiveTransform(holder),
   },
 ];
 
@@ -310,8 +301,8 @@ function cloneWithBuffers(value, buffers) {
   }
 }
 
-// StructuredSerializeWithTransfer and StructuredDeserializeWithTransfer: the clone, and what was transferred (if anything but
-// buffers is), in the order of the list. section 2.7.7, section 2.7.8
+// StructuredSerializeWithTransfer and StructuredDeserializeWithTransfer: the clone, and what was transferred
+// (if anything but buffers is), in the order of the list. section 2.7.7, section 2.7.8
 function cloneWithTransfer(value, transferList) {
   if (transferList.length === 0) return { __proto__: null, value: clone(value), transferred: [] };
   if (areBuffers(transferList)) {
@@ -395,8 +386,8 @@ function structuredClone(value, options = undefined) {
   return clone(value);
 }
 
-// For values that come from or go to other isolates: calls `run(ObjectPrototype, write, read, fail)`, whose writes put everything into
-// the bytes.
+// For values that come from or go to other isolates: calls `run(ObjectPrototype, write, read, fail)`, whose
+// writes put everything into the bytes.
 function portably(run) {
   const outer = locals;
   const outerTransfers = transfers;

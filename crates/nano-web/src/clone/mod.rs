@@ -1,14 +1,38 @@
-//! Native functions of structured clone: HTML, section 2.7 "Safe passing of structured data", over nano-clone.
+//! Native functions of structured clone: HTML, section 2.7 "Safe passing of structured data", over
+//! nano-clone.
 //!
-//! Platform objects are JavaScript's, made by the platform's own classes: nothing about them tells V8 that they are. So the prototype of
-//! each interface carries a mark that scripts cannot see, and what inherits from a marked prototype goes to `clone/clone.js`, which
-//! knows how to take it apart.
+//! Platform objects are JavaScript's, made by the platform's own classes: nothing about them tells V8 that
+//! they are. So the prototype of each interface carries a mark that scripts cannot see, and what inherits
+//! from a marked prototype goes to `clone/clone.js`, which knows how to take it apart.
 
 use crate::blocks;
+use crate::host::Accountant;
+use crate::infra::part::{Part, parts};
+use crate::infra::registry::Standard;
 use crate::infra::{self, Args, Ret, Scope, ops, throw};
 use crate::state::try_state;
 use nano_clone::{Attachments, CloneError, HostObjects, HostWritten, Options};
+use std::cell::OnceCell;
 use std::sync::Arc;
+
+pub(crate) static STANDARD: Standard = Standard {
+    name: "clone",
+    uses: &["domexception", "exposeEnumerable", "hooks", "loaded", "primordials", "webidl"],
+    hooks: &["blobClone", "cryptoKeyClone", "portTransfer", "streamKinds", "streamTransfer"],
+    ops: &[ops],
+    parts: PARTS,
+    ..Standard::EMPTY
+};
+
+static PARTS: &[Part] = parts! {
+    {
+        files: ["clone/clone.js"],
+        exports: ["clone", "structuredClone"],
+        globals: [],
+        enumerable: ["structuredClone"],
+        exercise: r#"structuredClone({ a: [1, "b"] }); structuredClone(new Map([[1, 2]])); structuredClone(new Uint8Array(1));"#
+    }
+};
 
 ops! {
     "markInterface" => mark_interface,
@@ -17,12 +41,21 @@ ops! {
     "structuredCloneWithTransfer" => structured_clone_with_transfer,
 }
 
-/// How far up prototypes are looked at. No interface inherits from so many, and a chain of a million costs nobody anything.
+/// How far up prototypes are looked at. No interface inherits from so many, and a chain of a million costs
+/// nobody anything.
 const PROTOTYPES_MAX: usize = 100;
+
+/// What structured clone keeps for each isolate.
+#[derive(Default)]
+pub(crate) struct CloneState {
+    /// The name of the property that marks the prototypes of interfaces.
+    interface_mark: OnceCell<v8::Global<v8::Private>>,
+    account: OnceCell<Arc<dyn nano_clone::Account>>,
+}
 
 /// The mark of interfaces' prototypes.
 fn mark<'s>(scope: &mut Scope<'s, '_>) -> Option<v8::Local<'s, v8::Private>> {
-    if let Some(known) = try_state(scope).and_then(|state| state.interface_mark.get()) {
+    if let Some(known) = try_state(scope).and_then(|state| state.get::<CloneState>().interface_mark.get()) {
         return Some(v8::Local::new(scope, known));
     }
     let name = v8::String::new(scope, "nano.interface")?;
@@ -30,7 +63,7 @@ fn mark<'s>(scope: &mut Scope<'s, '_>) -> Option<v8::Local<'s, v8::Private>> {
     let kept = v8::Global::new(scope, mark);
     if let Some(state) = try_state(scope) {
         // Set already only if it is the same.
-        let _ = state.interface_mark.set(kept);
+        let _ = state.get::<CloneState>().interface_mark.set(kept);
     }
     Some(mark)
 }
@@ -145,7 +178,7 @@ impl HostObjects for Hooks<'_> {
 }
 
 /// Counts for the isolate what nano-clone holds for it.
-struct Account(Arc<dyn crate::Accountant>);
+struct Account(Arc<dyn Accountant>);
 
 impl nano_clone::Account for Account {
     fn take(&self, bytes: usize) -> bool {
@@ -164,7 +197,8 @@ impl nano_clone::Account for Account {
 /// The isolate's account, made when it is first needed.
 pub(crate) fn account(scope: &Scope<'_, '_>) -> Option<Arc<dyn nano_clone::Account>> {
     let state = try_state(scope)?;
-    let account = state.clone_account.get_or_init(|| Arc::new(Account(Arc::clone(state.accountant()))));
+    let account =
+        state.get::<CloneState>().account.get_or_init(|| Arc::new(Account(Arc::clone(state.accountant()))));
     Some(Arc::clone(account))
 }
 
@@ -173,8 +207,8 @@ const MAP: i32 = 1;
 const SET: i32 = 2;
 const BYTES: i32 = 3;
 
-/// `structuredClone(value, slow, ObjectPrototype, write, read, fail)`: the clone of an object, or one of the numbers above unless
-/// `slow`. HTML, sections 2.7.3 and 2.7.6
+/// `structuredClone(value, slow, ObjectPrototype, write, read, fail)`: the clone of an object, or one of the
+/// numbers above unless `slow`. HTML, sections 2.7.3 and 2.7.6
 fn structured_clone(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let value = args.get(0);
     if !args.get(1).is_true() {
@@ -222,8 +256,9 @@ fn copy_buffer(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     }
 }
 
-/// `structuredCloneWithTransfer(value, buffers, transfer, ObjectPrototype, write, read, fail)`: an array of the clone and the buffers as they
-/// arrive; the clone alone if `transfer` is undefined. `transfer()` is called before they are detached. HTML, sections 2.7.7 and 2.7.8
+/// `structuredCloneWithTransfer(value, buffers, transfer, ObjectPrototype, write, read, fail)`: an array of
+/// the clone and the buffers as they arrive; the clone alone if `transfer` is undefined. `transfer()` is
+/// called before they are detached. HTML, sections 2.7.7 and 2.7.8
 fn structured_clone_with_transfer(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let Some(hooks) = Hooks::new(&args, 3) else { return };
     let Ok(list) = v8::Local::<v8::Array>::try_from(args.get(1)) else { return };

@@ -4,14 +4,33 @@
 //! a buffer, so that forgotten streams are collected in time.
 
 use crate::host::Accountant;
+use crate::infra::part::{Part, parts};
+use crate::infra::registry::Standard;
 use crate::infra::{
-    Args, Error, Ret, Scope, buffer, collect, fill_u32, ops, state, text, throw, uint8_array, with_bytes,
+    Args, Error, Ret, Scope, buffer, collect, fill_u32, native, ops, state, text, throw, uint8_array,
+    with_bytes,
 };
 use nano_compression::{Compressor, Decompressor, Format};
-use std::alloc::{Layout, alloc, dealloc};
 use std::cell::RefCell;
-use std::ffi::c_void;
 use std::sync::Arc;
+
+pub(crate) static STANDARD: Standard = Standard {
+    name: "compression",
+    uses: &["expose", "primordials", "streams", "webidl"],
+    ops: &[ops],
+    parts: PARTS,
+    ..Standard::EMPTY
+};
+
+static PARTS: &[Part] = parts! {
+    {
+        files: ["compression/compression.js"],
+        exports: [],
+        globals: ["CompressionStream", "DecompressionStream"],
+        enumerable: [],
+        exercise: r#"new Response("a").body.pipeThrough(new CompressionStream("gzip")).pipeThrough(new DecompressionStream("gzip")).getReader().read();"#
+    }
+};
 
 ops! {
     "compressionNew" => compression_new,
@@ -29,14 +48,11 @@ enum Codec {
     Over,
 }
 
-/// What JavaScript holds as an ArrayBuffer that no tenant ever sees: the buffer's memory begins with this
-/// struct. The rest of it is never touched and takes no memory; its length tells V8 what the codec takes
-/// elsewhere.
+/// A coder of JavaScript's, a native object.
 struct Coder {
     codec: Codec,
     accountant: Arc<dyn Accountant>,
     counted: usize,
-    layout: Layout,
 }
 
 impl Coder {
@@ -46,14 +62,9 @@ impl Coder {
     }
 }
 
-unsafe extern "C" fn drop_coder(data: *mut c_void, _: usize, _: *mut c_void) {
-    let coder = data.cast::<Coder>();
-    // SAFETY: `data` was allocated with this layout and initialized in `compression_new`; V8 calls this once.
-    unsafe {
-        (*coder).end();
-        let layout = (*coder).layout;
-        std::ptr::drop_in_place(coder);
-        dealloc(data.cast::<u8>(), layout);
+impl Drop for Coder {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -78,38 +89,15 @@ fn compression_new(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) 
     } else {
         Compressor::new(format).map(Codec::Compress)
     };
-    let layout = Layout::from_size_align(cost.max(size_of::<Coder>()), align_of::<Coder>());
-    let (Ok(codec), Ok(layout)) = (codec, layout) else {
+    let Ok(codec) = codec else {
         accountant.give_back(cost);
         return throw(scope, no_room);
     };
-    // SAFETY: the layout's size is not zero.
-    let data = unsafe { alloc(layout) };
-    if data.is_null() {
-        accountant.give_back(cost);
-        return throw(scope, no_room);
+    let coder = Coder { codec, accountant, counted: cost };
+    match native::new(scope, coder, cost) {
+        Some(object) => ret.set(object.into()),
+        None => throw(scope, no_room),
     }
-    // SAFETY: `data` is valid, aligned and large enough for a `Coder`, and for `layout.size()` bytes until
-    // `drop_coder`.
-    let store = unsafe {
-        data.cast::<Coder>().write(Coder { codec, accountant, counted: cost, layout });
-        v8::ArrayBuffer::new_backing_store_from_ptr(
-            data.cast::<c_void>(),
-            layout.size(),
-            drop_coder,
-            std::ptr::null_mut(),
-        )
-    };
-    ret.set(v8::ArrayBuffer::with_backing_store(scope, &store.make_shared()).into());
-}
-
-/// Calls `with` with the coder in a buffer that `compression_new` made. `with` must not enter JavaScript.
-fn with_coder<R>(holder: v8::Local<'_, v8::Value>, with: impl FnOnce(&mut Coder) -> R) -> Option<R> {
-    let holder = v8::Local::<v8::ArrayBuffer>::try_from(holder).ok()?;
-    let data = holder.data()?;
-    // SAFETY: only `compression_new` makes the buffers that the platform's JavaScript passes here; `holder`
-    // keeps it alive, and nothing else runs while it is borrowed.
-    Some(with(unsafe { &mut *data.as_ptr().cast::<Coder>() }))
 }
 
 /// `compressionStep(coder, chunk, offset, finish, said)`: some of what the chunk gives from `offset` on, or
@@ -120,7 +108,7 @@ fn compression_step(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>)
     }
     let offset = args.get(2).integer_value(scope).unwrap_or(0) as usize;
     let finish = args.get(3).is_true();
-    let step = with_coder(args.get(0), |coder| {
+    let step = native::with(scope, args.get(0), |coder: &mut Coder| {
         let step = with_bytes(args.get(1), |bytes| {
             let input = bytes.get(offset..).unwrap_or(&[]);
             OUTPUT.with_borrow_mut(|output| {
@@ -155,6 +143,6 @@ fn compression_step(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>)
 }
 
 /// `compressionFree(coder)`: nobody will read what it gives.
-fn compression_free(_: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
-    with_coder(args.get(0), Coder::end);
+fn compression_free(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
+    native::with(scope, args.get(0), Coder::end);
 }

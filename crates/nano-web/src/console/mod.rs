@@ -1,7 +1,27 @@
 //! Native functions of the console: printing, and looking into values without running their code.
 
 use crate::host::Level;
+use crate::infra::part::{Part, parts};
+use crate::infra::registry::Standard;
 use crate::infra::{Args, Ret, Scope, buffer, ops, state, text};
+
+pub(crate) static STANDARD: Standard = Standard {
+    name: "console",
+    uses: &["domexception", "expose", "fetch", "loaded", "primordials", "webidl"],
+    ops: &[ops],
+    parts: PARTS,
+    ..Standard::EMPTY
+};
+
+static PARTS: &[Part] = parts! {
+    {
+        files: ["console/layout.js", "console/inspect.js", "console/platform.js", "console/console.js"],
+        exports: ["layout", "console", "platformInspectors"],
+        globals: ["console"],
+        enumerable: [],
+        exercise: r#"console.log("a %s", "b", 1, { a: [1, "b"], c: new Map([[1, 2]]) }); console.error(new Error("a"));"#
+    }
+};
 
 ops! {
     "print" => print,

@@ -91,21 +91,29 @@ const clone = (key) => newCryptoKey(ops.subtleClone(handleOf(key)), 0);
 
 // A value that a key elsewhere is made of; it holds the material, extractable or not.
 function serialize(key) {
-  const value = ops.subtleSerialize(handleOf(key));
-  if (typeof value === "string") throw new internal.domexception.DOMException(value, "DataCloneError");
-  return value;
+  try {
+    return ops.subtleSerialize(handleOf(key));
+  } catch (error) {
+    const { DOMException, getState, isDOMException } = internal.domexception;
+    throw isDOMException(error) ? new DOMException(getState(error).message, "DataCloneError") : error;
+  }
 }
 
 // The key of such a value; undefined if it is none (it may come from storage).
 function deserialize(value) {
   if (!ArrayIsArray(value) || value.length !== 7) return undefined;
   if (!webidl.isArrayBuffer(value[1])) return undefined;
-  const made = ops.subtleImport(value[0], value[1], value[2], value[3], value[4], value[5], value[6]);
-  return typeof made === "string" ? undefined : newCryptoKey(made, 0);
+  let made;
+  try {
+    made = ops.subtleImport(value[0], value[1], value[2], value[3], value[4], value[5], value[6]);
+  } catch {
+    return undefined;
+  }
+  return newCryptoKey(made, 0);
 }
 
 internal.cryptoKeys = {
-  __proto__: null, CryptoKey, clone, convertCryptoKey, deserialize, handleOf, isCryptoKey, newCryptoKey, serialize,
-  usageNames,
+  __proto__: null, CryptoKey, convertCryptoKey, handleOf, isCryptoKey, newCryptoKey, usageNames,
 };
+internal.hooks.cryptoKeyClone = { __proto__: null, is: isCryptoKey, clone, serialize, deserialize };
 internal.expose({ CryptoKey });

@@ -19,7 +19,6 @@ class DigestStream extends WritableStream {
     const hash = algorithms.normalizeHash(algorithms.convertIdentifier(algorithm, PREFIX, "Argument 1"), PREFIX);
     const state = { __proto__: null, written: 0 };
     const number = ops.digesterNew(state, hash);
-    if (typeof number === "string") throw new internal.domexception.DOMException(number, "OperationError");
     const { promise, resolve, reject } = PromiseWithResolvers();
     // Whoever does not look at the digest is not told of a stream that failed.
     PromisePrototypeThen(promise, undefined, () => {});
@@ -39,9 +38,11 @@ class DigestStream extends WritableStream {
         state.written += ops.digesterUpdate(number, chunk);
       },
       close() {
-        const digest = ops.digesterFinish(number);
-        if (typeof digest === "string") reject(new internal.domexception.DOMException(digest, "OperationError"));
-        else resolve(digest);
+        try {
+          resolve(ops.digesterFinish(number));
+        } catch (error) {
+          reject(error);
+        }
       },
       abort(reason) {
         reject(reason ?? new TypeError("The stream was aborted"));

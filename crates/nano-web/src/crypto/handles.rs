@@ -1,7 +1,8 @@
-//! What JavaScript holds of the cryptography: keys and unfinished digests, under numbers. Their material is never in V8's heap, nor in
-//! its snapshots.
+//! What JavaScript holds of the cryptography: keys and unfinished digests, under numbers. Their material is
+//! never in V8's heap, nor in its snapshots.
 //!
-//! A number is only known to the object that it was made for (a private field), and is free again when that object is garbage.
+//! A number is only known to the object that it was made for (a private field), and is free again when that
+//! object is garbage.
 
 use crate::host::Accountant;
 use crate::infra::{Scope, state};
@@ -10,7 +11,8 @@ use nano_subtle::{Digester, Key};
 use std::cell::RefCell;
 use std::sync::Arc;
 
-/// What a handle counts against its tenant's memory: an RSA key with all that is computed ahead; others are smaller.
+/// What a handle counts against its tenant's memory: an RSA key with all that is computed ahead; others are
+/// smaller.
 const HANDLE_BYTES: usize = 4096;
 
 enum Held {
@@ -95,7 +97,7 @@ pub(crate) fn add_digester(scope: &mut Scope<'_, '_>, digester: Digester) -> Opt
 
 fn add(scope: &mut Scope<'_, '_>, held: Held) -> Option<u32> {
     let state = state(scope)?;
-    let number = state.crypto.insert(held, state.accountant())?;
+    let number = state.get::<Handles>().insert(held, state.accountant())?;
     scope.adjust_amount_of_external_allocated_memory(HANDLE_BYTES as i64);
     Some(number)
 }
@@ -104,13 +106,13 @@ fn add(scope: &mut Scope<'_, '_>, held: Held) -> Option<u32> {
 pub(crate) fn keep(scope: &mut Scope<'_, '_>, object: v8::Local<'_, v8::Object>, number: u32) {
     let finalizer = move |isolate: &mut v8::Isolate| {
         if let Some(state) = try_state(isolate) {
-            state.crypto.remove(number);
+            state.get::<Handles>().remove(number);
         }
         isolate.adjust_amount_of_external_allocated_memory(-(HANDLE_BYTES as i64));
     };
     let weak = v8::Weak::with_finalizer(scope, object, Box::new(finalizer));
     let Some(state) = state(scope) else { return };
-    if let Some(Some(entry)) = state.crypto.entries.borrow_mut().get_mut(number as usize) {
+    if let Some(Some(entry)) = state.get::<Handles>().entries.borrow_mut().get_mut(number as usize) {
         entry.weak = Some(weak);
     }
 }

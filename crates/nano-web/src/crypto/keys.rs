@@ -1,13 +1,13 @@
-//! Making, importing, exporting and describing keys. JavaScript gets `[number, type, extractable, usages]` of each and makes a
-//! CryptoKey of it; of a pair, the public key's and then the private one's.
+//! Making, importing, exporting and describing keys. JavaScript gets `[number, type, extractable, usages]` of
+//! each and makes a CryptoKey of it; of a pair, the public key's and then the private one's.
 
-use super::handles;
-use super::subtle::{
+use super::convert::{
     ALGORITHMS, Algorithm, algorithm, bug, bytes, failure, give, give_promise, hash, key, number, one_of,
     optional,
 };
+use super::handles;
+use crate::infra::work;
 use crate::infra::{Args, NO_ROOM, Ret, Scope, ops, string, with_bytes};
-use crate::work;
 use nano_subtle::operations::{self, WrapParams};
 use nano_subtle::{
     AesMode, Curve, DeriveParams, Error, ErrorKind, Exported, Format, GenerateParams, Generated, Hash,
@@ -106,7 +106,8 @@ pub(super) struct Target {
     usages: Usages,
 }
 
-/// `algorithm, parameter, length, extractable, usages` from the argument `at` on: `parameter` is a hash or a curve.
+/// `algorithm, parameter, length, extractable, usages` from the argument `at` on: `parameter` is a hash or a
+/// curve.
 pub(super) fn target(scope: &mut Scope<'_, '_>, args: &Args<'_>, at: i32) -> Result<Target> {
     let length = optional(scope, args, at + 2);
     let params = match algorithm(scope, args, at)? {
@@ -146,8 +147,8 @@ impl Target {
 
 // ---- Operations ----
 
-/// `subtleGenerate(algorithm, parameter, length, exponent, extractable, usages)`: `parameter` is a hash or a curve, `length` that of
-/// a key or a modulus in bits.
+/// `subtleGenerate(algorithm, parameter, length, exponent, extractable, usages)`: `parameter` is a hash or a
+/// curve, `length` that of a key or a modulus in bits.
 fn generate(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let length = optional(scope, &args, 2);
     let extractable = args.get(4).is_true();
@@ -184,7 +185,7 @@ fn generate(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
             move |cancelled| operations::generate_key_unless(&params, extractable, usages, cancelled),
             |scope, made| keys_value(scope, made.map(of_generated)),
         );
-        return give_promise(scope, ret, promise);
+        return give_promise(ret, promise);
     }
     let made = nano_subtle::generate_key(&params, extractable, usages);
     if let Some(value) = keys_value(scope, made.map(of_generated)) {
@@ -202,7 +203,8 @@ fn import(scope: &mut Scope<'_, '_>, args: Args<'_>, ret: Ret<'_>) {
     give_key(scope, ret, made);
 }
 
-/// `subtleImportJwk(jwk, algorithm, parameter, length, extractable, usages)`: of an object with members as Web IDL converts them.
+/// `subtleImportJwk(jwk, algorithm, parameter, length, extractable, usages)`: of an object with members as
+/// Web IDL converts them.
 fn import_jwk(scope: &mut Scope<'_, '_>, args: Args<'_>, ret: Ret<'_>) {
     let made = (|| {
         let target = target(scope, &args, 1)?;
@@ -282,7 +284,8 @@ fn jwk_value<'s>(scope: &mut Scope<'s, '_>, mut jwk: JsonWebKey) -> Option<v8::L
     Some(v8::Array::new_with_elements(scope, &list).into())
 }
 
-/// `subtleDescribe(key)`: its algorithm as `[name, length, hash, curve, exponent]`, with undefined for what it does not have.
+/// `subtleDescribe(key)`: its algorithm as `[name, length, hash, curve, exponent]`, with undefined for what
+/// it does not have.
 fn describe(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let key = match key(scope, &args, 0) {
         Ok(key) => key,
@@ -309,14 +312,17 @@ fn describe(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let (hash, curve) = (text(scope, hash), text(scope, curve));
     let length = length.map_or(undefined, |length| v8::Integer::new_from_unsigned(scope, length).into());
     let exponent = match exponent {
-        Some(exponent) => bytes(scope, Ok(exponent)).unwrap_or(undefined),
+        Some(exponent) => {
+            let Some(exponent) = bytes(scope, Ok(exponent)) else { return };
+            exponent
+        }
         None => undefined,
     };
     ret.set(v8::Array::new_with_elements(scope, &[name, length, hash, curve, exponent]).into());
 }
 
-/// `subtleCheckWrap(key, algorithm)`: whether the key may wrap with this algorithm: undefined, or the failure.
-fn check_wrap(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+/// `subtleCheckWrap(key, algorithm, unwrap)`: throws if the key may not wrap, or unwrap, with this algorithm.
+fn check_wrap(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     use nano_subtle::CipherParams::*;
     let checked = (|| {
         let params = match algorithm(scope, &args, 1)? {
@@ -339,10 +345,8 @@ fn check_wrap(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
             operations::check_wrap(&params, &key)
         }
     })();
-    if let Err(error) = checked
-        && let Some(value) = failure(scope, &error)
-    {
-        ret.set(value);
+    if let Err(error) = checked {
+        failure::<()>(scope, &error);
     }
 }
 
@@ -361,8 +365,8 @@ fn clone(scope: &mut Scope<'_, '_>, args: Args<'_>, ret: Ret<'_>) {
     give_key(scope, ret, key);
 }
 
-/// `subtleSerialize(key)`: `[format, bytes, algorithm, parameter, length, extractable, usages]`, of which `subtleImport` makes the key
-/// again. Web Cryptography, section 13.6
+/// `subtleSerialize(key)`: `[format, bytes, algorithm, parameter, length, extractable, usages]`, of which
+/// `subtleImport` makes the key again. Web Cryptography, section 13.6
 fn serialize(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let made = (|| {
         let key = key(scope, &args, 0)?;

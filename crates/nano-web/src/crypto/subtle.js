@@ -1,11 +1,12 @@
 // SubtleCrypto: Web Cryptography, section 14, and what "Modern Algorithms in the Web Cryptography API" adds.
 //
-// Each method converts its arguments, normalizes the algorithm and calls a native function, which checks the key and does the work:
-// at once if it is small, so that the promise is settled when the method returns. Knows nothing of algorithms.
+// Each method converts its arguments, normalizes the algorithm and calls a native function, which checks the
+// key and does the work: at once if it is small, so that the promise is settled when the method returns.
+// Knows nothing of algorithms.
 
 const {
-  ArrayBufferIsView, ArrayIsArray, ArrayPrototypeIndexOf, ObjectDefineProperty, PromisePrototypeThen, PromiseReject,
-  PromiseResolve, StringPrototypeIndexOf, StringPrototypeSlice, TypeError,
+  ArrayBufferIsView, ArrayPrototypeIndexOf, ObjectPrototypeIsPrototypeOf, PromisePrototype,
+  PromisePrototypeThen, PromiseReject, PromiseResolve, TypeError,
 } = internal.primordials;
 const { webidl } = internal;
 const { converters, requiredArguments } = webidl;
@@ -48,33 +49,18 @@ const SIGN_PREFIX = on("sign");
 const VERIFY_PREFIX = on("verify");
 const DIGEST_PREFIX = on("digest");
 
-// The exception for a native failure: "OperationError: what happened".
-function toException(text) {
-  const end = StringPrototypeIndexOf(text, ":");
-  const name = StringPrototypeSlice(text, 0, end);
-  const message = StringPrototypeSlice(text, end + 2);
-  return name === "TypeError" ? new TypeError(message) : new internal.domexception.DOMException(message, name);
+// Native functions throw their failures, and return a promise where another thread does the work. That
+// promise is V8's own and no script has seen it, so its prototype tells it from other results.
+const isPromise = (result) => ObjectPrototypeIsPrototypeOf(PromisePrototype, result);
+
+// A promise for a native result.
+function toPromise(result) {
+  return isPromise(result) ? result : PromiseResolve(result);
 }
 
-// A native result, unless it is a failure.
-function checked(result) {
-  if (typeof result === "string") throw toException(result);
-  return result;
-}
-
-// A promise for a native result: of work that another thread does if there is an array of its promise.
-function settle(result) {
-  if (typeof result === "string") return PromiseReject(toException(result));
-  if (typeof result === "object" && ArrayIsArray(result)) return PromisePrototypeThen(result[0], checked);
-  return PromiseResolve(result);
-}
-
-// The same, with what `make` makes of the result, which may be an array of another length.
-function settleWith(result, make) {
-  if (ArrayIsArray(result) && result.length === 1) {
-    return PromisePrototypeThen(result[0], (result) => make(checked(result)));
-  }
-  return PromiseResolve(make(checked(result)));
+// A promise for what `make` makes of a native result.
+function toPromiseOf(result, make) {
+  return isPromise(result) ? PromisePrototypeThen(result, make) : PromiseResolve(make(result));
 }
 
 const makeKey = (list) => newCryptoKey(list, 0);
@@ -90,7 +76,7 @@ function cipher(direction, algorithm, key, data, prefix) {
   convertCryptoKey(key, prefix, "Argument 2");
   BufferSource(data, prefix, "Argument 3");
   const to = normalize(algorithms.encrypt, algorithm, prefix);
-  return settle(ops.subtleCipher(direction, handleOf(key), to.id, to.first, to.second, to.number, data));
+  return toPromise(ops.subtleCipher(direction, handleOf(key), to.id, to.first, to.second, to.number, data));
 }
 
 // What a key is made of, natively, after normalization for import: the last arguments of several functions.
@@ -170,7 +156,7 @@ class SubtleCrypto {
       convertCryptoKey(key, SIGN_PREFIX, "Argument 2");
       BufferSource(data, SIGN_PREFIX, "Argument 3");
       const to = normalize(algorithms.sign, algorithm, SIGN_PREFIX);
-      return settle(ops.subtleSign(handleOf(key), to.id, to.parameter, to.first, data));
+      return toPromise(ops.subtleSign(handleOf(key), to.id, to.parameter, to.first, data));
     } catch (error) {
       return PromiseReject(error);
     }
@@ -186,7 +172,7 @@ class SubtleCrypto {
       BufferSource(signature, VERIFY_PREFIX, "Argument 3");
       BufferSource(data, VERIFY_PREFIX, "Argument 4");
       const to = normalize(algorithms.sign, algorithm, VERIFY_PREFIX);
-      return settle(ops.subtleVerify(handleOf(key), to.id, to.parameter, to.first, signature, data));
+      return toPromise(ops.subtleVerify(handleOf(key), to.id, to.parameter, to.first, signature, data));
     } catch (error) {
       return PromiseReject(error);
     }
@@ -199,7 +185,7 @@ class SubtleCrypto {
       requiredArguments(arguments.length, 2, DIGEST_PREFIX);
       algorithm = convertIdentifier(algorithm, DIGEST_PREFIX, "Argument 1");
       BufferSource(data, DIGEST_PREFIX, "Argument 2");
-      return settle(ops.subtleDigest(algorithms.normalizeHash(algorithm, DIGEST_PREFIX), data));
+      return toPromise(ops.subtleDigest(algorithms.normalizeHash(algorithm, DIGEST_PREFIX), data));
     } catch (error) {
       return PromiseReject(error);
     }
@@ -215,7 +201,7 @@ class SubtleCrypto {
       const usages = convertUsages(keyUsages, prefix, "Argument 3");
       const to = normalize(algorithms.generateKey, algorithm, prefix);
       const made = ops.subtleGenerate(to.id, to.parameter, to.number, to.first, !!extractable, usages);
-      return settleWith(made, makeKeys);
+      return toPromiseOf(made, makeKeys);
     } catch (error) {
       return PromiseReject(error);
     }
@@ -238,7 +224,7 @@ class SubtleCrypto {
         handleOf(baseKey), to.id, deriveArguments(to), to.parameter, to.first, to.second, to.number, undefined,
         target.id, target.parameter, length.number, !!extractable, usages,
       );
-      return settleWith(made, makeKey);
+      return toPromiseOf(made, makeKey);
     } catch (error) {
       return PromiseReject(error);
     }
@@ -256,7 +242,7 @@ class SubtleCrypto {
         ? undefined
         : converters["unsigned long"](length, prefix, "Argument 3");
       const to = normalize(algorithms.deriveBits, algorithm, prefix);
-      return settle(ops.subtleDerive(
+      return toPromise(ops.subtleDerive(
         handleOf(baseKey), to.id, deriveArguments(to), to.parameter, to.first, to.second, to.number, bits,
       ));
     } catch (error) {
@@ -277,10 +263,10 @@ class SubtleCrypto {
       const to = normalize(algorithms.importKey, algorithm, prefix);
       if (format === JWK) {
         if (jwk === undefined) throw new TypeError(`${prefix}: Argument 2 is not a JsonWebKey, as the format says.`);
-        return settleWith(importJwk(jwk, to, !!extractable, usages), makeKey);
+        return toPromiseOf(importJwk(jwk, to, !!extractable, usages), makeKey);
       }
       if (bytes === undefined) throw new TypeError(`${prefix}: Argument 2 is not a BufferSource, as the format says.`);
-      return settleWith(importBytes(format, bytes, to, !!extractable, usages), makeKey);
+      return toPromiseOf(importBytes(format, bytes, to, !!extractable, usages), makeKey);
     } catch (error) {
       return PromiseReject(error);
     }
@@ -294,7 +280,7 @@ class SubtleCrypto {
       requiredArguments(arguments.length, 2, prefix);
       format = convertFormat(format, prefix, "Argument 1");
       convertCryptoKey(key, prefix, "Argument 2");
-      const made = checked(ops.subtleExport(format, handleOf(key)));
+      const made = ops.subtleExport(format, handleOf(key));
       return PromiseResolve(format === JWK ? jwks.fromList(made) : made);
     } catch (error) {
       return PromiseReject(error);
@@ -312,10 +298,10 @@ class SubtleCrypto {
       convertCryptoKey(wrappingKey, prefix, "Argument 3");
       wrapAlgorithm = convertIdentifier(wrapAlgorithm, prefix, "Argument 4");
       const to = normalize(algorithms.wrapKey, wrapAlgorithm, prefix);
-      checked(ops.subtleCheckWrap(handleOf(wrappingKey), to.id, false));
-      const exported = checked(ops.subtleExport(format, handleOf(key)));
+      ops.subtleCheckWrap(handleOf(wrappingKey), to.id, false);
+      const exported = ops.subtleExport(format, handleOf(key));
       const bytes = format === JWK ? jwks.toBytes(exported) : exported;
-      return settle(ops.subtleCipher(WRAP, handleOf(wrappingKey), to.id, to.first, to.second, to.number, bytes));
+      return toPromise(ops.subtleCipher(WRAP, handleOf(wrappingKey), to.id, to.first, to.second, to.number, bytes));
     } catch (error) {
       return PromiseReject(error);
     }
@@ -339,11 +325,11 @@ class SubtleCrypto {
       const bytes = ops.subtleCipher(
         UNWRAP, handleOf(unwrappingKey), to.id, to.first, to.second, to.number, wrappedKey,
       );
-      return settleWith(bytes, (bytes) => {
+      return toPromiseOf(bytes, (bytes) => {
         const made = format === JWK
           ? importJwk(jwks.parse(bytes, prefix), target, extractable, usages)
           : importBytes(format, bytes, target, extractable, usages);
-        return makeKey(checked(made));
+        return makeKey(made);
       });
     } catch (error) {
       return PromiseReject(error);
@@ -362,8 +348,8 @@ class SubtleCrypto {
       const usages = convertUsages(keyUsages, prefix, "Argument 5");
       const to = normalize(algorithms.encapsulate, algorithm, prefix);
       const target = normalize(algorithms.importKey, sharedKeyAlgorithm, prefix);
-      const made = checked(ops.subtleEncapsulate(handleOf(encapsulationKey), ENCAPSULATE_KEY, to.id));
-      const key = checked(importBytes(RAW_SECRET, made[0], target, !!extractable, usages));
+      const made = ops.subtleEncapsulate(handleOf(encapsulationKey), ENCAPSULATE_KEY, to.id);
+      const key = importBytes(RAW_SECRET, made[0], target, !!extractable, usages);
       return PromiseResolve({ sharedKey: makeKey(key), ciphertext: made[1] });
     } catch (error) {
       return PromiseReject(error);
@@ -379,7 +365,7 @@ class SubtleCrypto {
       const algorithm = convertIdentifier(encapsulationAlgorithm, prefix, "Argument 1");
       convertCryptoKey(encapsulationKey, prefix, "Argument 2");
       const to = normalize(algorithms.encapsulate, algorithm, prefix);
-      const made = checked(ops.subtleEncapsulate(handleOf(encapsulationKey), ENCAPSULATE_BITS, to.id));
+      const made = ops.subtleEncapsulate(handleOf(encapsulationKey), ENCAPSULATE_BITS, to.id);
       return PromiseResolve({ sharedKey: made[0], ciphertext: made[1] });
     } catch (error) {
       return PromiseReject(error);
@@ -399,8 +385,8 @@ class SubtleCrypto {
       const usages = convertUsages(keyUsages, prefix, "Argument 6");
       const to = normalize(algorithms.encapsulate, algorithm, prefix);
       const target = normalize(algorithms.importKey, sharedKeyAlgorithm, prefix);
-      const bits = checked(ops.subtleDecapsulate(handleOf(decapsulationKey), DECAPSULATE_KEY, to.id, ciphertext));
-      return PromiseResolve(makeKey(checked(importBytes(RAW_SECRET, bits, target, !!extractable, usages))));
+      const bits = ops.subtleDecapsulate(handleOf(decapsulationKey), DECAPSULATE_KEY, to.id, ciphertext);
+      return PromiseResolve(makeKey(importBytes(RAW_SECRET, bits, target, !!extractable, usages)));
     } catch (error) {
       return PromiseReject(error);
     }
@@ -416,7 +402,7 @@ class SubtleCrypto {
       convertCryptoKey(decapsulationKey, prefix, "Argument 2");
       BufferSource(ciphertext, prefix, "Argument 3");
       const to = normalize(algorithms.encapsulate, algorithm, prefix);
-      return settle(ops.subtleDecapsulate(handleOf(decapsulationKey), DECAPSULATE_BITS, to.id, ciphertext));
+      return toPromise(ops.subtleDecapsulate(handleOf(decapsulationKey), DECAPSULATE_BITS, to.id, ciphertext));
     } catch (error) {
       return PromiseReject(error);
     }
@@ -430,7 +416,7 @@ class SubtleCrypto {
       requiredArguments(arguments.length, 2, prefix);
       convertCryptoKey(key, prefix, "Argument 1");
       const usages = convertUsages(keyUsages, prefix, "Argument 2");
-      return settleWith(ops.subtlePublicKey(handleOf(key), usages), makeKey);
+      return toPromiseOf(ops.subtlePublicKey(handleOf(key), usages), makeKey);
     } catch (error) {
       return PromiseReject(error);
     }

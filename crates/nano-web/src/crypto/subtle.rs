@@ -1,20 +1,26 @@
-//! Digest, ciphers, signatures, derivation: JavaScript's numbers and buffers become nano-subtle's parameters, and back.
+//! Digest, ciphers, signatures, derivation: JavaScript's numbers and buffers become nano-subtle's parameters,
+//! and back.
 //!
-//! A result is what the operation makes; a failure is a text, `"OperationError: …"`, of which `crypto/subtle.js` makes the
-//! exception; what another thread does is an array with the promise of one of the two.
+//! A function returns the operation's result, or a promise of it where another thread does the work; a
+//! failure is thrown.
 
+use super::convert::{
+    ALGORITHMS, Algorithm, algorithm, bug, bytes, failure, give, give_promise, hash, key, no_room, number,
+    one_of, optional,
+};
 use super::handles::{self, Handles};
 use super::keys;
-use crate::infra::{Args, NO_ROOM, Ret, Scope, ops, state, string, try_array_buffer, with_bytes};
-use crate::work;
+use crate::infra::work;
+use crate::infra::{Args, Ret, Scope, ops, state, with_bytes};
 use nano_subtle::operations::{self, WrapParams};
 use nano_subtle::{
-    AesMode, CipherParams, Curve, DeriveParams, Digester, EcScheme, Error, ErrorKind, Format, Hash, Key,
-    KeyAlgorithm, KeyType, MlDsaSet, MlKemSet, Result, RsaScheme, SignParams, Usages, Zeroizing,
+    AesMode, CipherParams, Curve, DeriveParams, Digester, EcScheme, Format, Hash, Key, KeyType, MlKemSet,
+    Result, RsaScheme, SignParams, Usages, Zeroizing,
 };
 
-/// More bytes than this go to another thread: until then copying them would cost more than it gives others. At least half a
-/// gigabyte a second goes through every algorithm, so this thread is held up for two milliseconds at most: a time slice.
+/// More bytes than this go to another thread: until then copying them would cost more than it gives others.
+/// At least half a gigabyte a second goes through every algorithm, so this thread is held up for two
+/// milliseconds at most: a time slice.
 const AT_ONCE_BYTES: usize = 1 << 20;
 
 /// More iterations of PBKDF2 than this go to another thread: about a quarter of a millisecond.
@@ -35,66 +41,8 @@ ops! {
     "digesterFinish" => digester_finish,
 }
 
-/// The algorithms that have keys, under the numbers by which JavaScript names them.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Algorithm {
-    Aes(AesMode),
-    Hmac,
-    Rsa(RsaScheme),
-    Ec(EcScheme),
-    Ed25519,
-    X25519,
-    Hkdf,
-    Pbkdf2,
-    ChaCha20Poly1305,
-    MlKem(MlKemSet),
-    MlDsa(MlDsaSet),
-}
-
-pub(super) const ALGORITHMS: [Algorithm; 21] = [
-    Algorithm::Aes(AesMode::Gcm),
-    Algorithm::Aes(AesMode::Cbc),
-    Algorithm::Aes(AesMode::Ctr),
-    Algorithm::Aes(AesMode::Kw),
-    Algorithm::Hmac,
-    Algorithm::Rsa(RsaScheme::Pkcs1),
-    Algorithm::Rsa(RsaScheme::Pss),
-    Algorithm::Rsa(RsaScheme::Oaep),
-    Algorithm::Ec(EcScheme::Ecdsa),
-    Algorithm::Ec(EcScheme::Ecdh),
-    Algorithm::Ed25519,
-    Algorithm::X25519,
-    Algorithm::Hkdf,
-    Algorithm::Pbkdf2,
-    Algorithm::ChaCha20Poly1305,
-    Algorithm::MlKem(MlKemSet::MlKem512),
-    Algorithm::MlKem(MlKemSet::MlKem768),
-    Algorithm::MlKem(MlKemSet::MlKem1024),
-    Algorithm::MlDsa(MlDsaSet::MlDsa44),
-    Algorithm::MlDsa(MlDsaSet::MlDsa65),
-    Algorithm::MlDsa(MlDsaSet::MlDsa87),
-];
-
-impl Algorithm {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Aes(mode) => mode.name(),
-            Self::Hmac => "HMAC",
-            Self::Rsa(scheme) => scheme.name(),
-            Self::Ec(scheme) => scheme.name(),
-            Self::Ed25519 => KeyAlgorithm::Ed25519.name(),
-            Self::X25519 => KeyAlgorithm::X25519.name(),
-            Self::Hkdf => KeyAlgorithm::Hkdf.name(),
-            Self::Pbkdf2 => KeyAlgorithm::Pbkdf2.name(),
-            Self::ChaCha20Poly1305 => KeyAlgorithm::ChaCha20Poly1305.name(),
-            Self::MlKem(set) => set.name(),
-            Self::MlDsa(set) => set.name(),
-        }
-    }
-}
-
-/// `subtleNames(kind)`: the names of algorithms (0), hashes (1), curves (2), formats (3) and usages (4). A name's place is the number
-/// by which the other functions know it.
+/// `subtleNames(kind)`: the names of algorithms (0), hashes (1), curves (2), formats (3) and usages (4). A
+/// name's place is the number by which the other functions know it.
 fn names(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let names: Vec<&str> = match number(scope, &args, 0) {
         0 => ALGORITHMS.iter().map(|algorithm| algorithm.name()).collect(),
@@ -110,42 +58,8 @@ fn names(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
 
 // ---- Arguments ----
 
-/// A number that JavaScript made; what is none is one that nothing has.
-pub(super) fn number(scope: &mut Scope<'_, '_>, args: &Args<'_>, index: i32) -> u32 {
-    let value = args.get(index);
-    if value.is_uint32() { value.uint32_value(scope).unwrap_or(u32::MAX) } else { u32::MAX }
-}
-
-/// The same where it may be absent.
-pub(super) fn optional(scope: &mut Scope<'_, '_>, args: &Args<'_>, index: i32) -> Option<u32> {
-    let value = args.get(index);
-    if value.is_undefined() { None } else { value.uint32_value(scope) }
-}
-
-pub(super) fn bug() -> Error {
-    Error::new(ErrorKind::Operation, "a fault of the runtime: its own arguments make no sense")
-}
-
-/// One of a list, by its place.
-pub(super) fn one_of<T: Copy>(all: &[T], number: u32) -> Result<T> {
-    all.get(number as usize).copied().ok_or_else(bug)
-}
-
-pub(super) fn algorithm(scope: &mut Scope<'_, '_>, args: &Args<'_>, index: i32) -> Result<Algorithm> {
-    one_of(&ALGORITHMS, number(scope, args, index))
-}
-
-pub(super) fn hash(scope: &mut Scope<'_, '_>, args: &Args<'_>, index: i32) -> Result<Hash> {
-    one_of(Hash::ALL, number(scope, args, index))
-}
-
-pub(super) fn key(scope: &mut Scope<'_, '_>, args: &Args<'_>, index: i32) -> Result<Key> {
-    let number = number(scope, args, index);
-    state(scope).and_then(|state| state.crypto.key(number)).ok_or_else(bug)
-}
-
 fn handles<'a>(scope: &'a Scope<'_, '_>) -> Option<&'a Handles> {
-    state(scope).map(|state| &state.crypto)
+    state(scope).map(|state| state.get::<Handles>())
 }
 
 /// The bytes of an argument, copied: for another thread.
@@ -166,46 +80,6 @@ fn is_large(args: &Args<'_>, index: i32) -> bool {
 
 // ---- Results ----
 
-/// A failure as text.
-pub(super) fn failure<'s>(scope: &mut Scope<'s, '_>, error: &Error) -> Option<v8::Local<'s, v8::Value>> {
-    string(scope, &error.to_string()).map(Into::into)
-}
-
-fn no_room() -> Error {
-    Error::new(ErrorKind::Operation, NO_ROOM)
-}
-
-/// Bytes as an ArrayBuffer, or the failure.
-pub(super) fn bytes<'s>(
-    scope: &mut Scope<'s, '_>,
-    result: Result<Vec<u8>>,
-) -> Option<v8::Local<'s, v8::Value>> {
-    match result {
-        Ok(bytes) => match try_array_buffer(scope, bytes) {
-            Some(buffer) => Some(buffer.into()),
-            None => failure(scope, &no_room()),
-        },
-        Err(error) => failure(scope, &error),
-    }
-}
-
-pub(super) fn give(scope: &mut Scope<'_, '_>, mut ret: Ret<'_>, result: Result<Vec<u8>>) {
-    if let Some(value) = bytes(scope, result) {
-        ret.set(value);
-    }
-}
-
-/// Returns the promise of work that another thread does, in an array: so it is told from a result.
-pub(super) fn give_promise(
-    scope: &mut Scope<'_, '_>,
-    mut ret: Ret<'_>,
-    promise: Option<v8::Local<'_, v8::Promise>>,
-) {
-    if let Some(promise) = promise {
-        ret.set(v8::Array::new_with_elements(scope, &[promise.into()]).into());
-    }
-}
-
 /// Has `work`, whose result is bytes, done on another thread.
 fn offload_bytes(
     scope: &mut Scope<'_, '_>,
@@ -213,7 +87,7 @@ fn offload_bytes(
     work: impl FnOnce() -> Result<Vec<u8>> + Send + 'static,
 ) {
     let promise = work::promise(scope, move |_| work(), bytes);
-    give_promise(scope, ret, promise);
+    give_promise(ret, promise);
 }
 
 // ---- Operations ----
@@ -244,8 +118,8 @@ enum Direction {
 const DIRECTIONS: [Direction; 4] =
     [Direction::Encrypt, Direction::Decrypt, Direction::Wrap, Direction::Unwrap];
 
-/// `subtleCipher(direction, key, algorithm, first, second, number, data)`: `first` is iv, counter or label, `second` additional data,
-/// `number` the length of a tag or a counter.
+/// `subtleCipher(direction, key, algorithm, first, second, number, data)`: `first` is iv, counter or label,
+/// `second` additional data, `number` the length of a tag or a counter.
 fn cipher(scope: &mut Scope<'_, '_>, args: Args<'_>, ret: Ret<'_>) {
     let prepared = (|| {
         let direction = one_of(&DIRECTIONS, number(scope, &args, 0))?;
@@ -369,7 +243,7 @@ fn verify(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
                 Err(error) => failure(scope, &error),
             },
         );
-        return give_promise(scope, ret, promise);
+        return give_promise(ret, promise);
     }
     let result = with_bytes(args.get(3), |context| {
         let params = sign_params(algorithm, number, context)?;
@@ -408,8 +282,8 @@ impl Derivation {
     }
 }
 
-/// `subtleDerive(key, algorithm, public, hash, salt, info, iterations, length)`: bits. With more arguments, `(…, undefined,
-/// algorithm, parameter, length, extractable, usages)`, a key that is imported from them.
+/// `subtleDerive(key, algorithm, public, hash, salt, info, iterations, length)`: bits. With more arguments,
+/// `(…, undefined, algorithm, parameter, length, extractable, usages)`, a key that is imported from them.
 fn derive(scope: &mut Scope<'_, '_>, args: Args<'_>, ret: Ret<'_>) {
     let prepared = (|| {
         let algorithm = algorithm(scope, &args, 1)?;
@@ -443,7 +317,7 @@ fn derive(scope: &mut Scope<'_, '_>, args: Args<'_>, ret: Ret<'_>) {
             let work = move || target.derive(&derivation.params()?, &key);
             if slow {
                 let promise = work::promise(scope, move |_| work(), keys::key_value);
-                return give_promise(scope, ret, promise);
+                return give_promise(ret, promise);
             }
             let made = work();
             keys::give_key(scope, ret, made);
@@ -474,11 +348,9 @@ fn encapsulate(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let made = (|| nano_subtle::encapsulate_bits(kem(scope, &args, 2)?, &key(scope, &args, 0)?, usage))();
     match made {
         Ok((secret, ciphertext)) => {
-            let secret = bytes(scope, Ok(secret.to_vec()));
-            let ciphertext = bytes(scope, Ok(ciphertext));
-            if let (Some(secret), Some(ciphertext)) = (secret, ciphertext) {
-                ret.set(v8::Array::new_with_elements(scope, &[secret, ciphertext]).into());
-            }
+            let Some(secret) = bytes(scope, Ok(secret.to_vec())) else { return };
+            let Some(ciphertext) = bytes(scope, Ok(ciphertext)) else { return };
+            ret.set(v8::Array::new_with_elements(scope, &[secret, ciphertext]).into());
         }
         Err(error) => give(scope, ret, Err(error)),
     }

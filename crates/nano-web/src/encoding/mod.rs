@@ -1,6 +1,9 @@
-//! Native functions of the Encoding standard, on `encoding_rs`, and of forgiving base64 (Infra standard, section 7).
+//! Native functions of the Encoding standard, on `encoding_rs`, and of forgiving base64 (Infra standard,
+//! section 7).
 
 use crate::blocks;
+use crate::infra::part::{Part, files, parts};
+use crate::infra::registry::Standard;
 use crate::infra::{
     Args, Error, Fast, Ret, Scope, buffer, fill_u32, latin1, ops, string, text, throw, uint8_array,
     uint8_array_with, utf16, with_bytes,
@@ -9,6 +12,33 @@ use encoding_rs::{CoderResult, Decoder, DecoderResult, Encoding};
 use std::ffi::c_void;
 use v8::fast_api::{CFunction, CFunctionInfo, FastApiOneByteString, Int64Representation, Type};
 use v8::simdutf;
+
+pub(crate) static STANDARD: Standard = Standard {
+    name: "encoding",
+    uses: &["domexception", "expose", "exposeEnumerable", "primordials", "streams", "webidl"],
+    snapshot_exports: &["encoding"],
+    ops: &[ops],
+    snapshot_files: files!["encoding/encoding.js"],
+    parts: PARTS,
+    ..Standard::EMPTY
+};
+
+static PARTS: &[Part] = parts! {
+    {
+        files: ["encoding/streams.js"],
+        exports: [],
+        globals: ["TextDecoderStream", "TextEncoderStream"],
+        enumerable: [],
+        exercise: r#"new Response("a").body.pipeThrough(new TextDecoderStream()).getReader().read();"#
+    }
+    {
+        files: ["encoding/base64.js"],
+        exports: [],
+        globals: [],
+        enumerable: ["atob", "btoa"],
+        exercise: r#"atob(btoa("a"));"#
+    }
+};
 
 ops! {
     "utf8Encode" => utf8_encode,
@@ -33,7 +63,8 @@ static ASCII_INTO_FAST: Fast = Fast([CFunction::new(
     ),
 )]);
 
-/// `asciiInto(text, bytes)`: writes a string that is all ASCII into a Uint8Array of its length, and says whether it is.
+/// `asciiInto(text, bytes)`: writes a string that is all ASCII into a Uint8Array of its length, and says
+/// whether it is.
 fn ascii_into(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let Ok(string) = v8::Local::<v8::String>::try_from(args.get(0)) else { return };
     let view = v8::ValueView::new(scope, string);
@@ -57,9 +88,9 @@ fn write_ascii(latin1: &[u8], bytes: v8::Local<'_, v8::Value>) -> bool {
     let Ok(view) = v8::Local::<v8::Uint8Array>::try_from(bytes) else { return false };
     let mut inline = [0; v8::TYPED_ARRAY_MAX_SIZE_IN_HEAP];
     let copy = inline.as_ptr();
-    // No handle may be made here, as `data()` makes one of the buffer: what optimized code calls has no scope that would end, and each
-    // array would live as long as the code that calls it.
-    // SAFETY: `data` points at `length` bytes of the view, which is alive; nothing else runs. A copy of them is not written to.
+    // No handle may be made here, as `data()` makes one of the buffer: what optimized code calls has no scope
+    // that would end, and each array would live as long as the code that calls it. SAFETY: `data` points at
+    // `length` bytes of the view, which is alive; nothing else runs. A copy of them is not written to.
     unsafe {
         let (data, length) = view.get_contents_raw_parts(&mut inline);
         if data.cast_const() == copy || length != latin1.len() || !latin1.is_ascii() {
@@ -140,7 +171,8 @@ unsafe fn write_utf8(data: &v8::ValueViewData<'_>, room: &mut [u8]) -> Option<us
 ///
 /// # Safety
 ///
-/// `write` does not read what it is given, which holds nothing yet, and returns how many bytes at its beginning it has written.
+/// `write` does not read what it is given, which holds nothing yet, and returns how many bytes at its
+/// beginning it has written.
 unsafe fn written(length: usize, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> Option<Vec<u8>> {
     let mut bytes = Vec::<u8>::with_capacity(length);
     // SAFETY: so much room is there, and the caller's word is that it is not read.
@@ -160,7 +192,8 @@ fn to_utf8(scope: &mut Scope<'_, '_>, string: v8::Local<'_, v8::String>) -> Opti
     unsafe { written(utf8_length(&data), |room| write_utf8(&data, room)) }
 }
 
-/// `utf8EncodeInto(text, view, out)`: `out` gets the code units read and the bytes written. Encoding, "encodeInto".
+/// `utf8EncodeInto(text, view, out)`: `out` gets the code units read and the bytes written. Encoding,
+/// "encodeInto".
 fn utf8_encode_into(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     let Ok(string) = v8::Local::<v8::String>::try_from(args.get(0)) else { return };
     let Ok(view) = v8::Local::<v8::Uint8Array>::try_from(args.get(1)) else { return };
@@ -182,10 +215,12 @@ fn utf8_encode_into(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     fill_u32(args.get(2), &[read as u32, written as u32]);
 }
 
-/// The end of a text of so many characters is counted before it is converted, rather than halved again and again.
+/// The end of a text of so many characters is counted before it is converted, rather than halved again and
+/// again.
 const COUNTED_MAX: usize = 4096;
 
-/// As much as fits of a string whose characters all fit into a byte: the code units read and the bytes written. `None`: it is none.
+/// As much as fits of a string whose characters all fit into a byte: the code units read and the bytes
+/// written. `None`: it is none.
 fn encode_latin1_into(
     scope: &mut Scope<'_, '_>,
     string: v8::Local<'_, v8::String>,
@@ -225,8 +260,8 @@ fn utf8_decode(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let mut inline = [0u8; 64];
     let made = match v8::Local::<v8::ArrayBufferView>::try_from(args.get(0)) {
         Ok(view) if !is_shared(scope, view) => {
-            // The bytes are in `inline`, or in memory that the view's buffer keeps where it is: `args` keep the view alive, and making
-            // a string runs no script that could detach the buffer.
+            // The bytes are in `inline`, or in memory that the view's buffer keeps where it is: `args` keep
+            // the view alive, and making a string runs no script that could detach the buffer.
             decode(scope, view.get_contents(&mut inline), ignore_bom, fatal)
         }
         _ => {
@@ -256,7 +291,8 @@ fn decode<'s>(
     if bytes.is_ascii() {
         return latin1(scope, bytes);
     }
-    // Texts whose characters all fit into a byte are half as large in V8. The first that does not ends this attempt.
+    // Texts whose characters all fit into a byte are half as large in V8. The first that does not ends this
+    // attempt.
     let mut narrow = Vec::<u8>::with_capacity(bytes.len());
     // SAFETY: no conversion gives more bytes than it takes; what it does not write is not read.
     let room = unsafe { std::slice::from_raw_parts_mut(narrow.as_mut_ptr(), bytes.len()) };
@@ -292,8 +328,8 @@ fn encoding_label(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     }
 }
 
-/// A streaming decoder. JavaScript holds it as an ArrayBuffer that no tenant ever sees: its bytes are this struct, and
-/// collecting it drops the struct.
+/// A streaming decoder. JavaScript holds it as an ArrayBuffer that no tenant ever sees: its bytes are this
+/// struct, and collecting it drops the struct.
 struct StreamingDecoder {
     encoding: &'static Encoding,
     ignore_bom: bool,
@@ -334,16 +370,16 @@ fn decoder_new(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     ret.set(v8::ArrayBuffer::with_backing_store(scope, &store.make_shared()).into());
 }
 
-/// `decoderDecode(decoder, bytes, flush)`: the text, or undefined where a fatal decoder meets an error. After a flush or an
-/// error the decoder begins anew.
+/// `decoderDecode(decoder, bytes, flush)`: the text, or undefined where a fatal decoder meets an error. After
+/// a flush or an error the decoder begins anew.
 fn decoder_decode(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let Ok(holder) = v8::Local::<v8::ArrayBuffer>::try_from(args.get(0)) else { return };
     let Some(data) = holder.data().filter(|_| holder.byte_length() == size_of::<StreamingDecoder>()) else {
         return;
     };
     let flush = args.get(2).is_true();
-    // SAFETY: only `decoder_new` makes the buffers that the platform's JavaScript passes here; `holder` keeps it alive, and
-    // nothing else runs while it is borrowed.
+    // SAFETY: only `decoder_new` makes the buffers that the platform's JavaScript passes here; `holder` keeps
+    // it alive, and nothing else runs while it is borrowed.
     let this = unsafe { &mut *data.as_ptr().cast::<StreamingDecoder>() };
     let units = with_bytes(args.get(1), |bytes| {
         let room = this.decoder.max_utf16_buffer_length(bytes.len()).unwrap_or(bytes.len() + 4);

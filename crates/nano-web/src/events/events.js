@@ -1,9 +1,8 @@
-// Events and their targets. DOM section 2, and of HTML section 8.1 error events, event handler attributes and reporting of exceptions.
+// Events, their targets and their dispatch. DOM section 2; HTML section 8.1.8 "Events".
 //
-// There is no tree here: the path of an event is its target alone. A list of listeners is never changed in place but
-// replaced, so that dispatch walks it without a copy. The global object takes part through a stand-in target.
-// Knows nothing of abort signals beyond two functions that events/abort.js provides, and nothing of consoles or processes:
-// what becomes of an exception nobody handled is up to `internal.unhandledException`.
+// There is no tree here: the path of an event is its target alone. A list of listeners is never changed in
+// place but replaced, so that dispatch walks it without a copy. The global object takes part through a
+// stand-in target. Knows nothing of abort signals beyond two functions that events/abort.js provides.
 
 const { ReflectGetOwnPropertyDescriptor, StringPrototypeSlice, uncurryThis } = internal.primordials;
 const {
@@ -14,7 +13,6 @@ const {
   MapPrototypeSet,
   Map,
   ObjectDefineProperty,
-  ObjectPrototypeIsPrototypeOf,
   TypeError,
   hideObjectPrototype,
 } = internal.primordials;
@@ -52,8 +50,8 @@ let getTargetOf;
 let setTargets;
 let setCurrentTarget;
 let isEvent;
-// V8 reads a descriptor that is an ordinary object many times faster than one without a prototype. It may be used as long as a tenant
-// has not given Object.prototype what would then count as its own.
+// V8 reads a descriptor that is an ordinary object many times faster than one without a prototype. It may be
+// used as long as a tenant has not given Object.prototype what would then count as its own.
 let isTrustedDescriptor;
 let isTrustedDescriptorAlone;
 const isOrdinary = () => !("set" in isTrustedDescriptor || "value" in isTrustedDescriptor || "writable" in isTrustedDescriptor);
@@ -198,122 +196,13 @@ const isDispatched = (event) => (getFlags(event) & DISPATCH) !== 0;
 
 const convertEvent = webidl.createInterfaceConverter("Event", isEvent);
 
-// DOM section 2.4
-class CustomEvent extends Event {
-  #detail;
-
-  constructor(type, eventInitDict = undefined) {
-    requiredArguments(arguments.length, 1, "Failed to construct 'CustomEvent'");
-    type = converters.DOMString(type, "Failed to construct 'CustomEvent'", "Argument 1");
-    const init = convertCustomEventInit(eventInitDict, "Failed to construct 'CustomEvent'", "Argument 2");
-    super(type, init);
-    this.#detail = init.detail;
-  }
-
-  get detail() {
-    return this.#detail;
-  }
-
-  initCustomEvent(type, bubbles = false, cancelable = false, detail = null) {
-    // The private access is the brand check.
-    this.#detail;
-    requiredArguments(arguments.length, 1, "Failed to execute 'initCustomEvent' on 'CustomEvent'");
-    type = converters.DOMString(type, "Failed to execute 'initCustomEvent' on 'CustomEvent'", "Argument 1");
-    const flags = getFlags(this);
-    if ((flags & DISPATCH) !== 0) return;
-    initEvent(this, type, bubbles, cancelable);
-    this.#detail = detail;
-  }
-}
 const initEvent = uncurryThis(Event.prototype.initEvent);
-const convertCustomEventInit = webidl.createDictionaryConverter("CustomEventInit", eventInitMembers, [
-  { key: "detail", converter: converters.any, defaultValue: null },
-]);
-webidl.configureInterface(CustomEvent);
-
-// HTML section 8.1.4.5
-class ErrorEvent extends Event {
-  #message;
-  #filename;
-  #lineno;
-  #colno;
-  #error;
-
-  constructor(type, eventInitDict = undefined) {
-    requiredArguments(arguments.length, 1, "Failed to construct 'ErrorEvent'");
-    type = converters.DOMString(type, "Failed to construct 'ErrorEvent'", "Argument 1");
-    const init = convertErrorEventInit(eventInitDict, "Failed to construct 'ErrorEvent'", "Argument 2");
-    super(type, init);
-    this.#message = init.message;
-    this.#filename = init.filename;
-    this.#lineno = init.lineno;
-    this.#colno = init.colno;
-    this.#error = init.error;
-  }
-
-  get message() {
-    return this.#message;
-  }
-
-  get filename() {
-    return this.#filename;
-  }
-
-  get lineno() {
-    return this.#lineno;
-  }
-
-  get colno() {
-    return this.#colno;
-  }
-
-  get error() {
-    return this.#error;
-  }
-}
-const convertErrorEventInit = webidl.createDictionaryConverter("ErrorEventInit", eventInitMembers, [
-  { key: "message", converter: converters.DOMString, defaultValue: "" },
-  { key: "filename", converter: converters.USVString, defaultValue: "" },
-  { key: "lineno", converter: converters["unsigned long"], defaultValue: 0 },
-  { key: "colno", converter: converters["unsigned long"], defaultValue: 0 },
-  { key: "error", converter: converters.any },
-]);
-webidl.configureInterface(ErrorEvent);
-
-// HTML section 8.1.4.7
-class PromiseRejectionEvent extends Event {
-  #promise;
-  #reason;
-
-  constructor(type, eventInitDict) {
-    requiredArguments(arguments.length, 2, "Failed to construct 'PromiseRejectionEvent'");
-    type = converters.DOMString(type, "Failed to construct 'PromiseRejectionEvent'", "Argument 1");
-    const init = convertPromiseRejectionEventInit(
-      eventInitDict, "Failed to construct 'PromiseRejectionEvent'", "Argument 2",
-    );
-    super(type, init);
-    this.#promise = init.promise;
-    this.#reason = init.reason;
-  }
-
-  get promise() {
-    return this.#promise;
-  }
-
-  get reason() {
-    return this.#reason;
-  }
-}
-const convertPromiseRejectionEventInit = webidl.createDictionaryConverter("PromiseRejectionEventInit", eventInitMembers, [
-  { key: "promise", converter: converters.object, required: true },
-  { key: "reason", converter: converters.any },
-]);
-webidl.configureInterface(PromiseRejectionEvent);
 
 // ---------------------------------------------------------------------------------------------------------------------
 // EventTarget. DOM section 2.7
 
-// A listener; `callback` is a function or an object with handleEvent. Its type is the key of the table that has it.
+// A listener; `callback` is a function or an object with handleEvent. Its type is the key of the table that
+// has it.
 const Listener = hideObjectPrototype(class Listener {
   constructor(callback, capture, once, passive) {
     this.callback = callback;
@@ -333,8 +222,8 @@ const Listener = hideObjectPrototype(class Listener {
 // What an EventTarget has once somebody listens to it.
 const ListenerTable = hideObjectPrototype(class ListenerTable {
   constructor() {
-    // The type that was listened to first, and its listeners: an array that is replaced when it changes, or undefined. Most targets have
-    // no other.
+    // The type that was listened to first, and its listeners: an array that is replaced when it changes, or
+    // undefined. Most targets have no other.
     this.type = null;
     this.list = undefined;
     // other types -> likewise; null as long as there are none
@@ -461,8 +350,8 @@ const convertAddEventListenerOptions = webidl.createDictionaryConverter(
 const globalObject = globalThis;
 const globalTarget = new EventTarget();
 
-// The EventTarget for a `this` value: called as a function, the global object is meant; and the global object itself has
-// its state in a stand-in.
+// The EventTarget for a `this` value: called as a function, the global object is meant; and the global object
+// itself has its state in a stand-in.
 function thisTarget(thisValue) {
   if (isEventTarget(thisValue)) return thisValue;
   if (thisValue === undefined || thisValue === null || thisValue === globalObject) {
@@ -535,7 +424,8 @@ function innerInvoke(target, event, type, list, capture, currentTarget) {
   }
 }
 
-// Dispatches to an EventTarget (or the global's stand-in), whatever the event's trust; false if it was canceled.
+// Dispatches to an EventTarget (or the global's stand-in), whatever the event's trust; false if it was
+// canceled.
 function dispatchOn(target, event) {
   const currentTarget = target === globalTarget ? globalObject : target;
   const table = getTable(target);
@@ -573,7 +463,8 @@ function hasListeners(target, type) {
   return table !== null && getList(table, type) !== undefined;
 }
 
-// DOM section 2.10, fire an event: nothing is made if nobody listens. `Class` and `init` are for events with more than a type.
+// DOM section 2.10, fire an event: nothing is made if nobody listens. `Class` and `init` are for events with
+// more than a type.
 function fire(target, type, Class = Event, init = undefined) {
   if (!hasListeners(target, type)) return true;
   return dispatch(target, new Class(type, init));
@@ -591,7 +482,7 @@ function observeListeners(target, observer) {
 function invokeHandler(listener, event, currentTarget) {
   const handler = listener.handler;
   if (typeof handler !== "function") return;
-  if (listener.handlerKind === "error" && currentTarget === globalObject && isErrorEvent(event)) {
+  if (listener.handlerKind === "error" && currentTarget === globalObject && internal.events.isErrorEvent(event)) {
     const result = FunctionPrototypeCall(
       handler, currentTarget, event.message, event.filename, event.lineno, event.colno, event.error,
     );
@@ -601,7 +492,6 @@ function invokeHandler(listener, event, currentTarget) {
   }
 }
 const cancel = uncurryThis(Event.prototype.preventDefault);
-const isErrorEvent = (event) => ObjectPrototypeIsPrototypeOf(ErrorEvent.prototype, event);
 
 function getHandler(target, name) {
   const table = getTable(target);
@@ -631,8 +521,8 @@ function setHandler(target, name, type, value, kind) {
   }
 }
 
-// The getter and the setter of the event handler IDL attribute `name`, such as "onabort". `kind` is "error" for the global's
-// onerror, which is called with five arguments.
+// The getter and the setter of the event handler IDL attribute `name`, such as "onabort". `kind` is "error"
+// for the global's onerror, which is called with five arguments.
 function getHandlerAttribute(object, name) {
   return getHandler(thisTarget(object), name);
 }
@@ -658,68 +548,10 @@ function defineEventHandler(proto, name) {
   });
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Exceptions nobody caught. HTML section 8.1.4
-
-// What an ErrorEvent says of an exception. An error knows where it was made; of other values nobody does, unless they were reported
-// by a script: `here` says so.
-function describeException(error, here) {
-  let message;
-  try {
-    message = `Uncaught ${converters.DOMString(error)}`;
-  } catch {
-    message = "Uncaught exception";
-  }
-  const place = ops.errorPlace(error, here);
-  if (place === undefined) return { __proto__: null, message, filename: "", lineno: 0, colno: 0 };
-  return { __proto__: null, message, filename: place[0], lineno: place[1], colno: place[2] };
-}
-
-// HTML's "in error reporting mode"
-let reporting = false;
-
-// HTML section 8.1.4.4, report an exception
-function reportException(error, here = false) {
-  let notHandled = true;
-  if (!reporting && hasListeners(globalTarget, "error")) {
-    reporting = true;
-    try {
-      const { message, filename, lineno, colno } = describeException(error, here);
-      const event = new ErrorEvent("error", {
-        __proto__: null, cancelable: true, message, filename, lineno, colno, error,
-      });
-      notHandled = dispatch(globalTarget, event);
-    } finally {
-      reporting = false;
-    }
-  }
-  if (notHandled) internal.unhandledException?.(error);
-}
-
-// HTML section 8.1.4.7, "notify about rejected promises", step 4.1.1: whether a listener prevented the report.
-function notifyUnhandledRejection(promise, reason) {
-  return !fire(globalTarget, "unhandledrejection", PromiseRejectionEvent, {
-    __proto__: null, cancelable: true, promise, reason,
-  });
-}
-
-function notifyRejectionHandled(promise, reason) {
-  fire(globalTarget, "rejectionhandled", PromiseRejectionEvent, { __proto__: null, promise, reason });
-}
-
-// HTML section 8.1.4.4
-function reportError(e) {
-  requiredArguments(arguments.length, 1, "Failed to execute 'reportError'");
-  internal.events.reportException(e, true);
-}
-
 internal.events = {
   __proto__: null,
-  CustomEvent,
-  ErrorEvent,
   Event,
   EventTarget,
-  PromiseRejectionEvent,
   // For who prints an event.
   attributes: webidl.takeAttributes(Event, ["type", "cancelable", "defaultPrevented", "timeStamp"]),
   defineEventHandler,
@@ -728,18 +560,17 @@ internal.events = {
   fire,
   getHandlerAttribute,
   getTarget: getTargetOf,
+  globalTarget,
   hasListeners,
   isDispatched,
   isEvent,
   isEventTarget,
-  notifyRejectionHandled,
-  notifyUnhandledRejection,
   observeListeners,
   reinitialize: initEvent,
-  reportException,
   setHandlerAttribute,
 };
-internal.expose({ CustomEvent, ErrorEvent, Event, EventTarget, PromiseRejectionEvent });
-// The global object is an event target without being an EventTarget: the operations are its own, and work on nothing at all as `this`.
+internal.expose({ Event, EventTarget });
+// The global object is an event target without being an EventTarget: the operations are its own, and work on
+// nothing at all as `this`.
 const { addEventListener, dispatchEvent, removeEventListener } = EventTarget.prototype;
-internal.exposeEnumerable({ addEventListener, dispatchEvent, removeEventListener, reportError });
+internal.exposeEnumerable({ addEventListener, dispatchEvent, removeEventListener });

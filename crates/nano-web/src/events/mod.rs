@@ -1,8 +1,38 @@
-//! Native functions of events: where an exception comes from, and which promises were rejected ([`rejections`]). Knows nothing of what becomes of it.
+//! Native functions of events: where an exception comes from, and which promises were rejected
+//! ([`rejections`]). Knows nothing of what becomes of it.
 
 pub(crate) mod rejections;
 
+use crate::infra::part::{Part, files, parts};
+use crate::infra::registry::Standard;
 use crate::infra::{Args, Ret, Scope, ops};
+
+pub(crate) static STANDARD: Standard = Standard {
+    name: "events",
+    uses: &["domexception", "expose", "exposeEnumerable", "hooks", "primordials", "timers", "webidl"],
+    hooks: &["unhandledException"],
+    ops: &[ops],
+    snapshot_files: files!["events/global.js"],
+    parts: PARTS,
+    ..Standard::EMPTY
+};
+
+static PARTS: &[Part] = parts! {
+    {
+        files: ["events/events.js", "events/event_classes.js", "events/report.js"],
+        exports: ["events"],
+        globals: ["CustomEvent", "ErrorEvent", "Event", "EventTarget", "PromiseRejectionEvent"],
+        enumerable: ["addEventListener", "dispatchEvent", "removeEventListener", "reportError"],
+        exercise: r#"const t = new EventTarget(); t.addEventListener("a", () => {}); t.dispatchEvent(new Event("a"));"#
+    }
+    {
+        files: ["events/abort.js"],
+        exports: ["abort"],
+        globals: ["AbortController", "AbortSignal"],
+        enumerable: [],
+        exercise: r#"const c = new AbortController(); c.signal.addEventListener("abort", () => {}); c.signal.aborted; c.abort();"#
+    }
+};
 
 ops! {
     "errorPlace" => error_place,
@@ -11,8 +41,8 @@ ops! {
 /// How many frames are looked at for one that is a script's.
 const FRAMES: usize = 16;
 
-/// `errorPlace(exception, here)`: `[file, line, column]` of the innermost frame that is not the platform's, of where an Error was made;
-/// of other values, where this is called if `here`; undefined if there is none.
+/// `errorPlace(exception, here)`: `[file, line, column]` of the innermost frame that is not the platform's,
+/// of where an Error was made; of other values, where this is called if `here`; undefined if there is none.
 fn error_place(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let made = v8::Exception::get_stack_trace(scope, args.get(0));
     let stack = match made {

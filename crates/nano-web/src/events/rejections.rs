@@ -81,7 +81,8 @@ pub(crate) fn run_tasks(scope: &mut Scope<'_, '_>, unhandled: Fire<'_>, handled:
         }
     }
     let Some(state) = try_state(scope) else { return };
-    if !state.rejections.tasks.borrow().is_empty() && !state.rejections.is_posted.replace(true) {
+    let rejections = state.get::<Rejections>();
+    if !rejections.tasks.borrow().is_empty() && !rejections.is_posted.replace(true) {
         // The script has not come to its end before these events are fired.
         state.host().keep_alive(1);
         state.host().post_task();
@@ -125,7 +126,7 @@ fn run_task(scope: &mut Scope<'_, '_>, task: RejectionTask, unhandled: Fire<'_>,
 }
 
 fn rejections<'a>(scope: &'a Scope<'_, '_>) -> Option<&'a Rejections> {
-    try_state(scope).map(|state| &state.rejections)
+    try_state(scope).map(|state| state.get())
 }
 
 /// The name of the property that marks an outstanding rejected promise.
@@ -142,8 +143,8 @@ fn outstanding_mark<'s>(scope: &mut Scope<'s, '_>) -> Option<v8::Local<'s, v8::P
 /// The embedder handles this rejection itself: no event is fired for it.
 pub fn handle_rejection(scope: &mut Scope<'_, '_>, promise: v8::Local<'_, v8::Promise>) {
     promise.mark_as_handled();
-    if let Some(state) = try_state(scope) {
-        state.rejections.forget(promise);
+    if let Some(rejections) = rejections(scope) {
+        rejections.forget(promise);
     }
 }
 

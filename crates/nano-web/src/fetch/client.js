@@ -1,9 +1,9 @@
 // fetch() (Fetch Standard section 5.6), and which way each scheme goes (section 4.2 "scheme fetch").
 //
-// Resolving names, connections, redirects, codings and limits are native: this file hands a request over, gives the body of one
-// to the network as fast as it takes it, makes a Response of the head (of the whole body, where the request says what that must be),
-// and ends all of it when the signal is aborted.
-// CORS, referrers, caches and cookies are a browser's; a server's fetch has none of them.
+// Resolving names, connections, redirects, codings and limits are native: this file hands a request over,
+// gives the body of one to the network as fast as it takes it, makes a Response of the head (of the whole
+// body, where the request says what that must be), and ends all of it when the signal is aborted. CORS,
+// referrers, caches and cookies are a browser's; a server's fetch has none of them.
 
 const {
   Promise,
@@ -39,73 +39,74 @@ function failed(reason, cause = undefined) {
 
 function ignore() {}
 
-// A source of native streams (see streams/native.js) that gives a fetch's response's body. Also what takes its place where no stream is
-// made. (A class: an object of closures would cost each fetch a microsecond.)
+// A source of native streams (see streams/native.js) that gives a fetch's response's body. Also what takes
+// its place where no stream is made. (A class: an object of closures would cost each fetch a microsecond.)
 const NetworkSource = hideObjectPrototype(class NetworkSource {
-  constructor(exchange) {
-    this.exchange = exchange;
+  constructor(outgoing) {
+    this.outgoing = outgoing;
     // For who moves the bytes past JavaScript: which fetch it is.
-    this.fetchId = exchange.id;
+    this.fetchId = outgoing.id;
     this.requestId = undefined;
   }
 
   // Why it was ended ({ reason }), or null.
   get failure() {
-    return this.exchange.ended;
+    return this.outgoing.ended;
   }
 
   // Whether a signal could still abort it.
   isWatched() {
-    return this.exchange.signal !== null;
+    return this.outgoing.signal !== null;
   }
 
   // The bytes were moved past JavaScript, to their end.
   finish() {
-    this.exchange.finish();
+    this.outgoing.finish();
   }
 
   pull() {
-    const { exchange } = this;
-    if (exchange.ended !== null) throw exchange.ended.reason;
+    const { outgoing } = this;
+    if (outgoing.ended !== null) throw outgoing.ended.reason;
     const result = ops.fetchRead(this.fetchId);
-    if (exchange.signal === null) return result;
-    if (result === null || isBytes(result)) return exchange.sees(result);
-    return PromisePrototypeThen(result, (chunk) => exchange.sees(chunk));
+    if (outgoing.signal === null) return result;
+    if (result === null || isBytes(result)) return outgoing.sees(result);
+    return PromisePrototypeThen(result, (chunk) => outgoing.sees(chunk));
   }
 
   cancel(reason) {
-    this.exchange.finish();
+    this.outgoing.finish();
     ops.fetchCancel(this.fetchId, reason);
   }
 
   readAll() {
-    const { exchange } = this;
-    if (exchange.ended !== null) throw exchange.ended.reason;
+    const { outgoing } = this;
+    if (outgoing.ended !== null) throw outgoing.ended.reason;
     const result = ops.fetchReadAll(this.fetchId);
     if (isBytes(result)) {
-      exchange.finish();
+      outgoing.finish();
       return result;
     }
-    return exchange.signal === null ? result : PromisePrototypeThen(result, (bytes) => {
-      exchange.finish();
+    return outgoing.signal === null ? result : PromisePrototypeThen(result, (bytes) => {
+      outgoing.finish();
       return bytes;
     });
   }
 });
 
-// Calls `accept()` if a body's bytes are those that the request's integrity metadata names, else `refuse(error)`. section 4.1, step 19
+// Calls `accept()` if a body's bytes are those that the request's integrity metadata names, else
+// `refuse(error)`. section 4.1, step 19
 function checkIntegrity(request, bytes, accept, refuse) {
   const { integrity } = getRequestSettings(request);
-  const settle = (matches) => matches
+  const conclude = (matches) => matches
     ? accept()
     : refuse(failed("the response's body is not what the request's integrity says"));
   const matches = integrity === "" || ops.integrityMatches(bytes, integrity);
-  if (typeof matches === "boolean") settle(matches);
-  else PromisePrototypeThen(matches[0], settle, refuse);
+  if (typeof matches === "boolean") conclude(matches);
+  else PromisePrototypeThen(matches, conclude, refuse);
 }
 
 // One fetch over the network, from fetch() until its response's body is read.
-const Exchange = hideObjectPrototype(class Exchange {
+const OutgoingFetch = hideObjectPrototype(class OutgoingFetch {
   constructor(request, resolve, reject) {
     this.request = request;
     this.resolve = resolve;
@@ -240,7 +241,8 @@ const Exchange = hideObjectPrototype(class Exchange {
     this.resolve = this.reject = ignore;
   }
 
-  // The body is read to its end before anybody sees the response, which there is only if the body is the right one.
+  // The body is read to its end before anybody sees the response, which there is only if the body is the
+  // right one.
   verify(status, reason, head, redirected, body, empty) {
     const refuse = (error) => {
       this.finish();
@@ -271,7 +273,7 @@ const Exchange = hideObjectPrototype(class Exchange {
     const list = headList(head);
     let webSocket;
     try {
-      webSocket = internal.webSocket.finishUpgrade(this.id, this.webSocketKey, list);
+      webSocket = internal.hooks.webSocketUpgrade.finish(this.id, this.webSocketKey, list);
     } catch (error) {
       ops.fetchCancel(this.id, undefined);
       (0, this.reject)(error);
@@ -305,7 +307,7 @@ function asksForWebSocket(request) {
 
 // section 4.5, "HTTP fetch"
 function httpFetch(request, resolve, reject, signal, service) {
-  const exchange = new Exchange(request, resolve, reject);
+  const outgoing = new OutgoingFetch(request, resolve, reject);
   let body = requestTakeBody(request, true);
   let stream = null;
   // The id of the incoming request whose own body is passed on, past JavaScript
@@ -331,14 +333,14 @@ function httpFetch(request, resolve, reject, signal, service) {
   let protocol;
   let block;
   if (asksForWebSocket(request)) {
-    ({ block, key: exchange.webSocketKey } = internal.webSocket.beginUpgrade(getRequestHeaderList(request)));
+    ({ block, key: outgoing.webSocketKey } = internal.hooks.webSocketUpgrade.begin(getRequestHeaderList(request)));
     protocol = "websocket";
   } else {
     block = headerBlock(request);
   }
   try {
-    exchange.id = ops.fetchStart(
-      requestMethod(request), requestUrl(request), block, mode, body, protocol, service, exchange,
+    outgoing.id = ops.fetchStart(
+      requestMethod(request), requestUrl(request), block, mode, body, protocol, service, outgoing,
     );
   } catch (error) {
     reject(error);
@@ -347,12 +349,12 @@ function httpFetch(request, resolve, reject, signal, service) {
     return;
   }
   if (signal !== null) {
-    exchange.signal = signal;
-    exchange.onAbort = () => exchange.end(internal.abort.getReason(signal));
-    internal.abort.addAlgorithm(signal, exchange.onAbort);
+    outgoing.signal = signal;
+    outgoing.onAbort = () => outgoing.end(internal.abort.getReason(signal));
+    internal.abort.addAlgorithm(signal, outgoing.onAbort);
   }
-  if (stream !== null) exchange.write(stream);
-  else if (incoming !== -1) ops.fetchUpload(exchange.id, incoming);
+  if (stream !== null) outgoing.write(stream);
+  else if (incoming !== -1) ops.fetchUpload(outgoing.id, incoming);
 }
 
 // A response of bytes that are at hand.
@@ -382,7 +384,8 @@ function blobFetch(request, resolve, reject) {
   respond(request, list, blobBytes(blob), resolve, reject);
 }
 
-// section 5.6. `service` is the name of one that the application was given, if the request is for that and not for the network.
+// section 5.6. `service` is the name of one that the application was given, if the request is for that and
+// not for the network.
 function begin(request, resolve, reject, service = undefined) {
   let signal = getRequestSignalSource(request);
   if (signal !== null) {

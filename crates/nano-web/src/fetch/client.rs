@@ -1,20 +1,18 @@
-//! Native functions behind `fetch()`: from JavaScript to the embedder's [`Network`] and back. Fetch, section 4 "Fetching".
+//! Native functions behind `fetch()`: from JavaScript to the embedder's [`Network`] and back. Fetch, section
+//! 4 "Fetching".
 //!
 //! Knows ids, promises and buffers; what a request is made of is decided in `client.js`.
 
-use super::pipe::Pipe;
+use super::fetches::{Counted, Fetch, Fetches, HeadReceiver, deliver, failure, forget, id, reject};
 use crate::host::{
-    Accountant, Host, NetworkError, NetworkEvent, NetworkRead, OutgoingBody, OutgoingRequest, Redirect,
-    Written,
+    NetworkError, NetworkEvent, NetworkRead, OutgoingBody, OutgoingRequest, Redirect, Written,
 };
 use crate::infra::{
-    Args, Error, NO_ROOM, Ret, Scope, buffer, collect, latin1, latin1_bytes, new_error, ops, owner, state,
-    text, throw, try_uint8_array, with_bytes,
+    Args, Error, NO_ROOM, Ret, Scope, buffer, latin1, latin1_bytes, new_error, ops, owner, state, text,
+    throw, try_uint8_array, with_bytes,
 };
-use crate::sequence::Sequence;
-use crate::state::{ExchangeId, Gathered, Reading, State};
-use crate::websocket::Attached;
-use std::cell::{Cell, RefCell};
+use crate::state::{ExchangeId, Gathered, PendingRead, State};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -27,134 +25,13 @@ ops! {
     "fetchWrite" => fetch_write,
     "fetchFinish" => fetch_finish,
     "fetchCancel" => fetch_cancel,
-    "fetchUpload" => fetch_upload,
 }
 
-/// The isolate's fetches.
-#[derive(Default)]
-pub(crate) struct Fetches {
-    live: RefCell<Sequence<Rc<Fetch>>>,
-    /// The function that tells a [`Head::Waiter`], once the context has it.
-    pub(crate) settle: RefCell<Option<v8::Global<v8::Function>>>,
-}
-
-/// Who waits for a response's head.
-enum Head {
-    /// Who asked for a promise of it.
-    Promise(v8::Global<v8::PromiseResolver>),
-    /// An object with methods for it and for what happens instead, and the request that it belongs to. Every request that an application
-    /// passes on has one: a promise and its reactions would cost each half a microsecond.
-    Waiter(v8::Global<v8::Object>, Option<f64>),
-}
-
-/// A request's body that is held whole counts for the isolate's memory until its fetch is over: it may have to be sent again. That a
-/// socket which takes nothing has it once more is not counted; so all of them take no more than twice what they may.
-struct Counted {
-    accountant: Arc<dyn Accountant>,
-    bytes: usize,
-}
-
-impl Counted {
-    /// `None`: it is too much.
-    fn new(scope: &mut Scope<'_, '_>, bytes: usize) -> Option<Self> {
-        let accountant = Arc::clone(state(scope)?.accountant());
-        // What was dropped and not yet collected may be what is missing.
-        let room = accountant.take(bytes) || collect(scope) && accountant.take(bytes);
-        room.then(|| Self { accountant, bytes })
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.accountant.give_back(self.bytes);
-    }
-}
-
-/// Who waits for what of a fetch.
-#[derive(Default)]
-pub(super) struct Fetch {
-    _body: Option<Counted>,
-    head: RefCell<Option<Head>>,
-    reading: RefCell<Option<Reading>>,
-    room: RefCell<Option<v8::Global<v8::PromiseResolver>>>,
-    /// [`NetworkEvent::Room`] came before anybody waited.
-    pub(super) has_room: Cell<bool>,
-    /// What moves without JavaScript.
-    pub(super) pipe: Pipe,
-    /// Who has the bytes, once it was answered with 101.
-    pub(super) attached: RefCell<Option<Attached>>,
-}
-
-impl Fetches {
-    /// Ends a fetch; who waits for something of it waits for ever.
-    pub(super) fn cancel(&self, host: &dyn Host, id: u64) -> Option<Rc<Fetch>> {
-        let removed = self.live.borrow_mut().remove(id)?;
-        if let Some(network) = host.network() {
-            network.cancel(id);
-        }
-        Some(removed)
-    }
-
-    /// A fetch that is over is forgotten.
-    pub(super) fn remove(&self, id: u64) {
-        self.live.borrow_mut().remove(id);
-    }
-
-    /// The bytes of a fetch that was answered with 101 are for this one from now on. False: the fetch is over.
-    pub(crate) fn attach(&self, id: u64, to: Attached) -> bool {
-        let Some(fetch) = self.get(id) else { return false };
-        *fetch.attached.borrow_mut() = Some(to);
-        true
-    }
-
-    /// Whether anybody waits for anything.
-    pub(crate) fn is_awaited(&self) -> bool {
-        self.live.borrow().iter().any(|fetch| {
-            fetch.head.borrow().is_some()
-                || fetch.reading.borrow().is_some()
-                || fetch.room.borrow().is_some()
-                || matches!(&*fetch.attached.borrow(), Some(Attached::Socket(socket)) if socket.is_open())
-        })
-    }
-
-    pub(super) fn get(&self, id: u64) -> Option<Rc<Fetch>> {
-        self.live.borrow().get(id).cloned()
-    }
-}
-
-/// The fetch's id, the first argument.
-fn id(scope: &mut Scope<'_, '_>, args: &Args<'_>) -> u64 {
-    // What is no id (NaN, say) becomes 0, which names none.
-    args.get(0).number_value(scope).unwrap_or(0.0) as u64
-}
-
-/// TypeError whose `cause` is an Error with a `code`.
-fn failure<'s>(scope: &mut Scope<'s, '_>, error: &NetworkError) -> v8::Local<'s, v8::Value> {
-    let outer = new_error(scope, Error::Type(&format!("fetch failed: {}", error.message)));
-    let cause = new_error(scope, Error::Fault(&error.message));
-    define(scope, cause, "code", |scope| v8::String::new(scope, error.code).map(Into::into));
-    define(scope, outer, "cause", |_| Some(cause));
-    outer
-}
-
-/// Defines a property that is not enumerable, whatever a tenant has done to prototypes.
-fn define<'s, 'i>(
-    scope: &mut Scope<'s, 'i>,
-    object: v8::Local<'s, v8::Value>,
-    name: &str,
-    value: impl FnOnce(&mut Scope<'s, 'i>) -> Option<v8::Local<'s, v8::Value>>,
-) {
-    if let Ok(object) = v8::Local::<v8::Object>::try_from(object)
-        && let (Some(name), Some(value)) = (v8::String::new(scope, name), value(scope))
-    {
-        object.define_own_property(scope, name.into(), value, v8::PropertyAttribute::DONT_ENUM);
-    }
-}
-
-/// `fetchStart(method, url, headerBlock, redirect, body, upgrade, service, waiter)`: the fetch's id; throws if it cannot begin. `redirect`
-/// is 0 (follow), 1 (error) or 2 (manual); `body` null, a string, a Uint8Array, or for a stream its length, -1 if that is unknown.
-/// `waiter` is undefined, or an object of which `receive(head)` or `refuse(error)` is called once, unless the fetch is cancelled before:
-/// instead of [`fetch_head`].
+/// `fetchStart(method, url, headerBlock, redirect, body, upgrade, service, waiter)`: the fetch's id; throws
+/// if it cannot begin. `redirect` is 0 (follow), 1 (error) or 2 (manual); `body` null, a string, a
+/// Uint8Array, or for a stream its length, -1 if that is unknown. `waiter` is undefined, or an object of
+/// which `receive(head)` or `refuse(error)` is called once, unless the fetch is cancelled before: instead of
+/// [`fetch_head`].
 fn fetch_start(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let (mut method_stack, mut url_stack) = (buffer::<32>(), buffer::<1024>());
     let method = text(scope, args.get(0), &mut method_stack);
@@ -210,7 +87,7 @@ fn fetch_start(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
         service: service.as_deref(),
     };
     let waiter = v8::Local::<v8::Object>::try_from(args.get(7)).ok();
-    let waiter = waiter.map(|object| Head::Waiter(v8::Global::new(scope, object), owner));
+    let waiter = waiter.map(|object| HeadReceiver::Object(v8::Global::new(scope, object), owner));
     let fetch = Fetch { _body: counted, head: RefCell::new(waiter), ..Fetch::default() };
     let started = match state(scope) {
         Some(state) => start(state, owner, request, fetch),
@@ -243,7 +120,7 @@ fn start(
     let Some(network) = state.host().network() else {
         return fail("ERR_NO_NETWORK", "there is no network here");
     };
-    let slot = match owner.map(|owner| state.slot(ExchangeId::from_f64(owner))) {
+    let slot = match owner.map(|owner| state.active_exchange(ExchangeId::from_f64(owner))) {
         Some(None) => {
             return fail(
                 "ERR_REQUEST_OVER",
@@ -260,9 +137,9 @@ fn start(
             format!("more than {} requests were made for one (max_subrequests)", network.max_subrequests());
         return fail("ERR_TOO_MANY_SUBREQUESTS", &message);
     }
-    let id = state.fetches.live.borrow_mut().insert_with(|_| Rc::new(fetch));
+    let id = state.get::<Fetches>().live.borrow_mut().insert_with(|_| Rc::new(fetch));
     if let Err(error) = network.start(id, request) {
-        state.fetches.remove(id);
+        state.get::<Fetches>().remove(id);
         return Err(error);
     }
     if let Some(slot) = slot {
@@ -288,8 +165,10 @@ fn wait<'s>(
 /// in Latin-1. FLAGS is `-`, or letters: `r` redirected, `e` nothing to read.
 fn fetch_head(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let id = id(scope, &args);
-    let Some(fetch) = state(scope).and_then(|state| state.fetches.get(id)) else { return };
-    if let Some(promise) = wait(scope, |resolver| *fetch.head.borrow_mut() = Some(Head::Promise(resolver))) {
+    let Some(fetch) = state(scope).and_then(|state| state.get::<Fetches>().get(id)) else { return };
+    if let Some(promise) =
+        wait(scope, |resolver| *fetch.head.borrow_mut() = Some(HeadReceiver::Promise(resolver)))
+    {
         ret.set(promise.into());
     }
 }
@@ -306,7 +185,7 @@ fn fetch_read_all(scope: &mut Scope<'_, '_>, args: Args<'_>, ret: Ret<'_>) {
 
 fn read(scope: &mut Scope<'_, '_>, args: &Args<'_>, mut ret: Ret<'_>, mut all: Option<Gathered>) {
     let id = id(scope, args);
-    let Some(fetch) = state(scope).and_then(|state| state.fetches.get(id)) else {
+    let Some(fetch) = state(scope).and_then(|state| state.get::<Fetches>().get(id)) else {
         return throw(scope, Error::Type("the fetch is over: its body can no longer be read"));
     };
     match step(scope, id, &mut all) {
@@ -315,7 +194,7 @@ fn read(scope: &mut Scope<'_, '_>, args: &Args<'_>, mut ret: Ret<'_>, mut all: O
             scope.throw_exception(error);
         }
         Step::Wait => {
-            let place = |resolver| *fetch.reading.borrow_mut() = Some(Reading { resolver, all });
+            let place = |resolver| *fetch.reading.borrow_mut() = Some(PendingRead { resolver, all });
             if let Some(promise) = wait(scope, place) {
                 ret.set(promise.into());
             }
@@ -370,85 +249,10 @@ fn step<'s>(scope: &mut Scope<'s, '_>, id: u64, all: &mut Option<Gathered>) -> S
     }
 }
 
-/// The fetch is over: who writes its body is told that nobody wants it, and the response that its body went to breaks off.
-pub(super) fn forget(scope: &mut Scope<'_, '_>, id: u64, cancel: bool) {
-    let Some(state) = state(scope) else { return };
-    let removed = state.fetches.live.borrow_mut().remove(id);
-    if cancel && let Some(network) = state.host().network() {
-        network.cancel(id);
-    }
-    let Some(fetch) = removed else { return };
-    state.unlink(&fetch);
-    let (room, passed) = (fetch.room.borrow_mut().take(), fetch.pipe.passed.borrow_mut().take());
-    for resolver in [room, passed].into_iter().flatten() {
-        let resolver = v8::Local::new(scope, &resolver);
-        let value = v8::Boolean::new(scope, false).into();
-        resolver.resolve(scope, value);
-    }
-}
-
-/// The fetch has failed at what the platform does for it: who waits for its head or its body gets a TypeError.
-pub(super) fn fail(scope: &mut Scope<'_, '_>, id: u64, error: &NetworkError) {
-    let Some(fetch) = state(scope).and_then(|state| state.fetches.get(id)) else { return };
-    forget(scope, id, true);
-    let reason = failure(scope, error);
-    let head = fetch.head.borrow_mut().take();
-    match head {
-        Some(head) => settle(scope, head, Err(reason)),
-        None => reject(scope, &fetch, reason),
-    }
-}
-
-/// Tells who waits for a head that it is there, or why it will not be.
-fn settle<'s>(
-    scope: &mut Scope<'s, '_>,
-    head: Head,
-    outcome: Result<v8::Local<'s, v8::String>, v8::Local<'s, v8::Value>>,
-) {
-    match head {
-        Head::Promise(resolver) => {
-            let resolver = v8::Local::new(scope, &resolver);
-            match outcome {
-                Ok(head) => resolver.resolve(scope, head.into()),
-                Err(reason) => resolver.reject(scope, reason),
-            };
-        }
-        Head::Waiter(waiter, owner) => {
-            let function = state(scope).and_then(|state| state.fetches.settle.borrow().clone());
-            let Some(function) = function else { return };
-            let (function, waiter) = (v8::Local::new(scope, &function), v8::Local::new(scope, &waiter));
-            let undefined: v8::Local<'_, v8::Value> = v8::undefined(scope).into();
-            let owner = owner.map_or(undefined, |owner| v8::Number::new(scope, owner).into());
-            let (head, error) = match outcome {
-                Ok(head) => (head.into(), undefined),
-                Err(reason) => (undefined, reason),
-            };
-            // It goes on in the name of the request that it belongs to, as a promise's reaction would.
-            let before = scope.get_continuation_preserved_embedder_data();
-            scope.set_continuation_preserved_embedder_data(owner);
-            function.call(scope, undefined, &[waiter.into(), head, error]);
-            scope.set_continuation_preserved_embedder_data(before);
-        }
-    }
-}
-
-/// Who waits for the fetch's head or its body gets `reason`.
-fn reject(scope: &mut Scope<'_, '_>, fetch: &Fetch, reason: v8::Local<'_, v8::Value>) {
-    let head = match fetch.head.borrow_mut().take() {
-        Some(Head::Promise(resolver)) => Some(resolver),
-        _ => None,
-    };
-    let reading = fetch.reading.borrow_mut().take().map(|reading| reading.resolver);
-    for resolver in [head, reading].into_iter().flatten() {
-        let resolver = v8::Local::new(scope, &resolver);
-        resolver.reject(scope, reason);
-    }
-}
-
 /// `fetchRoom(id)`: a promise that is resolved when the body may be written; with false if nobody wants it.
 fn fetch_room(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let id = id(scope, &args);
-    let Some(fetch) = state(scope).and_then(|state| state.fetches.get(id)) else {
+    let Some(fetch) = state(scope).and_then(|state| state.get::<Fetches>().get(id)) else {
         ret.set_bool(false);
         return;
     };
@@ -459,11 +263,11 @@ fn fetch_room(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     }
 }
 
-/// `fetchWrite(id, Uint8Array)`: undefined where there is room for more, false where nobody wants it, else a promise that is
-/// resolved when there is room, with false if nobody wants it any more.
+/// `fetchWrite(id, Uint8Array)`: undefined where there is room for more, false where nobody wants it, else a
+/// promise that is resolved when there is room, with false if nobody wants it any more.
 fn fetch_write(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let id = id(scope, &args);
-    let Some(fetch) = state(scope).and_then(|state| state.fetches.get(id)) else {
+    let Some(fetch) = state(scope).and_then(|state| state.get::<Fetches>().get(id)) else {
         ret.set_bool(false);
         return;
     };
@@ -487,28 +291,22 @@ fn fetch_finish(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     }
 }
 
-/// `fetchCancel(id, reason)`: ends a fetch. Who waits for its head or its body gets `reason`, if there is one.
+/// `fetchCancel(id, reason)`: ends a fetch. Who waits for its head or its body gets `reason`, if there is
+/// one.
 fn fetch_cancel(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     let id = id(scope, &args);
-    let Some(fetch) = state(scope).and_then(|state| state.fetches.get(id)) else { return };
+    let Some(fetch) = state(scope).and_then(|state| state.get::<Fetches>().get(id)) else { return };
     forget(scope, id, true);
     reject(scope, &fetch, args.get(1));
 }
 
-/// `fetchUpload(id, requestId)`: the body of the request of this id is the fetch's, and moves without JavaScript.
-fn fetch_upload(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
-    let id = id(scope, &args);
-    let from = ExchangeId::from_f64(args.get(1).number_value(scope).unwrap_or(-1.0));
-    super::pipe::upload(scope, id, from);
-}
-
 /// Goes on with who waits for what has happened.
 pub(crate) fn resume(scope: &mut Scope<'_, '_>, id: u64, event: NetworkEvent) {
-    let Some(fetch) = state(scope).and_then(|state| state.fetches.get(id)) else { return };
-    let attached = fetch.attached.borrow().clone();
-    match (event, attached) {
-        (NetworkEvent::Body, Some(attached)) => return attached.readable(scope),
-        (NetworkEvent::Room, Some(attached)) => return attached.writable(scope, false),
+    let Some(fetch) = state(scope).and_then(|state| state.get::<Fetches>().get(id)) else { return };
+    let upgraded = fetch.upgraded.borrow().clone();
+    match (event, upgraded) {
+        (NetworkEvent::Body, Some(upgraded)) => return upgraded.readable(scope),
+        (NetworkEvent::Room, Some(upgraded)) => return upgraded.writable(scope, false),
         _ => {}
     }
     match event {
@@ -547,14 +345,14 @@ pub(crate) fn resume(scope: &mut Scope<'_, '_>, id: u64, event: NetworkEvent) {
                         forget(scope, id, true);
                     }
                     if let (Some(waiting), Some(head)) = (waiting, latin1(scope, &head)) {
-                        settle(scope, waiting, Ok(head));
+                        deliver(scope, waiting, Ok(head));
                     }
                 }
                 Err(error) => {
                     forget(scope, id, false);
                     let Some(waiting) = waiting else { return };
                     let error = failure(scope, &error);
-                    settle(scope, waiting, Err(error));
+                    deliver(scope, waiting, Err(error));
                 }
             }
         }

@@ -1,15 +1,16 @@
 // Headers (Fetch Standard section 2.2, section 5.1-section 5.2).
 //
-// A header list is a flat array: lower-case name, value, lower-case name, value, in the order in which they were appended.
-// (The case that a name was written in is not kept: it can be told apart neither in JavaScript nor, by RFC 9110 section 5.1, by a
-// peer.) The headers of an incoming request stay in its head (incoming.js) until something iterates over them.
+// A header list is a flat array: lower-case name, value, lower-case name, value, in the order in which they
+// were appended. (The case that a name was written in is not kept: it can be told apart neither in JavaScript
+// nor, by RFC 9110 section 5.1, by a peer.) The headers of an incoming request stay in its head (incoming.js)
+// until something iterates over them.
 //
-// Guards are "none", "request", "response" and "immutable". The lists of forbidden names that the standard gives for
-// "request" and "response" protect a browser's user from a page; a server sets Cookie, Host, Set-Cookie and so on itself,
-// so these lists do not apply here, as they do not in other servers. Nor does "request-no-cors", for the same reason.
+// Guards are "none", "request", "response" and "immutable". The lists of forbidden names that the standard
+// gives for "request" and "response" protect a browser's user from a page; a server sets Cookie, Host,
+// Set-Cookie and so on itself, so these lists do not apply here, as they do not in other servers. Nor does
+// "request-no-cors", for the same reason.
 
 const {
-  Array,
   ArrayPrototypePush,
   ArrayPrototypeSort,
   Map,
@@ -39,23 +40,10 @@ const GUARD_IMMUTABLE = 3;
 // Names and values
 
 // Whether an ASCII code unit may be in a token (RFC 9110 section 5.6.2).
-const isTokenUnit = new Array(128);
-for (let i = 0; i < 128; i++) {
-  isTokenUnit[i] = (i >= 0x30 && i <= 0x39) || (i >= 0x41 && i <= 0x5a) || (i >= 0x61 && i <= 0x7a);
-}
-for (const c of "!#$%&'*+-.^_`|~") isTokenUnit[c.charCodeAt(0)] = true;
+const { isToken } = internal;
 
-function isToken(string) {
-  const { length } = string;
-  for (let i = 0; i < length; i++) {
-    const unit = StringPrototypeCharCodeAt(string, i);
-    if (unit > 127 || !isTokenUnit[unit]) return false;
-  }
-  return length !== 0;
-}
-
-// Valid names as they were written, to their lower-case form. Bounded, since a tenant chooses what is added: an application
-// uses a few dozen names.
+// Valid names as they were written, to their lower-case form. Bounded, since a tenant chooses what is added:
+// an application uses a few dozen names.
 const NAME_CACHE_ENTRIES_MAX = 512;
 const NAME_CACHE_LENGTH_MAX = 64;
 const nameCache = new Map();
@@ -128,8 +116,8 @@ function normalizeList(list, prefix) {
   return list;
 }
 
-// The conversion to ByteString of a name or value that is normalized next: what a string may not have is found then, so it
-// need not be looked through twice.
+// The conversion to ByteString of a name or value that is normalized next: what a string may not have is
+// found then, so it need not be looked through twice.
 function toByteString(V, prefix, context) {
   return typeof V === "string" ? V : converters.ByteString(V, prefix, context);
 }
@@ -145,7 +133,8 @@ function convertHeadersInit(init, prefix, context) {
   const method = init[SymbolIterator];
   if (method === undefined || method === null) return convertRecord(init, prefix, context);
   if (method === headersIterator && isHeaders(init)) {
-    // What iterating would give, but for the order and for values that it would join: neither can be told apart later.
+    // What iterating would give, but for the order and for values that it would join: neither can be told
+    // apart later.
     return copyList(getList(init));
   }
   const pairs = webidl.createSequenceFromIterable(init, method, converters["sequence<ByteString>"], prefix, context);
@@ -161,7 +150,8 @@ function convertHeadersInit(init, prefix, context) {
 function convertRecord(init, prefix, context) {
   const list = [];
   if (!ops.isProxy(init)) {
-    // Cloning an ordinary object reads the same members in the same order, and many times faster than asking for its keys.
+    // Cloning an ordinary object reads the same members in the same order, and many times faster than asking
+    // for its keys.
     const copy = { ...init };
     const names = ObjectKeys(copy);
     for (let i = 0; i < names.length; i++) {

@@ -1,32 +1,34 @@
-//! Subresource integrity: whether a body's bytes are those that a request's integrity metadata names. Subresource Integrity,
-//! section 3.3.
+//! Subresource integrity: whether a body's bytes are those that a request's integrity metadata names.
+//! Subresource Integrity, section 3.3.
 //!
 //! Knows texts and bytes; what becomes of a body that is another one is decided in `client.js`.
 
+use crate::infra::work;
 use crate::infra::{Args, Ret, Scope, buffer, ops, text, with_bytes};
-use crate::work;
 use nano_subtle::Hash;
 
 ops! {
     "integrityMatches" => integrity_matches,
 }
 
-/// Bodies up to so many bytes are looked at at once: under a millisecond. Larger ones would hold the thread up.
+/// Bodies up to so many bytes are looked at at once: under a millisecond. Larger ones would hold the thread
+/// up.
 const AT_ONCE_BYTES: usize = 1 << 20;
 
 /// The algorithms, from the weakest to the strongest.
 const ALGORITHMS: [(&str, Hash); 3] =
     [("sha256", Hash::Sha256), ("sha384", Hash::Sha384), ("sha512", Hash::Sha512)];
 
-/// What metadata asks for: the strongest algorithm that it names, and the digests of it of which one is to be the body's. A digest
-/// that is no base64 is nobody's.
+/// What metadata asks for: the strongest algorithm that it names, and the digests of it of which one is to be
+/// the body's. A digest that is no base64 is nobody's.
 struct Metadata {
     hash: Hash,
     digests: Vec<Option<Vec<u8>>>,
 }
 
 impl Metadata {
-    /// "parse metadata" and "get the strongest metadata". `None`: it names nothing that is known, which any body fits.
+    /// "parse metadata" and "get the strongest metadata". `None`: it names nothing that is known, which any
+    /// body fits.
     fn parse(metadata: &str) -> Option<Self> {
         let mut strongest: Option<(usize, Vec<Option<Vec<u8>>>)> = None;
         for item in metadata.split_ascii_whitespace() {
@@ -66,7 +68,7 @@ fn decode(text: &str) -> Option<Vec<u8>> {
     base64_simd::STANDARD_NO_PAD.decode_to_vec(standard).ok()
 }
 
-/// `integrityMatches(Uint8Array, metadata)`: a boolean; in an array a promise of it, where the bytes are many.
+/// `integrityMatches(Uint8Array, metadata)`: a boolean, or a promise of it where the bytes are many.
 fn integrity_matches(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let mut stack = buffer::<256>();
     let Some(metadata) = Metadata::parse(&text(scope, args.get(1), &mut stack)) else {
@@ -85,7 +87,7 @@ fn integrity_matches(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>
         |scope, fits| Some(v8::Boolean::new(scope, fits).into()),
     );
     if let Some(promise) = promise {
-        ret.set(v8::Array::new_with_elements(scope, &[promise.into()]).into());
+        ret.set(promise.into());
     }
 }
 

@@ -1,14 +1,78 @@
 //! Native functions behind a server's request: reading its body. Fetch, section 2.2.4 "Bodies".
 
 pub(crate) mod client;
+pub(crate) mod fetches;
 pub(crate) mod integrity;
 pub(crate) mod pipe;
 
 use crate::host::{BodyLength, BodyRead};
-use crate::infra::{Args, Error, Fast, NO_ROOM, Ret, Scope, new_error, ops, slot, state, try_uint8_array};
-use crate::state::{Gathered, Reading, Slot};
+use crate::infra::part::{Part, files, parts};
+use crate::infra::registry::Standard;
+use crate::infra::{
+    Args, Error, Fast, NO_ROOM, Ret, Scope, active_exchange, new_error, ops, state, try_uint8_array,
+};
+use crate::state::{ActiveExchange, Gathered, PendingRead};
 use std::ffi::c_void;
 use v8::fast_api::{CFunction, CFunctionInfo, Int64Representation, Type};
+
+pub(crate) static STANDARD: Standard = Standard {
+    name: "fetch",
+    uses: &[
+        "abort",
+        "encoding",
+        "expose",
+        "exposeEnumerable",
+        "file",
+        "formData",
+        "hooks",
+        "isToken",
+        "loaded",
+        "mime",
+        "primordials",
+        "searchParams",
+        "streams",
+        "url",
+        "webidl",
+    ],
+    hooks: &["webSocketUpgrade"],
+    snapshot_exports: &["body", "fetch", "incoming"],
+    ops: &[ops, client::ops, pipe::ops, integrity::ops],
+    snapshot_files: files![
+        "fetch/incoming.js",
+        "fetch/headers.js",
+        "fetch/body.js",
+        "fetch/request.js",
+        "fetch/response.js"
+    ],
+    parts: PARTS,
+    exchange_removed: Some(fetches::exchange_removed),
+    ..Standard::EMPTY
+};
+
+static PARTS: &[Part] = parts! {
+    {
+        files: ["fetch/client.js"],
+        exports: ["fetchClient"],
+        globals: [],
+        enumerable: ["fetch"],
+        exercise: r#"fetch("data:,a").then((response) => response.text()); fetch("http://localhost/").catch(() => {});"#
+    }
+    {
+        files: ["fetch/service.js"],
+        exports: ["services"],
+        globals: [],
+        enumerable: [],
+        // Nothing has one while the snapshot is made.
+        exercise: ""
+    }
+    {
+        files: ["fetch/dataurl.js"],
+        exports: ["dataUrl"],
+        globals: [],
+        enumerable: [],
+        exercise: r#"fetch("data:text/plain;base64,YQ==");"#
+    }
+};
 
 ops! {
     "requestBodyLength" => request_body_length,
@@ -38,7 +102,8 @@ extern "C" fn is_proxy_fast(_: v8::Local<'_, v8::Value>, value: v8::Local<'_, v8
 
 /// -1: no body; -2: its length is not known; else bytes.
 fn request_body_length(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
-    let length = slot(scope, &args).map_or(BodyLength::None, |slot| slot.exchange.body_length());
+    let length =
+        active_exchange(scope, &args).map_or(BodyLength::None, |active| active.exchange.body_length());
     ret.set_double(match length {
         BodyLength::None => -1.0,
         BodyLength::Unknown => -2.0,
@@ -57,13 +122,13 @@ fn body_read_all(scope: &mut Scope<'_, '_>, args: Args<'_>, ret: Ret<'_>) {
 }
 
 fn read(scope: &mut Scope<'_, '_>, args: &Args<'_>, mut ret: Ret<'_>, mut all: Option<Gathered>) {
-    let Some(slot) = slot(scope, args) else {
+    let Some(active) = active_exchange(scope, args) else {
         return crate::infra::throw(
             scope,
             Error::Type("the request is over: its body can no longer be read"),
         );
     };
-    match step(scope, &slot, &mut all) {
+    match step(scope, &active, &mut all) {
         Step::Value(value) => ret.set(value),
         Step::Failed(error) => {
             scope.throw_exception(error);
@@ -72,7 +137,7 @@ fn read(scope: &mut Scope<'_, '_>, args: &Args<'_>, mut ret: Ret<'_>, mut all: O
             let Some(resolver) = v8::PromiseResolver::new(scope) else { return };
             ret.set(resolver.get_promise(scope).into());
             let resolver = v8::Global::new(scope, resolver);
-            *slot.reading.borrow_mut() = Some(Reading { resolver, all });
+            *active.reading.borrow_mut() = Some(PendingRead { resolver, all });
         }
     }
 }
@@ -84,9 +149,9 @@ enum Step<'s> {
 }
 
 /// Reads as far as bytes have arrived: one piece, or everything into `all`.
-fn step<'s>(scope: &mut Scope<'s, '_>, slot: &Slot, all: &mut Option<Gathered>) -> Step<'s> {
+fn step<'s>(scope: &mut Scope<'s, '_>, active: &ActiveExchange, all: &mut Option<Gathered>) -> Step<'s> {
     loop {
-        let bytes = match (slot.exchange.read_body(), &mut *all) {
+        let bytes = match (active.exchange.read_body(), &mut *all) {
             (BodyRead::Bytes(bytes), Some(all)) => {
                 let accountant = state(scope).map(|state| std::sync::Arc::clone(state.accountant()));
                 if !accountant.is_some_and(|accountant| all.push(&bytes, accountant)) {
@@ -108,13 +173,13 @@ fn step<'s>(scope: &mut Scope<'s, '_>, slot: &Slot, all: &mut Option<Gathered>) 
 }
 
 /// Goes on with a read that waits; called when bytes, the end or a failure have arrived.
-pub(crate) fn resume(scope: &mut Scope<'_, '_>, slot: &Slot) {
-    let attached = slot.attached.borrow().clone();
-    if let Some(attached) = attached {
-        return attached.readable(scope);
+pub(crate) fn resume(scope: &mut Scope<'_, '_>, active: &ActiveExchange) {
+    let upgraded = active.upgraded.borrow().clone();
+    if let Some(upgraded) = upgraded {
+        return upgraded.readable(scope);
     }
-    let Some(mut reading) = slot.reading.borrow_mut().take() else { return };
-    match step(scope, slot, &mut reading.all) {
+    let Some(mut reading) = active.reading.borrow_mut().take() else { return };
+    match step(scope, active, &mut reading.all) {
         Step::Value(value) => {
             let resolver = v8::Local::new(scope, &reading.resolver);
             resolver.resolve(scope, value);
@@ -123,12 +188,12 @@ pub(crate) fn resume(scope: &mut Scope<'_, '_>, slot: &Slot) {
             let resolver = v8::Local::new(scope, &reading.resolver);
             resolver.reject(scope, error);
         }
-        Step::Wait => *slot.reading.borrow_mut() = Some(reading),
+        Step::Wait => *active.reading.borrow_mut() = Some(reading),
     }
 }
 
 fn body_cancel(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
-    if let Some(slot) = slot(scope, &args) {
-        slot.exchange.cancel_body();
+    if let Some(active) = active_exchange(scope, &args) {
+        active.exchange.cancel_body();
     }
 }

@@ -1,282 +1,245 @@
-//! Bodies that move between a fetch and an exchange without JavaScript: what a fetch receives becomes a response's body, and an
-//! incoming request's body becomes a fetch's.
+//! Bodies that move between a fetch and an exchange without JavaScript: what a fetch receives becomes a
+//! response's body, and an incoming request's body becomes a fetch's.
 //!
-//! Only bodies that the application never touched come here. The embedder asks the isolate's [`State`] first, which moves what there
-//! is as far as the other side has room, and enters the isolate only where JavaScript is to be told something.
+//! Only bodies that the application never touched come here. The embedder asks the isolate's [`State`] first,
+//! which moves what there is as far as the other side has room, and enters the isolate only where JavaScript
+//! is to be told something.
 
-use super::client;
-use crate::host::{
-    BodyRead, Exchange, FailureCause, NetworkError, NetworkEvent, NetworkPassed, ResponseHead, Written,
-};
-use crate::infra::{Scope, state};
-use crate::state::{ExchangeId, Slot, State};
-use std::cell::{Cell, RefCell};
+use super::fetches::{Fetch, Fetches, break_off, fail, forget, id};
+use crate::host::{BodyRead, NetworkError, NetworkEvent, NetworkPassed, ResponseHead, Written};
+use crate::infra::{Args, Ret, Scope, ops, state};
+use crate::state::{ActiveExchange, ExchangeId, State};
 use std::rc::Rc;
+
+ops! { "fetchUpload" => fetch_upload }
 
 /// A body that is there whole, up to so many bytes, is sent together with its head, with its length.
 const WHOLE_BYTES: usize = 64 << 10;
 
-/// What became of news that may concern a body which moves without JavaScript.
+/// How an event was handled that may concern a body which moves without JavaScript.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passed {
-    /// It does not: the isolate is to be told.
-    No,
-    /// All was done.
+pub enum Relayed {
+    /// It concerns no such body: the isolate is to be entered for it.
+    Unrelated,
+    /// Nothing is left to do.
     Done,
-    /// All was done, and somebody in the isolate waits for it: the isolate is to be told.
-    Tell,
-}
-
-/// What moves of a fetch without JavaScript.
-#[derive(Default)]
-pub(super) struct Pipe {
-    /// The exchange whose response's body is the fetch's.
-    response_to: Cell<Option<ExchangeId>>,
-    /// The exchange whose request's body is the fetch's.
-    upload_from: Cell<Option<ExchangeId>>,
-    /// Who waits for the end of what goes to `response_to`.
-    pub(super) passed: RefCell<Option<v8::Global<v8::PromiseResolver>>>,
-    /// That end was there.
-    ended: Cell<bool>,
-    /// Why the request's body broke off; who waits for the response is to be told.
-    upload_failure: RefCell<Option<String>>,
+    /// A script waits for it: the isolate is to be entered.
+    Notify,
 }
 
 impl State {
     /// News of a fetch. May be called whether or not the isolate is entered.
-    pub fn pass_network_event(&self, id: u64, event: NetworkEvent) -> Passed {
+    pub fn pass_network_event(&self, id: u64, event: NetworkEvent) -> Relayed {
         // What nobody knows, nobody waits for.
-        let Some(fetch) = self.fetches.get(id) else { return Passed::Done };
+        let Some(fetch) = self.get::<Fetches>().get(id) else { return Relayed::Done };
         match event {
-            _ if fetch.pipe.is_to_tell() => Passed::Tell,
-            NetworkEvent::Body => match fetch.pipe.response_to.get() {
+            _ if fetch.relay.must_notify() => Relayed::Notify,
+            NetworkEvent::Body => match fetch.relay.response_to.get() {
                 Some(to) => self.move_response(id, &fetch, to),
-                None => Passed::No,
+                None => Relayed::Unrelated,
             },
-            NetworkEvent::Room => match fetch.pipe.upload_from.get() {
+            NetworkEvent::Room => match fetch.relay.upload_from.get() {
                 Some(from) => {
                     fetch.has_room.set(true);
                     self.move_upload(id, &fetch, from)
                 }
-                None => Passed::No,
+                None => Relayed::Unrelated,
             },
-            NetworkEvent::Head => Passed::No,
+            NetworkEvent::Head => Relayed::Unrelated,
         }
     }
 
     /// There is room for more of a response. May be called whether or not the isolate is entered.
-    pub fn pass_writable(&self, id: ExchangeId) -> Passed {
-        let Some(fetch_id) = self.slot(id).and_then(|slot| slot.receives_from.get()) else {
-            return Passed::No;
+    pub fn pass_writable(&self, id: ExchangeId) -> Relayed {
+        let Some(fetch_id) = self.active_exchange(id).and_then(|active| active.receives_from.get()) else {
+            return Relayed::Unrelated;
         };
-        match self.fetches.get(fetch_id) {
-            Some(fetch) if fetch.pipe.ended.get() => Passed::Tell,
+        match self.get::<Fetches>().get(fetch_id) {
+            Some(fetch) if fetch.relay.ended.get() => Relayed::Notify,
             Some(fetch) => self.move_response(fetch_id, &fetch, id),
-            None => Passed::No,
+            None => Relayed::Unrelated,
         }
     }
 
-    /// Bytes of a request's body, its end or its failure have arrived. May be called whether or not the isolate is entered.
-    pub fn pass_request_body(&self, id: ExchangeId) -> Passed {
-        let Some(fetch_id) = self.slot(id).and_then(|slot| slot.sends_to.get()) else { return Passed::No };
-        match self.fetches.get(fetch_id) {
-            Some(fetch) if fetch.pipe.upload_failure.borrow().is_some() => Passed::Tell,
+    /// Bytes of a request's body, its end or its failure have arrived. May be called whether or not the
+    /// isolate is entered.
+    pub fn pass_request_body(&self, id: ExchangeId) -> Relayed {
+        let Some(fetch_id) = self.active_exchange(id).and_then(|active| active.sends_to.get()) else {
+            return Relayed::Unrelated;
+        };
+        match self.get::<Fetches>().get(fetch_id) {
+            Some(fetch) if fetch.relay.upload_failure.borrow().is_some() => Relayed::Notify,
             Some(fetch) => self.move_upload(fetch_id, &fetch, id),
-            None => Passed::No,
+            None => Relayed::Unrelated,
         }
     }
 
     /// Moves what a fetch has received into a response, as far as its client has room.
-    fn move_response(&self, id: u64, fetch: &client::Fetch, to: ExchangeId) -> Passed {
-        let (Some(slot), Some(network)) = (self.slot(to), self.host().network()) else { return Passed::No };
+    fn move_response(&self, id: u64, fetch: &Fetch, to: ExchangeId) -> Relayed {
+        let (Some(active), Some(network)) = (self.active_exchange(to), self.host().network()) else {
+            return Relayed::Unrelated;
+        };
         loop {
-            match network.pass(id, &mut |bytes| slot.exchange.write(bytes)) {
+            match network.pass(id, &mut |bytes| active.exchange.write(bytes)) {
                 NetworkPassed::Bytes(Written::Ready) => {}
-                NetworkPassed::Bytes(Written::Full) | NetworkPassed::Pending => return Passed::Done,
+                NetworkPassed::Bytes(Written::Full) | NetworkPassed::Pending => return Relayed::Done,
                 NetworkPassed::Bytes(Written::Gone) => {
                     network.cancel(id);
                     break;
                 }
                 NetworkPassed::End => {
-                    slot.exchange.finish();
+                    active.exchange.finish();
                     break;
                 }
                 NetworkPassed::Failed(error) => {
-                    break_off(&*slot.exchange, &error.message);
+                    break_off(&*active.exchange, &error.message);
                     break;
                 }
             }
         }
-        fetch.pipe.ended.set(true);
-        if fetch.pipe.passed.borrow().is_some() {
+        fetch.relay.ended.set(true);
+        if fetch.relay.watched.borrow().is_some() {
             // It is told, and forgotten, in the isolate.
-            return Passed::Tell;
+            return Relayed::Notify;
         }
-        self.fetches.remove(id);
+        self.get::<Fetches>().remove(id);
         self.unlink(fetch);
-        Passed::Done
+        Relayed::Done
     }
 
     /// Moves what has come of a request's body to the network, as far as that has room.
-    fn move_upload(&self, id: u64, fetch: &client::Fetch, from: ExchangeId) -> Passed {
-        let (Some(slot), Some(network)) = (self.slot(from), self.host().network()) else { return Passed::No };
+    fn move_upload(&self, id: u64, fetch: &Fetch, from: ExchangeId) -> Relayed {
+        let (Some(active), Some(network)) = (self.active_exchange(from), self.host().network()) else {
+            return Relayed::Unrelated;
+        };
         while fetch.has_room.get() {
-            match slot.exchange.read_body() {
+            match active.exchange.read_body() {
                 BodyRead::Bytes(bytes) => match network.write(id, &bytes) {
                     Written::Ready => {}
                     Written::Full => fetch.has_room.set(false),
                     Written::Gone => {
                         self.unlink_upload(fetch, true);
-                        return Passed::Done;
+                        return Relayed::Done;
                     }
                 },
-                BodyRead::Pending => return Passed::Done,
+                BodyRead::Pending => return Relayed::Done,
                 BodyRead::End => {
                     self.unlink_upload(fetch, false);
                     network.finish(id);
-                    return Passed::Done;
+                    return Relayed::Done;
                 }
                 BodyRead::Failed(reason) => {
-                    *fetch.pipe.upload_failure.borrow_mut() = Some(reason);
-                    return Passed::Tell;
+                    *fetch.relay.upload_failure.borrow_mut() = Some(reason);
+                    return Relayed::Notify;
                 }
             }
         }
-        Passed::Done
+        Relayed::Done
     }
-
-    /// Ends a fetch that nobody in the isolate waits for.
-    pub(crate) fn cancel_fetch(&self, id: u64) {
-        if let Some(fetch) = self.fetches.cancel(self.host(), id) {
-            self.unlink(&fetch);
-        }
-    }
-
-    /// A fetch is over: what of its bodies still moved is told so.
-    pub(super) fn unlink(&self, fetch: &client::Fetch) {
-        if let Some(attached) = fetch.attached.take() {
-            attached.abandon(&self.sockets);
-        }
-        self.unlink_upload(fetch, true);
-        let Some(to) = fetch.pipe.response_to.take() else { return };
-        let Some(slot) = self.slot(to) else { return };
-        slot.receives_from.set(None);
-        if !fetch.pipe.ended.get() {
-            break_off(&*slot.exchange, "it was cancelled before its body was complete");
-        }
-        if slot.exchange.is_over() {
-            self.remove_exchange(to);
-        }
-    }
-
-    fn unlink_upload(&self, fetch: &client::Fetch, cancel: bool) {
-        let Some(slot) = fetch.pipe.upload_from.take().and_then(|from| self.slot(from)) else { return };
-        slot.sends_to.set(None);
-        if cancel {
-            slot.exchange.cancel_body();
-        }
-    }
-}
-
-impl Pipe {
-    fn is_to_tell(&self) -> bool {
-        self.ended.get() || self.upload_failure.borrow().is_some()
-    }
-}
-
-/// A response that is incomplete must not look complete.
-fn break_off(exchange: &dyn Exchange, reason: &str) {
-    exchange.fail(FailureCause::Exception, &format!("TypeError: fetch failed: {reason}"));
 }
 
 /// Answers with what a fetch receives. Whether there is more to come.
-pub(crate) fn respond(scope: &mut Scope<'_, '_>, slot: &Rc<Slot>, head: &ResponseHead<'_>, id: u64) -> bool {
-    let found = state(scope).and_then(|state| Some((state.fetches.get(id)?, state.host().network()?)));
+pub(crate) fn respond(
+    scope: &mut Scope<'_, '_>,
+    active: &Rc<ActiveExchange>,
+    head: &ResponseHead<'_>,
+    id: u64,
+) -> bool {
+    let found =
+        state(scope).and_then(|state| Some((state.get::<Fetches>().get(id)?, state.host().network()?)));
     let Some((fetch, network)) = found else {
-        break_off(&*slot.exchange, "it is over, and its body can no longer be read");
+        break_off(&*active.exchange, "it is over, and its body can no longer be read");
         return false;
     };
     if let Some(whole) = network.take_whole(id, WHOLE_BYTES) {
         match whole {
-            Ok(body) => slot.exchange.respond(head, Some(&body)),
+            Ok(body) => active.exchange.respond(head, Some(&body)),
             // Nothing of it was sent: the client gets an error, which is better than a part.
-            Err(error) => break_off(&*slot.exchange, &error.message),
+            Err(error) => break_off(&*active.exchange, &error.message),
         }
-        client::forget(scope, id, false);
+        forget(scope, id, false);
         return false;
     }
-    if !slot.exchange.respond_stream(head) {
+    if !active.exchange.respond_stream(head) {
         // A HEAD request: nobody reads what would come.
-        client::forget(scope, id, true);
-        slot.exchange.finish();
+        forget(scope, id, true);
+        active.exchange.finish();
         return false;
     }
-    fetch.pipe.response_to.set(Some(slot.id()));
-    slot.receives_from.set(Some(id));
+    fetch.relay.response_to.set(Some(active.id()));
+    active.receives_from.set(Some(id));
     if let Some(state) = state(scope) {
-        state.move_response(id, &fetch, slot.id());
+        state.move_response(id, &fetch, active.id());
     }
-    fetch.pipe.response_to.get().is_some()
+    fetch.relay.response_to.get().is_some()
 }
 
 /// A promise of the end of what goes from a fetch to a response.
 pub(crate) fn watch<'s>(scope: &mut Scope<'s, '_>, id: u64) -> Option<v8::Local<'s, v8::Promise>> {
-    let fetch = state(scope)?.fetches.get(id)?;
+    let fetch = state(scope)?.get::<Fetches>().get(id)?;
     let resolver = v8::PromiseResolver::new(scope)?;
-    *fetch.pipe.passed.borrow_mut() = Some(v8::Global::new(scope, resolver));
+    *fetch.relay.watched.borrow_mut() = Some(v8::Global::new(scope, resolver));
     Some(resolver.get_promise(scope))
 }
 
 /// The request that a fetch's body was to answer is over: nobody wants it.
 pub(crate) fn drop_fetch(scope: &mut Scope<'_, '_>, id: u64) {
-    client::forget(scope, id, true);
+    forget(scope, id, true);
 }
 
 /// An incoming request's body becomes a fetch's.
-pub(super) fn upload(scope: &mut Scope<'_, '_>, id: u64, from: ExchangeId) {
+fn upload(scope: &mut Scope<'_, '_>, id: u64, from: ExchangeId) {
     let Some(state) = state(scope) else { return };
-    let Some(fetch) = state.fetches.get(id) else { return };
-    match state.slot(from) {
-        Some(slot) => {
-            slot.sends_to.set(Some(id));
-            fetch.pipe.upload_from.set(Some(from));
+    let Some(fetch) = state.get::<Fetches>().get(id) else { return };
+    match state.active_exchange(from) {
+        Some(active) => {
+            active.sends_to.set(Some(id));
+            fetch.relay.upload_from.set(Some(from));
         }
         None => {
             let reason = "the request is over: its body can no longer be read";
-            *fetch.pipe.upload_failure.borrow_mut() = Some(reason.into());
+            *fetch.relay.upload_failure.borrow_mut() = Some(reason.into());
         }
     }
-    if fetch.pipe.is_to_tell() || state.move_upload(id, &fetch, from) == Passed::Tell {
-        tell(scope, id);
+    if fetch.relay.must_notify() || state.move_upload(id, &fetch, from) == Relayed::Notify {
+        notify(scope, id);
     }
 }
 
 /// Tells JavaScript what has become of a fetch's bodies.
-pub(crate) fn tell(scope: &mut Scope<'_, '_>, id: u64) {
-    let Some(fetch) = state(scope).and_then(|state| state.fetches.get(id)) else { return };
-    let failure = fetch.pipe.upload_failure.borrow_mut().take();
+pub(crate) fn notify(scope: &mut Scope<'_, '_>, id: u64) {
+    let Some(fetch) = state(scope).and_then(|state| state.get::<Fetches>().get(id)) else { return };
+    let failure = fetch.relay.upload_failure.borrow_mut().take();
     if let Some(reason) = failure {
         let error =
             NetworkError { code: "ERR_BODY", message: format!("the request's body failed: {reason}") };
-        return client::fail(scope, id, &error);
+        return fail(scope, id, &error);
     }
-    if fetch.pipe.ended.get() {
-        client::forget(scope, id, false);
+    if fetch.relay.ended.get() {
+        forget(scope, id, false);
     }
 }
 
 /// The same for the fetch that a response's body comes from.
-pub(crate) fn tell_of_response(scope: &mut Scope<'_, '_>, id: ExchangeId) {
-    let fetch = state(scope).and_then(|state| state.slot(id)?.receives_from.get());
+pub(crate) fn notify_response(scope: &mut Scope<'_, '_>, id: ExchangeId) {
+    let fetch = state(scope).and_then(|state| state.active_exchange(id)?.receives_from.get());
     if let Some(fetch) = fetch {
-        tell(scope, fetch);
+        notify(scope, fetch);
     }
 }
 
 /// The same for the fetch that a request's body goes to.
-pub(crate) fn tell_of_upload(scope: &mut Scope<'_, '_>, id: ExchangeId) {
-    let fetch = state(scope).and_then(|state| state.slot(id)?.sends_to.get());
+pub(crate) fn notify_upload(scope: &mut Scope<'_, '_>, id: ExchangeId) {
+    let fetch = state(scope).and_then(|state| state.active_exchange(id)?.sends_to.get());
     if let Some(fetch) = fetch {
-        tell(scope, fetch);
+        notify(scope, fetch);
     }
+}
+
+/// `fetchUpload(id, requestId)`: the body of the request of this id is the fetch's, and moves without
+/// JavaScript.
+fn fetch_upload(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
+    let id = id(scope, &args);
+    let from = ExchangeId::from_f64(args.get(1).number_value(scope).unwrap_or(-1.0));
+    upload(scope, id, from);
 }

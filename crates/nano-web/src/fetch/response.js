@@ -1,8 +1,8 @@
 // Response (Fetch Standard section 5.5), and what the writer of responses needs of one.
 //
-// The usual response is a string with at most a few headers: its list of headers is a flat array or nothing, its default
-// Content-Type a field; a Headers object, a stream and all that a response of the network has are made only when asked for.
-// Knows nothing of the network, nor of how responses are written.
+// The usual response is a string with at most a few headers: its list of headers is a flat array or nothing,
+// its default Content-Type a field; a Headers object, a stream and all that a response of the network has are
+// made only when asked for. Knows nothing of the network, nor of how responses are written.
 
 const {
   JSONStringify,
@@ -49,8 +49,8 @@ function isReasonPhrase(text) {
   return true;
 }
 
-// ResponseInit. Each member is converted before the next is read; all are checked later, by initialize(). `webSocket` is Workers': it
-// lets the status 101 through.
+// ResponseInit. Each member is converted before the next is read; all are checked later, by initialize().
+// `webSocket` is Workers': it lets the status 101 through.
 function convertResponseInit(init, prefix) {
   if (!webidl.isObject(init)) throw new TypeError(`${prefix}: Argument 2 is not an object.`);
   let { headers } = init;
@@ -61,7 +61,7 @@ function convertResponseInit(init, prefix) {
   if (statusText !== undefined) statusText = converters.ByteString(statusText, prefix, "'statusText'");
   let { webSocket } = init;
   if (webSocket === undefined || webSocket === null) webSocket = null;
-  else if (!internal.webSocket.isWebSocket(webSocket)) throw new TypeError(`${prefix}: 'webSocket' is not of type 'WebSocket'.`);
+  else if (!internal.hooks.webSocketUpgrade.isWebSocket(webSocket)) throw new TypeError(`${prefix}: 'webSocket' is not of type 'WebSocket'.`);
   return { headers, status, statusText, webSocket };
 }
 
@@ -97,10 +97,12 @@ let responseStatus, responseStatusText, responseWebSocket, responseUrl, response
 class Response {
   #status = 200;
   #statusText = "";
-  // The flat list, or the head of the network that it is still in (a string), until a Headers object is made over it. Null: empty
+  // The flat list, or the head of the network that it is still in (a string), until a Headers object is made
+  // over it. Null: empty
   #list = null;
   #headers = null;
-  // The Content-Type that the body brought along, if the list had none; moved there when Headers are made. Or null.
+  // The Content-Type that the body brought along, if the list had none; moved there when Headers are made. Or
+  // null.
   #contentType = null;
   #body = null;
   #meta = defaultMeta;
@@ -130,7 +132,8 @@ class Response {
       return list === null ? null : listGet(list, "content-type");
     };
 
-    // "initialize a response" with a converted ResponseInit or null, a body or null, and the body's type or null.
+    // "initialize a response" with a converted ResponseInit or null, a body or null, and the body's type or
+    // null.
     initialize = (response, init, body, type, prefix) => {
       let list = null;
       if (init !== null) {
@@ -162,8 +165,8 @@ class Response {
       }
     };
 
-    // A response of the network or of a static method: nothing is checked. `list` (or the head with it) and `body` (of body.js) become its
-    // own.
+    // A response of the network or of a static method: nothing is checked. `list` (or the head with it) and
+    // `body` (of body.js) become its own.
     makeResponse = (status, statusText, list, body, meta) => {
       const response = new Response(constructorKey);
       response.#status = status;
@@ -319,13 +322,16 @@ internal.fetch.responseContentType = getContentType;
 internal.fetch.responseUrl = responseUrl;
 // The WebSocket that the connection becomes, or null.
 internal.fetch.responseWebSocket = responseWebSocket;
-// The head of the network, as fetchHead in client.rs has it, of a response whose headers nobody has looked at; or null.
+// The head of the network, as fetchHead in client.rs has it, of a response whose headers nobody has looked
+// at; or null.
 internal.fetch.responseHead = responseHead;
 // "name: value\r\n" for each header, checked, without those that belong to the connection or to the framing.
 internal.fetch.responseHeaderBlock = responseHeaderBlock;
-// The Content-Length that the application gave, or else the length of a Blob that is sent as a stream; -1 if there is none.
+// The Content-Length that the application gave, or else the length of a Blob that is sent as a stream; -1 if
+// there is none.
 internal.fetch.responseContentLength = responseContentLength;
-// null, a string, a Uint8Array (not to be changed) or a ReadableStream; TypeError if the body was used or is locked.
+// null, a string, a Uint8Array (not to be changed) or a ReadableStream; TypeError if the body was used or is
+// locked.
 internal.fetch.responseTakeBody = (response, native) => takeBody(getBody(response), native);
 // For who prints one.
 internal.fetch.responseAttributes = webidl.takeAttributes(Response, [

@@ -1,7 +1,7 @@
 // Blob (File API section 3) and the store of blob URLs (section 8).
 //
-// A Blob is a list of Uint8Arrays that nobody else can reach, so slices and Blobs made of Blobs share them without copying;
-// whatever is handed out is a copy. Knows nothing of files' names.
+// A Blob is a list of Uint8Arrays that nobody else can reach, so slices and Blobs made of Blobs share them
+// without copying; whatever is handed out is a copy. Knows nothing of files' names.
 
 const {
   ArrayBufferIsView,
@@ -30,7 +30,8 @@ const webidl = internal.webidl;
 const { converters } = webidl;
 const { copyBytes } = internal.encoding;
 
-// What one pull of a Blob's stream gives at most: large enough that the cost for each chunk vanishes, small enough for memory.
+// What one pull of a Blob's stream gives at most: large enough that the cost for each chunk vanishes, small
+// enough for memory.
 const STREAM_CHUNK_BYTES_MAX = 64 * 1024;
 
 // "convert line endings to native": the native one is LF. section 3.1
@@ -158,7 +159,8 @@ internal.primordials.hideObjectPrototype(State);
 
 class Blob {
   #chunks;
-  // Where the Blob begins in its chunks, while they are still those of the one that it is a slice of; -1: they are its own.
+  // Where the Blob begins in its chunks, while they are still those of the one that it is a slice of; -1:
+  // they are its own.
   #start = -1;
   #size;
   #type;
@@ -351,7 +353,6 @@ internal.file = {
   blobStream: (blob) => blobStream(getChunks(blob)),
   concatenate,
   convertBlobParts,
-  createObjectURL,
   getChunks,
   getSize,
   getType,
@@ -360,6 +361,6 @@ internal.file = {
   normalizeType,
   processBlobParts,
   resolveObjectURL,
-  revokeObjectURL,
 };
+internal.hooks.blobUrls = { __proto__: null, create: createObjectURL, revoke: revokeObjectURL };
 internal.expose({ Blob });

@@ -1,10 +1,11 @@
 // File (File API section 4): a Blob with a name and a date.
 
-const { DateNow } = internal.primordials;
+const { ArrayIsArray, ArrayPrototypePush, DateNow, TypedArrayPrototypeGetSymbolToStringTag } = internal.primordials;
 const webidl = internal.webidl;
 const { converters } = webidl;
 const {
-  Blob, blobPropertyBagMembers, convertBlobParts, getChunks, getType, normalizeType, processBlobParts,
+  Blob, blobBytes, blobPropertyBagMembers, convertBlobParts, getChunks, getType, isBlob, makeBlob, normalizeType,
+  processBlobParts,
 } = internal.file;
 
 const convertFilePropertyBag = webidl.createDictionaryConverter("FilePropertyBag", blobPropertyBagMembers, [
@@ -71,4 +72,31 @@ internal.file.isFile = isFile;
 internal.file.makeFile = makeFile;
 internal.file.getLastModified = getLastModified;
 internal.file.getName = getName;
+
+// Structured clone: File API sections 3 and 4. A clone in this isolate shares the chunks; elsewhere it is
+// made of their bytes.
+internal.hooks.blobClone = {
+  __proto__: null,
+  isBlob,
+  isFile,
+  clone(object, asFile) {
+    return asFile ? makeFile(object, getName(object), getLastModified(object)) : makeBlob(getChunks(object), getType(object));
+  },
+  serialize(object, asFile) {
+    const value = [blobBytes(object), getType(object)];
+    if (!asFile) return value;
+    ArrayPrototypePush(value, getName(object));
+    ArrayPrototypePush(value, getLastModified(object));
+    return value;
+  },
+  // Undefined for a value that is not of the kind: it may come from storage.
+  deserialize(value, asFile) {
+    if (!ArrayIsArray(value) || typeof value[1] !== "string") return undefined;
+    if (TypedArrayPrototypeGetSymbolToStringTag(value[0]) !== "Uint8Array") return undefined;
+    const blob = makeBlob([value[0]], normalizeType(value[1]));
+    if (!asFile) return blob;
+    if (typeof value[2] !== "string" || typeof value[3] !== "number") return undefined;
+    return makeFile(blob, value[2], value[3]);
+  },
+};
 internal.expose({ File });

@@ -1,13 +1,21 @@
-//! What every native function of the platform uses: the table of functions, strings and bytes in and out, errors.
+//! What every native function of the platform uses: the table of functions, strings and bytes in and out,
+//! errors.
 //!
 //! Knows V8 and nothing of any standard.
 
+pub(crate) mod native;
+pub(crate) mod part;
+pub(crate) mod parts;
+pub(crate) mod registry;
+pub(crate) mod standard;
 pub(crate) mod table;
+pub(crate) mod work;
 
 use crate::blocks;
 use crate::host::Accountant;
-use crate::state::{ExchangeId, Slot, State, try_state};
+use crate::state::{ActiveExchange, ExchangeId, State, try_state};
 use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
 use std::rc::Rc;
@@ -31,7 +39,8 @@ pub(crate) struct Fast(pub(crate) [v8::fast_api::CFunction; 1]);
 // SAFETY: constants that are only read; what they point to are functions, and constants too.
 unsafe impl Sync for Fast {}
 
-/// `ops! { "name" => function, … }`: a standard's native functions. A panic in one of them is thrown as an Error.
+/// `ops! { "name" => function, … }`: a standard's native functions. A panic in one of them is thrown as an
+/// Error.
 ///
 /// `"name" => function | FAST` has a form for optimized code beside it, a static [`Fast`].
 macro_rules! ops {
@@ -56,12 +65,12 @@ macro_rules! ops {
 }
 pub(crate) use ops;
 
-/// Calls a native function. A panic goes no further: nothing may unwind through V8's frames, and no fault of ours may end
-/// the process, in which others have their requests. The caller gets an Error.
+/// Calls a native function. A panic goes no further: nothing may unwind through V8's frames, and no fault of
+/// ours may end the process, in which others have their requests. The caller gets an Error.
 #[inline(always)]
 pub(crate) fn guard<'s, 'i>(scope: &mut Scope<'s, 'i>, name: &str, run: impl FnOnce(&mut Scope<'s, 'i>)) {
-    // Unwind safety: what a function had borrowed of the isolate's state is given back as it unwinds; none of them leaves
-    // that state half changed while something that can panic runs.
+    // Unwind safety: what a function had borrowed of the isolate's state is given back as it unwinds; none of
+    // them leaves that state half changed while something that can panic runs.
     if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(scope))).is_err() {
         contained(scope, name);
     }
@@ -85,16 +94,17 @@ pub(crate) fn state<'a>(scope: &'a Scope<'_, '_>) -> Option<&'a State> {
     try_state(scope)
 }
 
-/// The id of the request in whose name JavaScript runs now, as V8 carries it along with promises; none outside of requests.
+/// The id of the request in whose name JavaScript runs now, as V8 carries it along with promises; none
+/// outside of requests.
 pub(crate) fn owner(scope: &Scope<'_, '_>) -> Option<f64> {
     let data = scope.get_continuation_preserved_embedder_data();
     v8::Local::<v8::Number>::try_from(data).ok().map(|number| number.value())
 }
 
 /// The request whose id is the function's first argument, if it is under way.
-pub(crate) fn slot(scope: &mut Scope<'_, '_>, args: &Args<'_>) -> Option<Rc<Slot>> {
+pub(crate) fn active_exchange(scope: &mut Scope<'_, '_>, args: &Args<'_>) -> Option<Rc<ActiveExchange>> {
     let id = ExchangeId::from_f64(args.get(0).number_value(scope).unwrap_or(-1.0));
-    state(scope)?.slot(id)
+    state(scope)?.active_exchange(id)
 }
 
 /// A new string; an exception is pending if it is too long for V8 (about 512 MiB).
@@ -169,8 +179,8 @@ pub(crate) fn with_bytes<R>(value: v8::Local<'_, v8::Value>, with: impl FnOnce(&
     if let Ok(buffer) = v8::Local::<v8::ArrayBuffer>::try_from(value) {
         return match buffer.data() {
             Some(data) => {
-                // SAFETY: the buffer is alive and not detached (its data is there); nothing runs that could change that
-                // while `with` does.
+                // SAFETY: the buffer is alive and not detached (its data is there); nothing runs that could
+                // change that while `with` does.
                 let bytes =
                     unsafe { std::slice::from_raw_parts(data.as_ptr().cast::<u8>(), buffer.byte_length()) };
                 with(bytes)
@@ -202,34 +212,46 @@ pub(crate) fn uint8_array<'s>(
 /// Why a buffer is refused.
 pub(crate) const NO_ROOM: &str = "the application's memory limit leaves no room for this buffer";
 
-/// Has V8 collect what was dropped, since there is no room for a buffer. False: that was tried just now, and a tenant at its limit
-/// must not spend more than half of its time so.
+/// When V8 was made to collect buffers of the isolate that nobody holds.
+#[derive(Default)]
+pub(crate) struct Collections {
+    /// When a collection may be forced again for want of room.
+    next: Cell<Option<std::time::Instant>>,
+    /// The least that the isolate's buffers held since [`collect_ahead`] last did something.
+    buffers_low: Cell<usize>,
+}
+
+/// Has V8 collect what was dropped, since there is no room for a buffer. False: that was tried just now, and
+/// a tenant at its limit must not spend more than half of its time so.
 pub(crate) fn collect(scope: &mut Scope<'_, '_>) -> bool {
     let began = std::time::Instant::now();
-    if try_state(scope).is_none_or(|state| state.next_collection.get().is_some_and(|next| next > began)) {
+    if try_state(scope)
+        .is_none_or(|state| state.get::<Collections>().next.get().is_some_and(|next| next > began))
+    {
         return false;
     }
     scope.low_memory_notification();
     let took = began.elapsed();
     if let Some(state) = try_state(scope) {
-        state.next_collection.set(Some(std::time::Instant::now() + took));
+        state.get::<Collections>().next.set(Some(std::time::Instant::now() + took));
     }
     true
 }
 
-/// By so much an isolate's buffers may grow until V8 begins to look for those that were dropped. V8 itself waits for 64 MB, and a stream
-/// through JavaScript holds all of it. Marking a small heap takes a millisecond or two, beside the ten that so many bytes take to be
-/// read or made; those whose heap is large rarely make many buffers.
+/// By so much an isolate's buffers may grow until V8 begins to look for those that were dropped. V8 itself
+/// waits for 64 MB, and a stream through JavaScript holds all of it. Marking a small heap takes a millisecond
+/// or two, beside the ten that so many bytes take to be read or made; those whose heap is large rarely make
+/// many buffers.
 const AHEAD_BYTES: usize = 24 << 20;
 
 /// Has V8 begin to collect where buffers have grown by `AHEAD_BYTES`.
 pub fn collect_ahead(isolate: &mut v8::Isolate) {
     let Some(state) = try_state(isolate) else { return };
-    let (used, low) = (state.accountant().used(), state.buffers_low.get());
+    let (used, low) = (state.accountant().used(), state.get::<Collections>().buffers_low.get());
     if used >= low && used - low < AHEAD_BYTES {
         return;
     }
-    state.buffers_low.set(used);
+    state.get::<Collections>().buffers_low.set(used);
     if used > low {
         isolate.memory_pressure_notification(v8::MemoryPressureLevel::Moderate);
     }
@@ -270,7 +292,8 @@ pub(crate) fn try_array_buffer<'s>(
     if let Some(accountant) = &accountant
         && !accountant.take(counted)
     {
-        // As V8 does where JavaScript makes a buffer: what was dropped and not yet collected may be what is missing.
+        // As V8 does where JavaScript makes a buffer: what was dropped and not yet collected may be what is
+        // missing.
         if !collect(scope) || !accountant.take(counted) {
             return None;
         }
@@ -292,13 +315,14 @@ pub(crate) fn try_array_buffer<'s>(
     Some(v8::ArrayBuffer::with_backing_store(scope, &store.make_shared()))
 }
 
-/// A new `Uint8Array` of `length` bytes, [`BLOCK_BYTES_MIN`](blocks::BLOCK_BYTES_MIN) or more, in a block of its own that is written
-/// once: by `write`. None, and an exception, if that is beyond the isolate's memory; none, without an exception, if `write` gives up, which
-/// it says with false.
+/// A new `Uint8Array` of `length` bytes, [`BLOCK_BYTES_MIN`](blocks::BLOCK_BYTES_MIN) or more, in a block of
+/// its own that is written once: by `write`. None, and an exception, if that is beyond the isolate's memory;
+/// none, without an exception, if `write` gives up, which it says with false.
 ///
 /// # Safety
 ///
-/// `write` writes all of what it is given, unless it gives up, and reads nothing of it: it holds anything before.
+/// `write` writes all of what it is given, unless it gives up, and reads nothing of it: it holds anything
+/// before.
 pub(crate) unsafe fn uint8_array_with<'s>(
     scope: &mut Scope<'s, '_>,
     length: usize,
@@ -348,16 +372,41 @@ pub(crate) fn fill_u32(value: v8::Local<'_, v8::Value>, values: &[u32]) {
     if let Ok(array) = v8::Local::<v8::Uint32Array>::try_from(value)
         && array.length() >= values.len()
     {
-        // SAFETY: `data` points at the view's first element, of which there are at least `values.len()`, aligned as
-        // Uint32Array demands; nothing else runs.
+        // SAFETY: `data` points at the view's first element, of which there are at least `values.len()`,
+        // aligned as Uint32Array demands; nothing else runs.
         unsafe {
             std::ptr::copy_nonoverlapping(values.as_ptr(), array.data().cast::<u32>(), values.len());
         }
     }
 }
 
+/// The function that makes a DOMException of a name and a message, once the context has it.
+#[derive(Default)]
+pub(crate) struct DomExceptions(pub(crate) RefCell<Option<v8::Global<v8::Function>>>);
+
+/// `None`: there is no isolate's state yet, or its stack or its time is used up; what V8 has thrown is
+/// dropped.
+fn new_dom_exception<'s>(
+    scope: &mut Scope<'s, '_>,
+    name: &str,
+    message: v8::Local<'_, v8::String>,
+) -> Option<v8::Local<'s, v8::Value>> {
+    let make = try_state(scope)?.get::<DomExceptions>().0.borrow().clone()?;
+    let make = v8::Local::new(scope, make);
+    let name = v8::String::new(scope, name)?;
+    let receiver = v8::undefined(scope).into();
+    v8::tc_scope!(let scope, scope);
+    let made = make.call(scope, receiver, &[name.into(), message.into()]);
+    if made.is_none() && !scope.has_terminated() {
+        scope.reset();
+    }
+    made
+}
+
 /// An exception that a native function throws.
 pub(crate) enum Error<'a> {
+    /// A DOMException of this name and message.
+    Dom(&'a str, &'a str),
     Type(&'a str),
     Range(&'a str),
     /// The runtime's own fault: a plain Error.
@@ -372,9 +421,13 @@ pub(crate) fn throw(scope: &mut Scope<'_, '_>, error: Error<'_>) {
 
 /// A new exception.
 pub(crate) fn new_error<'s>(scope: &mut Scope<'s, '_>, error: Error<'_>) -> v8::Local<'s, v8::Value> {
-    let (Error::Type(message) | Error::Range(message) | Error::Fault(message)) = &error;
+    let (Error::Dom(_, message) | Error::Type(message) | Error::Range(message) | Error::Fault(message)) =
+        &error;
     let message = v8::String::new(scope, message).unwrap_or_else(|| v8::String::empty(scope));
     match error {
+        Error::Dom(name, _) => {
+            new_dom_exception(scope, name, message).unwrap_or_else(|| v8::Exception::error(scope, message))
+        }
         Error::Type(_) => v8::Exception::type_error(scope, message),
         Error::Range(_) => v8::Exception::range_error(scope, message),
         Error::Fault(_) => v8::Exception::error(scope, message),
@@ -413,7 +466,35 @@ mod tests {
         let code = "[1, 2].map((n) => { try { return fails(n); } catch (error) { return `${error} ${works()}`; } }).join()";
         let code = v8::String::new(scope, code)?;
         let value = v8::Script::compile(scope, code, None)?.run(scope)?;
+        natives_are_told_apart(scope);
         Some(value.to_rust_string_lossy(scope))
+    }
+
+    fn natives_are_told_apart(scope: &mut Scope<'_, '_>) {
+        /// Reports its end.
+        struct Dropped(std::rc::Rc<Cell<bool>>);
+        impl Drop for Dropped {
+            fn drop(&mut self) {
+                self.0.set(true);
+            }
+        }
+        let gone = std::rc::Rc::new(Cell::new(false));
+        {
+            v8::scope!(let scope, scope);
+            let one: v8::Local<'_, v8::Value> =
+                native::new(scope, Dropped(gone.clone()), 1 << 20).expect("memory").into();
+            let other: v8::Local<'_, v8::Value> = native::new(scope, 7_u64, 0).expect("memory").into();
+            assert_eq!(native::with(scope, other, |number: &mut u64| *number), Some(7));
+            assert_eq!(native::with(scope, one, |number: &mut u64| *number), None);
+            assert_eq!(native::with(scope, one, |value: &mut Dropped| value.0.get()), Some(false));
+            let buffer: v8::Local<'_, v8::Value> = v8::ArrayBuffer::new(scope, 1 << 10).into();
+            let object: v8::Local<'_, v8::Value> = v8::Object::new(scope).into();
+            for value in [buffer, object, v8::undefined(scope).into()] {
+                assert_eq!(native::with(scope, value, |number: &mut u64| *number), None);
+            }
+        }
+        scope.low_memory_notification();
+        assert!(gone.get(), "a collection drops the value");
     }
 
     #[test]

@@ -1,18 +1,23 @@
 // Parts of the platform that an isolate evaluates when they are first needed (../parts.rs lists them).
 //
-// What a part exports as `internal.<name>` is behind an accessor that evaluates it; its globals are lazy data properties of the global
-// object, made natively. Evaluation may come in the middle of a tenant's code and may fail there (the stack overflows,
-// execution is terminated): files assign to a stage of their own, which becomes visible only when all of them are through, so
-// that nobody ever sees half a part or two versions of one. Knows nothing of what parts contain.
+// What a part exports as `internal.<name>` is behind an accessor that evaluates it, and so is
+// `internal.hooks.<name>`, by which a folder calls what a later one implements; its globals are lazy data
+// properties of the global object, made natively. Evaluation may come in the middle of a tenant's code and
+// may fail there (the stack overflows, execution is terminated): files assign to a stage of their own, which
+// becomes visible only when all of them are through, so that nobody ever sees half a part or two versions of
+// one. Knows nothing of what parts contain.
 
 const { ObjectDefineProperty, ReflectOwnKeys } = internal.primordials;
 
 // By number: the globals of a part that was evaluated.
 const globals = { __proto__: null };
 
-// What evaluated parts export, by name: `internal.loaded.file?.isBlob(value)` asks without evaluating anything. Where a part was
-// never evaluated there is no object of its classes.
+// What evaluated parts export, by name: `internal.loaded.file?.isBlob(value)` asks without evaluating
+// anything. Where a part was never evaluated there is no object of its classes.
 const loaded = internal.loaded = { __proto__: null };
+
+// Interfaces of folders that later ones implement. registry.rs checks who declares and who implements them.
+const hooks = internal.hooks = { __proto__: null };
 
 function copy(members, to) {
   const names = ReflectOwnKeys(members);
@@ -25,34 +30,49 @@ function load(number) {
   if (known !== undefined) return known;
   const exposed = { __proto__: null };
   const stage = { __proto__: internal };
+  const stageHooks = stage.hooks = { __proto__: hooks };
   stage.expose = stage.exposeEnumerable = (members) => copy(members, exposed);
   const names = ops.partExports(number);
+  const hookNames = ops.partHooks(number);
+  prepare(stage, names);
+  prepare(stageHooks, hookNames);
   ops.evaluatePart(number, stage, ops);
   // What follows needs less of the stack than what has succeeded.
-  for (let i = 0; i < names.length; i++) {
-    const name = names[i];
-    loaded[name] = stage[name];
-    ObjectDefineProperty(internal, name, { __proto__: null, value: stage[name], writable: true });
-  }
+  publish(stage, names, internal);
+  publish(stageHooks, hookNames, hooks);
   return globals[number] = exposed;
 }
 internal.loadPart = load;
 
-for (let number = 0; number < ops.partCount(); number++) {
-  const names = ops.partExports(number);
+// A file of the part assigns to properties of its stage, and not through the accessors behind it.
+function prepare(stage, names) {
+  for (let i = 0; i < names.length; i++) {
+    ObjectDefineProperty(stage, names[i], { __proto__: null, value: undefined, writable: true });
+  }
+}
+
+function publish(stage, names, to) {
+  for (let i = 0; i < names.length; i++) {
+    const value = loaded[names[i]] = stage[names[i]];
+    ObjectDefineProperty(to, names[i], { __proto__: null, value, writable: true });
+  }
+}
+
+function defineAccessors(on, names, number) {
   for (let i = 0; i < names.length; i++) {
     const name = names[i];
-    ObjectDefineProperty(internal, name, {
+    ObjectDefineProperty(on, name, {
       __proto__: null,
       configurable: true,
       get() {
         load(number);
         return loaded[name];
       },
-      // A file of the part assigns to its stage.
-      set(value) {
-        ObjectDefineProperty(this, name, { __proto__: null, value, writable: true, configurable: true });
-      },
     });
   }
+}
+
+for (let number = 0; number < ops.partCount(); number++) {
+  defineAccessors(internal, ops.partExports(number), number);
+  defineAccessors(hooks, ops.partHooks(number), number);
 }

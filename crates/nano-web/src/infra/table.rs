@@ -1,13 +1,13 @@
-//! The `ops` object: native functions by name, each made when it is first used, since an isolate uses few of them.
+//! The `ops` object: native functions by name, each made when it is first used, since an isolate uses few of
+//! them.
 //!
 //! Knows nothing of what they do.
 
-use super::{Error, Op, Scope, guard, throw};
-use crate::snapshot::all_ops;
+use super::{Error, Op, Scope, guard, registry, throw};
 
 /// Defines all native functions on `ops`, as lazy data properties whose data is their place in the list.
 pub(crate) fn install(scope: &mut Scope<'_, '_>, ops: v8::Local<'_, v8::Object>) -> Option<()> {
-    for (index, op) in all_ops().iter().enumerate() {
+    for (index, op) in registry::get().ops.iter().enumerate() {
         let name = v8::String::new(scope, op.name)?.into();
         let data = v8::Integer::new_from_unsigned(scope, index as u32).into();
         ops.set_lazy_data_property_with_data(
@@ -38,11 +38,11 @@ fn get_op<'s>(
 ) {
     guard(scope, "get_op", |scope| {
         let index = args.data().uint32_value(scope).map_or(usize::MAX, |index| index as usize);
-        let Some(op) = all_ops().into_iter().nth(index) else {
+        let Some(op) = registry::get().ops.get(index) else {
             return throw(scope, Error::Fault("there is no such native function"));
         };
         // What fails has left an exception.
-        if let Some(function) = make(scope, &op) {
+        if let Some(function) = make(scope, op) {
             ret.set(function.into());
         }
     });

@@ -1,13 +1,13 @@
-// Web IDL: conversion of ECMAScript values to IDL types, and the shape that interfaces have in JavaScript.
+// Web IDL: conversion of ECMAScript values to IDL types. Web IDL section 3.2
 //
-// A converter is a function `(value, prefix, context, opts) -> IDL value`. `prefix` says what was being done ("Failed to
-// execute 'append' on 'Headers'"), `context` which value it is about ("Argument 1"); both are only for messages. `opts`
-// carries extended attributes: enforceRange, clamp, allowShared, allowResizable, legacyNullToEmptyString. Converters are
-// called in the order in which the standard converts arguments, and throw at the moment it says.
-// Knows nothing of any particular interface.
+// A converter is a function `(value, prefix, context, opts) -> IDL value`. `prefix` says what was being done
+// ("Failed to execute 'append' on 'Headers'"), `context` which value it is about ("Argument 1"); both are
+// only for messages. `opts` carries extended attributes: enforceRange, clamp, allowShared, allowResizable,
+// legacyNullToEmptyString. Converters are called in the order in which the standard converts arguments, and
+// throw at the moment it says. Knows nothing of any particular interface.
 
 const { PromisePrototypeThen } = internal.primordials;
-const { Array, ObjectSetPrototypeOf, PromiseReject } = internal.primordials;
+const { Array, PromiseReject } = internal.primordials;
 const {
   ArrayBufferIsView,
   ArrayBufferPrototypeGetByteLength,
@@ -20,7 +20,6 @@ const {
   BigIntAsUintN,
   DataViewPrototypeGetBuffer,
   FunctionPrototypeCall,
-  IteratorPrototype,
   MapPrototypeGet,
   MapPrototypeSet,
   Map,
@@ -32,9 +31,7 @@ const {
   Number: NumberCoerce,
   NumberIsFinite,
   ObjectCreate,
-  ObjectDefineProperty,
   ObjectFreeze,
-  ObjectGetPrototypeOf,
   PromiseResolve,
   Set: SetConstructor,
   SetPrototypeAdd,
@@ -47,7 +44,6 @@ const {
   StringPrototypeToWellFormed,
   Symbol,
   SymbolIterator,
-  SymbolToStringTag,
   TypeError,
   TypedArrayPrototypeGetBuffer,
   TypedArrayPrototypeGetSymbolToStringTag,
@@ -114,7 +110,8 @@ converters.symbol = (V, prefix, context) => {
 
 converters.bigint = (V, prefix, context) => {
   if (typeof V === "bigint") return V;
-  // BigInt() takes numbers, which ToBigInt refuses; asIntN does just what ToBigInt does, and 2^53 - 1 bits keep any value.
+  // BigInt() takes numbers, which ToBigInt refuses; asIntN does just what ToBigInt does, and 2^53 - 1 bits
+  // keep any value.
   return BigIntAsIntN(2 ** 53 - 1, V);
 };
 
@@ -257,14 +254,14 @@ function isArrayBuffer(V) {
   }
 }
 
-// V8 gives the global object SharedArrayBuffer only when a context is made of the snapshot: it is none of the primordials, and
-// the brand is asked for natively.
+// V8 gives the global object SharedArrayBuffer only when a context is made of the snapshot: it is none of the
+// primordials, and the brand is asked for natively.
 function isSharedArrayBuffer(V) {
   return typeof V === "object" && V !== null && ops.isSharedArrayBuffer(V);
 }
 
-// Of a SharedArrayBuffer: whether it can grow. A tenant that patches the accessor fools nobody but itself: what reads such a
-// buffer takes its length natively.
+// Of a SharedArrayBuffer: whether it can grow. A tenant that patches the accessor fools nobody but itself:
+// what reads such a buffer takes its length natively.
 function isGrowable(V) {
   return V.growable === true;
 }
@@ -362,7 +359,8 @@ converters.AllowSharedBufferSource = withOptions(converters.BufferSource, { __pr
 // ---------------------------------------------------------------------------------------------------------------------
 // Makers of converters
 
-// `converter` with extended attributes fixed: withOptions(converters["unsigned short"], { __proto__: null, clamp: true }).
+// `converter` with extended attributes fixed: withOptions(converters["unsigned short"], { __proto__: null,
+// clamp: true }).
 function withOptions(converter, opts) {
   return (V, prefix, context) => converter(V, prefix, context, opts);
 }
@@ -372,7 +370,8 @@ function createNullableConverter(converter) {
   return (V, prefix, context, opts) => V === null || V === undefined ? null : converter(V, prefix, context, opts);
 }
 
-// Creates an array from an iterable whose @@iterator method is at hand: for unions that looked for it first. section 3.2.22.1
+// Creates an array from an iterable whose @@iterator method is at hand: for unions that looked for it first.
+// section 3.2.22.1
 function createSequenceFromIterable(V, method, converter, prefix, context, opts) {
   const array = [];
   // An untouched array needs no iterator; nobody could tell.
@@ -460,12 +459,12 @@ function createEnumConverter(name, values) {
   };
 }
 
-// A dictionary type. Each argument after the name is the list of members of one dictionary, the least derived first:
-// `{ key, converter, required = false, defaultValue = undefined | primitive | () => value }`.
+// A dictionary type. Each argument after the name is the list of members of one dictionary, the least derived
+// first: `{ key, converter, required = false, defaultValue = undefined | primitive | () => value }`.
 //
-// The result is an object without a prototype's members that has every member as an own property; one that is absent
-// and has no default is `undefined` (which is never a present value): so test `dict.key !== undefined`, not `in`.
-// For an absent dictionary the result may be shared and frozen.
+// The result is an object without a prototype's members that has every member as an own property; one that is
+// absent and has no default is `undefined` (which is never a present value): so test `dict.key !==
+// undefined`, not `in`. For an absent dictionary the result may be shared and frozen.
 function createDictionaryConverter(name, ...inherited) {
   const members = [];
   let constant = true;
@@ -533,8 +532,9 @@ function createPromiseConverter(converter) {
     PromisePrototypeThen(PromiseResolve(V), (value) => converter(value, prefix, context, opts));
 }
 
-// Calls a callback function with `thisArg` and an array of arguments. With `returnsPromise` (the callback's return type is
-// a promise) exceptions become rejections, and what is returned becomes a promise. section 3.12
+// Calls a callback function with `thisArg` and an array of arguments. With `returnsPromise` (the callback's
+// return type is a promise) exceptions become rejections, and what is returned becomes a promise. section
+// 3.12
 function invokeCallbackFunction(callback, args, thisArg, returnsPromise) {
   if (!returnsPromise) return ReflectApply(callback, thisArg, args);
   try {
@@ -554,134 +554,8 @@ converters["sequence<sequence<ByteString>>"] = createSequenceConverter(converter
 converters["record<USVString, USVString>"] = createRecordConverter(converters.USVString, converters.USVString);
 converters["record<ByteString, ByteString>"] = createRecordConverter(converters.ByteString, converters.ByteString);
 
-// ---------------------------------------------------------------------------------------------------------------------
-// The shape of interfaces. Web IDL section 3.7
-
-function makeEnumerable(target) {
-  const keys = ReflectOwnKeys(target);
-  const isClass = typeof target === "function";
-  for (let i = 0; i < keys.length; i++) {
-    const key = keys[i];
-    if (typeof key === "symbol") continue;
-    if (isClass ? key === "prototype" || key === "name" || key === "length" : key === "constructor") continue;
-    const descriptor = ReflectGetOwnPropertyDescriptor(target, key);
-    if (descriptor.configurable) {
-      ObjectDefineProperty(target, key, { __proto__: null, enumerable: true });
-    }
-  }
-}
-
-// Gives a class the shape of an interface: attributes and operations, on the prototype and static ones, become enumerable,
-// and the prototype gets its class string. A static getter or operation named `name` or `length` is left as it is.
-function configureInterface(Class, name = Class.name) {
-  makeEnumerable(Class);
-  makeEnumerable(Class.prototype);
-  // So that structured clone knows platform objects from others.
-  ops.markInterface(Class.prototype);
-  ObjectDefineProperty(Class.prototype, SymbolToStringTag, {
-    __proto__: null, value: name, enumerable: false, configurable: true, writable: false,
-  });
-}
-
-// The getters of these attributes, or those that they inherit: [name, getter, name, getter, ...]. For a class's own file, where
-// nobody can have patched it yet.
-function takeAttributes(Class, names) {
-  const attributes = [];
-  for (let i = 0; i < names.length; i++) {
-    let object = Class.prototype;
-    let descriptor;
-    while ((descriptor = ReflectGetOwnPropertyDescriptor(object, names[i])) === undefined) object = ObjectGetPrototypeOf(object);
-    ArrayPrototypePush(attributes, names[i], descriptor.get);
-  }
-  return attributes;
-}
-
-// Constants of an interface: on the class and on its prototype, read-only and enumerable. section 3.7.3
-function defineConstants(Class, constants) {
-  const names = ReflectOwnKeys(constants);
-  for (let i = 0; i < names.length; i++) {
-    const descriptor = {
-      __proto__: null, value: constants[names[i]], enumerable: true, configurable: false, writable: false,
-    };
-    ObjectDefineProperty(Class, names[i], descriptor);
-    ObjectDefineProperty(Class.prototype, names[i], descriptor);
-  }
-}
-
-// Makes an interface iterable over pairs. `getPairs(object)` gives its list of [key, value] arrays as it is now, and throws
-// a TypeError if the object is not of the interface; it is called at each step, because iterators see changes, so it had
-// better be cheap. The arrays are not handed out. section 3.7.9, section 3.7.10
-function pairIterable(Class, name, getPairs) {
-  class PairIterator {
-    #target;
-    #kind;
-    #index = 0;
-
-    constructor(target, kind) {
-      this.#target = target;
-      this.#kind = kind;
-    }
-
-    next() {
-      // The private access is the brand check.
-      const index = this.#index;
-      const pairs = getPairs(this.#target);
-      if (index >= pairs.length) return { value: undefined, done: true };
-      this.#index = index + 1;
-      const pair = pairs[index];
-      switch (this.#kind) {
-        case 0: return { value: pair[0], done: false };
-        case 1: return { value: pair[1], done: false };
-        default: return { value: [pair[0], pair[1]], done: false };
-      }
-    }
-  }
-  const iteratorPrototype = PairIterator.prototype;
-  delete iteratorPrototype.constructor;
-  ObjectSetPrototypeOf(iteratorPrototype, IteratorPrototype);
-  ObjectDefineProperty(iteratorPrototype, "next", { __proto__: null, enumerable: true });
-  ObjectDefineProperty(iteratorPrototype, SymbolToStringTag, {
-    __proto__: null, value: `${name} Iterator`, enumerable: false, configurable: true, writable: false,
-  });
-
-  const methods = {
-    entries() {
-      getPairs(this);
-      return new PairIterator(this, 2);
-    },
-    keys() {
-      getPairs(this);
-      return new PairIterator(this, 0);
-    },
-    values() {
-      getPairs(this);
-      return new PairIterator(this, 1);
-    },
-    forEach(callback, thisArg = undefined) {
-      let pairs = getPairs(this);
-      const prefix = `Failed to execute 'forEach' on '${name}'`;
-      requiredArguments(arguments.length, 1, prefix);
-      converters.Function(callback, prefix, "Argument 1");
-      for (let i = 0; i < pairs.length; i++) {
-        FunctionPrototypeCall(callback, thisArg, pairs[i][1], pairs[i][0], this);
-        pairs = getPairs(this);
-      }
-    },
-  };
-  const names = ["entries", "keys", "values", "forEach"];
-  for (let i = 0; i < names.length; i++) {
-    ObjectDefineProperty(Class.prototype, names[i], {
-      __proto__: null, value: methods[names[i]], enumerable: true, configurable: true, writable: true,
-    });
-  }
-  ObjectDefineProperty(Class.prototype, SymbolIterator, {
-    __proto__: null, value: methods.entries, enumerable: false, configurable: true, writable: true,
-  });
-}
-
 internal.webidl = {
   __proto__: null,
-  configureInterface,
   constructorKey,
   converters,
   createDictionaryConverter,
@@ -693,7 +567,6 @@ internal.webidl = {
   createRecordConverter,
   createSequenceConverter,
   createSequenceFromIterable,
-  defineConstants,
   getViewBuffer,
   illegalConstructor,
   illegalInvocation,
@@ -704,8 +577,6 @@ internal.webidl = {
   isObject,
   isSharedArrayBuffer,
   makeException,
-  pairIterable,
   requiredArguments,
-  takeAttributes,
   withOptions,
 };

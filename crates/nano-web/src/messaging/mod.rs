@@ -1,13 +1,61 @@
-//! Native functions of messages: HTML, sections 9.4 "Channel messaging" and 9.5 "Broadcasting to other browsing contexts".
+//! Native functions of messages: HTML, sections 9.4 "Channel messaging" and 9.5 "Broadcasting to other
+//! browsing contexts".
 //!
-//! Messages between ports stay in JavaScript. Those of broadcast channels are serialized here and kept under a number, until
-//! each channel that they are for has read them.
+//! Messages between ports stay in JavaScript. Those of broadcast channels are serialized here and kept under
+//! a number, until each channel that they are for has read them.
 
 use crate::clone::{Hooks, account};
+use crate::infra::part::{Part, parts};
+use crate::infra::registry::Standard;
 use crate::infra::{Args, Error, Ret, Scope, ops, state, throw};
 use nano_clone::{CloneError, Message, Options};
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
+
+pub(crate) static STANDARD: Standard = Standard {
+    name: "messaging",
+    uses: &[
+        "clone",
+        "domexception",
+        "events",
+        "expose",
+        "hooks",
+        "primordials",
+        "streams",
+        "structuredClone",
+        "webidl",
+    ],
+    ops: &[ops],
+    parts: PARTS,
+    ..Standard::EMPTY
+};
+
+static PARTS: &[Part] = parts! {
+    {
+        files: ["messaging/messageevent.js", "messaging/ports.js", "messaging/broadcast.js"],
+        hooks: ["portTransfer"],
+        exports: ["messaging"],
+        globals: ["BroadcastChannel", "MessageChannel", "MessageEvent", "MessagePort"],
+        enumerable: [],
+        exercise: r#"
+            const { port1, port2 } = new MessageChannel();
+            port2.onmessage = (event) => event.data;
+            port1.postMessage({ a: 1 });
+            port1.close();
+            new MessageEvent("a", { data: 1 }).data;
+        "#
+    }
+    {
+        files: ["messaging/streams.js"],
+        hooks: ["streamTransfer"],
+        exports: [],
+        globals: [],
+        enumerable: [],
+        exercise: r#"const s = new ReadableStream(); structuredClone(s, { transfer: [s] });"#
+    }
+};
 
 ops! {
     "postTask" => post_task,
@@ -23,18 +71,20 @@ ops! {
 /// Messages of broadcast channels that are being delivered.
 #[derive(Default)]
 pub(crate) struct Messages {
-    by_number: HashMap<u32, Arc<Message>>,
-    last: u32,
+    by_number: RefCell<HashMap<u32, Arc<Message>>>,
+    last: Cell<u32>,
 }
 
 impl Messages {
     /// The number under which the message is found.
-    pub(crate) fn add(&mut self, message: Arc<Message>) -> u32 {
+    pub(crate) fn add(&self, message: Arc<Message>) -> u32 {
+        let mut by_number = self.by_number.borrow_mut();
         loop {
-            self.last = self.last.wrapping_add(1);
-            if !self.by_number.contains_key(&self.last) {
-                self.by_number.insert(self.last, message);
-                return self.last;
+            let number = self.last.get().wrapping_add(1);
+            self.last.set(number);
+            if let Entry::Vacant(place) = by_number.entry(number) {
+                place.insert(message);
+                return number;
             }
         }
     }
@@ -78,7 +128,7 @@ fn broadcast_leave(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
 /// The message whose number is an argument.
 fn message(scope: &mut Scope<'_, '_>, value: v8::Local<'_, v8::Value>) -> Option<Arc<Message>> {
     let number = value.uint32_value(scope)?;
-    state(scope)?.messages.borrow().by_number.get(&number).cloned()
+    state(scope)?.get::<Messages>().by_number.borrow().get(&number).cloned()
 }
 
 /// `broadcastPost(name, message)`: to the other isolates.
@@ -98,7 +148,7 @@ fn message_write(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     match Message::serialize(scope, args.get(0), &[], options) {
         Ok(message) => {
             if let Some(state) = state(scope) {
-                let number = state.messages.borrow_mut().add(Arc::new(message));
+                let number = state.get::<Messages>().add(Arc::new(message));
                 ret.set_uint32(number);
             }
         }
@@ -124,6 +174,7 @@ fn message_read(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
 /// `messageDrop(message)`: nobody reads it any more.
 fn message_drop(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     let Some(number) = args.get(0).uint32_value(scope) else { return };
-    let dropped = state(scope).and_then(|state| state.messages.borrow_mut().by_number.remove(&number));
+    let dropped =
+        state(scope).and_then(|state| state.get::<Messages>().by_number.borrow_mut().remove(&number));
     drop(dropped);
 }

@@ -1,8 +1,9 @@
 // MessageChannel and MessagePort, and the tasks that deliver messages. HTML section 9.4
 //
-// Both ends of a channel are in one isolate: there is no way for a port to leave it. So a message is cloned when it is posted, and
-// kept until its task comes. Tasks are the host's: one call of runTask() for each ops.postTask(), in order.
-// A port's state is apart from the MessagePort that scripts see, since it moves to another when the port is transferred.
+// Both ends of a channel are in one isolate: there is no way for a port to leave it. So a message is cloned
+// when it is posted, and kept until its task comes. Tasks are the host's: one call of runTask() for each
+// ops.postTask(), in order. A port's state is apart from the MessagePort that scripts see, since it moves to
+// another when the port is transferred.
 
 const {
   ArrayPrototypeIncludes,
@@ -82,7 +83,8 @@ const PortState = hideObjectPrototype(class PortState {
   constructor() {
     // What it is entangled with; null once either side is closed.
     this.other = null;
-    // Who has it: a MessagePort, or a function of the platform's that is called with the data of each message.
+    // Who has it: a MessagePort, or a function of the platform's that is called with the data of each
+    // message.
     this.port = null;
     this.handler = null;
     this.queue = new List();
@@ -113,7 +115,8 @@ function enqueue(state, data, transferred) {
   if (state.enabled) queueTask(state.deliver);
 }
 
-// The task of one message. It finds nothing if the port was closed or transferred since; its new owner has tasks of its own.
+// The task of one message. It finds nothing if the port was closed or transferred since; its new owner has
+// tasks of its own.
 function deliver(state) {
   if (!state.enabled || state.queue.size === 0) return;
   const message = state.queue.shift();
@@ -231,7 +234,8 @@ defineEventHandler(MessagePort.prototype, "onmessage");
 defineEventHandler(MessagePort.prototype, "onmessageerror");
 defineEventHandler(MessagePort.prototype, "onclose");
 {
-  // "The first time a MessagePort object's onmessage IDL attribute is set, its port message queue must be enabled."
+  // "The first time a MessagePort object's onmessage IDL attribute is set, its port message queue must be
+  // enabled."
   const { get, set } = ReflectGetOwnPropertyDescriptor(MessagePort.prototype, "onmessage");
   const accessor = {
     set onmessage(value) {
@@ -291,14 +295,14 @@ function receivePort(state) {
   return new MessagePort(constructorKey, state);
 }
 
-internal.messaging.checkPort = checkPort;
 internal.messaging.close = close;
 internal.messaging.enable = enable;
 internal.messaging.enqueue = enqueue;
 internal.messaging.isMessagePort = isMessagePort;
 internal.messaging.newEntangledStates = newEntangledStates;
 internal.messaging.queueTask = queueTask;
-internal.messaging.receivePort = receivePort;
 internal.messaging.runTask = runTask;
-internal.messaging.transferPort = transferPort;
+internal.hooks.portTransfer = {
+  __proto__: null, is: isMessagePort, check: checkPort, transfer: transferPort, receive: receivePort,
+};
 internal.expose({ MessageChannel, MessagePort });

@@ -1,7 +1,8 @@
-// Transfer of streams: Streams section 4.2.5, section 5.2.5, section 6.2.5 and section 8.2 "Transferable streams".
+// Transfer of streams: Streams section 4.2.5, section 5.2.5, section 6.2.5 and section 8.2 "Transferable
+// streams".
 //
-// A transferred stream is a pipe into a port; its new home reads from the port's other end. The ports are states without a MessagePort,
-// whose messages go to a function.
+// A transferred stream is a pipe into a port; its new home reads from the port's other end. The ports are
+// states without a MessagePort, whose messages go to a function.
 
 const { PromisePrototypeThen, PromiseReject, PromiseResolve, PromiseWithResolvers } = internal.primordials;
 const { constructorKey } = internal.webidl;
@@ -121,7 +122,7 @@ function check(locked, name) {
   if (locked) throw internal.clone.newDataCloneError(`A ${name} that is locked could not be transferred.`);
 }
 
-internal.streamTransfer = {
+internal.hooks.streamTransfer = {
   __proto__: null,
   checkReadable: (stream) => check(streams.isLocked(stream), "ReadableStream"),
   checkWritable: (stream) => check(streams.isWritableLocked(stream), "WritableStream"),

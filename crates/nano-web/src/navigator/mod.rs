@@ -1,6 +1,26 @@
 //! Native functions of `navigator`: what runs, and how many of it can run at a time.
 
+use crate::infra::part::{Part, parts};
+use crate::infra::registry::Standard;
 use crate::infra::{Args, Ret, Scope, ops, string};
+
+pub(crate) static STANDARD: Standard = Standard {
+    name: "navigator",
+    uses: &["expose", "primordials", "webidl"],
+    ops: &[ops],
+    parts: PARTS,
+    ..Standard::EMPTY
+};
+
+static PARTS: &[Part] = parts! {
+    {
+        files: ["navigator/navigator.js"],
+        exports: [],
+        globals: ["Navigator"],
+        enumerable: ["navigator"],
+        exercise: r#"navigator.userAgent;"#
+    }
+};
 
 ops! { "userAgent" => user_agent, "hardwareConcurrency" => hardware_concurrency, "platform" => platform }
 

@@ -1,9 +1,41 @@
 //! Native functions of High Resolution Time.
 
+use crate::infra::part::{Part, parts};
+use crate::infra::registry::Standard;
 use crate::infra::{Args, Fast, Ret, Scope, ops, state};
 use crate::state::try_state;
 use std::ffi::c_void;
 use v8::fast_api::{CFunction, CFunctionInfo, FastApiCallbackOptions, Int64Representation, Type};
+
+pub(crate) static STANDARD: Standard = Standard {
+    name: "performance",
+    uses: &[
+        "domexception",
+        "events",
+        "expose",
+        "exposeEnumerable",
+        "primordials",
+        "structuredClone",
+        "timers",
+        "webidl",
+    ],
+    ops: &[ops],
+    parts: PARTS,
+    ..Standard::EMPTY
+};
+
+static PARTS: &[Part] = parts! {
+    {
+        files: ["performance/performance.js", "performance/observer.js"],
+        exports: ["performance"],
+        globals: [
+            "Performance", "PerformanceEntry", "PerformanceMark", "PerformanceMeasure", "PerformanceObserver",
+            "PerformanceObserverEntryList"
+        ],
+        enumerable: ["performance"],
+        exercise: r#"performance.now(); performance.mark("a"); performance.measure("b", "a");"#
+    }
+};
 
 ops! { "performanceNow" => performance_now | PERFORMANCE_NOW_FAST, "timeOrigin" => time_origin }
 
@@ -16,8 +48,8 @@ static PERFORMANCE_NOW_FAST: Fast = Fast([CFunction::new(
     ),
 )]);
 
-/// Steps of the clock in a millisecond. High Resolution Time, section 7.1, "coarsen time": five microseconds are the finest
-/// that it allows, since a finer clock tells a tenant of what the caches hold of others.
+/// Steps of the clock in a millisecond. High Resolution Time, section 7.1, "coarsen time": five microseconds
+/// are the finest that it allows, since a finer clock tells a tenant of what the caches hold of others.
 const STEPS_PER_MS: f64 = 200.0;
 
 fn performance_now(scope: &mut Scope<'_, '_>, _: Args<'_>, mut ret: Ret<'_>) {

@@ -1,8 +1,8 @@
-// What other standards and the runtime use of streams: Streams section 9. Functions here take and give the objects that scripts see
-// (shells), where the rest of this folder works on their states.
+// What other standards and the runtime use of streams: Streams section 9. Functions here take and give the
+// objects that scripts see (shells), where the rest of this folder works on their states.
 //
-// Transferable streams (section 4.2.6, section 5.2.6, section 6.2.2) will be two more sources and sinks on a message port, made with
-// createReadableStreamFromSource and createWritableStreamFromSink.
+// Transferable streams (section 4.2.6, section 5.2.6, section 6.2.2) will be two more sources and sinks on a
+// message port, made with createReadableStreamFromSource and createWritableStreamFromSink.
 
 const { hideObjectPrototype, uncurryThis } = internal.primordials;
 const webidl = internal.webidl;
@@ -62,8 +62,8 @@ function cancelWithReader(stream) {
   cancelReader(getReader(stream));
 }
 
-// A stream that is filled by functions. startAlgorithm and pullAlgorithm take nothing, cancelAlgorithm the reason; each may
-// return a promise, and each may be undefined. A size algorithm returns a number.
+// A stream that is filled by functions. startAlgorithm and pullAlgorithm take nothing, cancelAlgorithm the
+// reason; each may return a promise, and each may be undefined. A size algorithm returns a number.
 function createReadableStream(
   startAlgorithm, pullAlgorithm, cancelAlgorithm, highWaterMark = 1, sizeAlgorithm = null,
 ) {
@@ -82,8 +82,9 @@ function createNativeReadableStream(source) {
   return readableShell(createNativeReadableStreamState(source));
 }
 
-// The native source of an untouched stream, for the runtime to drain without JavaScript: the stream is then disturbed and
-// locked; the runtime says how it ended with closeNative or errorNative. undefined for any other stream.
+// The native source of an untouched stream, for the runtime to drain without JavaScript: the stream is then
+// disturbed and locked; the runtime says how it ended with closeNative or errorNative. undefined for any
+// other stream.
 function takeNativeSource(stream) {
   return takeNativeSourceOfState(getReadableState(stream));
 }
@@ -120,7 +121,8 @@ function readableStreamError(stream, e) {
   else ReadableByteStreamControllerError(controller, e);
 }
 
-// section 9.1.1, enqueue. No effect on a stream that is closed or errored; a byte stream's chunk is a view that is then detached.
+// section 9.1.1, enqueue. No effect on a stream that is closed or errored; a byte stream's chunk is a view
+// that is then detached.
 function readableStreamEnqueue(stream, chunk) {
   const { controller } = getReadableState(stream);
   if (controller.pendingPullIntos === undefined) ReadableStreamDefaultControllerEnqueue(controller, chunk);
@@ -173,7 +175,8 @@ function readableStreamCancel(stream, reason) {
   return promise;
 }
 
-// section 9.1.2, tee: an array of two streams. With `cloneForBranch2` the second gets structured clones of chunks that are not bytes.
+// section 9.1.2, tee: an array of two streams. With `cloneForBranch2` the second gets structured clones of
+// chunks that are not bytes.
 function readableStreamTee(stream, cloneForBranch2 = true) {
   const branches = ReadableStreamTee(getReadableState(stream), cloneForBranch2);
   return [readableShell(branches[0]), readableShell(branches[1])];
@@ -235,9 +238,10 @@ function writableStreamAbort(stream, reason) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Transform streams. section 9.3
 
-// A pair { readable, writable } for an interface that is a transform without being a TransformStream (section 9.4), whose getters return
-// them. transformAlgorithm(chunk, controller), flushAlgorithm(controller), cancelAlgorithm(reason); each may return a promise or
-// throw, the last two may be undefined. Give `controller` to the functions below.
+// A pair { readable, writable } for an interface that is a transform without being a TransformStream (section
+// 9.4), whose getters return them. transformAlgorithm(chunk, controller), flushAlgorithm(controller),
+// cancelAlgorithm(reason); each may return a promise or throw, the last two may be undefined. Give
+// `controller` to the functions below.
 function createTransform(
   transformAlgorithm, flushAlgorithm = undefined, cancelAlgorithm = undefined,
   writableHighWaterMark = 1, writableSizeAlgorithm = null, readableHighWaterMark = 0, readableSizeAlgorithm = null,
@@ -314,3 +318,9 @@ streams.transformTerminate = transformTerminate;
 streams.writableStreamAbort = writableStreamAbort;
 streams.writableStreamClose = writableStreamClose;
 streams.writableStreamError = writableStreamError;
+internal.hooks.streamKinds = {
+  __proto__: null,
+  isReadable: streams.isReadableStream,
+  isWritable: streams.isWritableStream,
+  isTransform: streams.isTransformStream,
+};

@@ -1,23 +1,21 @@
-// Timers and microtasks (HTML section 8.6, section 8.7), and scheduler.wait() as Workers have it.
+// Timers and microtasks. HTML section 8.6, section 8.7
 //
-// The clock and the queue are native; this file keeps what is to be called. The native side calls fire() with an id.
-// Timers do not tell the time, and what callbacks throw is the caller of fire()'s to report.
+// The clock and the queue are native; this file keeps what is to be called. The native side calls fire() with
+// an id. Timers do not tell the time, and what callbacks throw is the caller of fire()'s to report.
 
 const {
   Map,
   MapPrototypeDelete,
   MapPrototypeGet,
   MapPrototypeSet,
-  Promise,
-  PromiseReject,
   ReflectApply,
-  TypeError,
   hideObjectPrototype,
 } = internal.primordials;
 const webidl = internal.webidl;
 const { converters } = webidl;
 
-// HTML section 8.6, "timer initialization steps": timers that timers started, beyond this depth, wait at least so long.
+// HTML section 8.6, "timer initialization steps": timers that timers started, beyond this depth, wait at
+// least so long.
 const NESTING_MAX = 5;
 const NESTED_TIMEOUT_MS_MIN = 4;
 
@@ -108,52 +106,5 @@ function queueMicrotask(callback) {
   ops.queueMicrotask(converters.Function(callback, prefix, "Argument 1"));
 }
 
-const convertWaitOptions = (options, prefix) => {
-  if (options === undefined || options === null) return undefined;
-  if (!webidl.isObject(options)) throw new TypeError(`${prefix}: Argument 2 is not an object.`);
-  const { signal } = options;
-  return signal === undefined || signal === null
-    ? undefined
-    : internal.abort.convertAbortSignal(signal, prefix, "'signal' of Argument 2");
-};
-
-// https://developers.cloudflare.com/workers/runtime-apis/scheduler/
-class Scheduler {
-  #brand;
-
-  constructor(key = undefined) {
-    if (key !== webidl.constructorKey) webidl.illegalConstructor();
-  }
-
-  // A promise that is fulfilled after that many milliseconds, or rejected with the signal's reason.
-  wait(milliseconds, options = undefined) {
-    const prefix = "Failed to execute 'wait' on 'Scheduler'";
-    try {
-      this.#brand;
-      webidl.requiredArguments(arguments.length, 1, prefix);
-      milliseconds = converters.long(milliseconds, prefix, "Argument 1");
-      const signal = convertWaitOptions(options, prefix);
-      if (signal !== undefined && internal.abort.isAborted(signal)) {
-        return PromiseReject(internal.abort.getReason(signal));
-      }
-      return new Promise((resolve, reject) => {
-        const abort = () => {
-          cancel(id);
-          reject(internal.abort.getReason(signal));
-        };
-        const id = startTimeout(milliseconds < 0 ? 0 : milliseconds, () => {
-          if (signal !== undefined) internal.abort.removeAlgorithm(signal, abort);
-          resolve();
-        });
-        if (signal !== undefined) internal.abort.addAlgorithm(signal, abort);
-      });
-    } catch (error) {
-      return PromiseReject(error);
-    }
-  }
-}
-webidl.configureInterface(Scheduler);
-
 internal.timers = { __proto__: null, cancelTimeout: cancel, fire, startTimeout };
 internal.exposeEnumerable({ clearInterval, clearTimeout, queueMicrotask, setInterval, setTimeout });
-internal.expose({ scheduler: new Scheduler(webidl.constructorKey) });

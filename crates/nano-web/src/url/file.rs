@@ -1,9 +1,10 @@
-//! URLs of the scheme file, which the `url` crate reads in a way of its own where drive letters or empty path segments are.
-//! URL section 4.4: "file state" and those after it.
+//! URLs of the scheme file, which the `url` crate reads in a way of its own where drive letters or empty path
+//! segments are. URL section 4.4: "file state" and those after it.
 //!
-//! A host's own syntax is the crate's business, asked through [`super::quirk`].
+//! A host's own syntax is the crate's business: the caller passes a [`HostParser`].
 
-use super::quirk;
+/// URL section 3.5, "host parser", for a host that is not opaque: its serialization, or `None` for failure.
+pub(super) type HostParser = fn(&str) -> Option<String>;
 
 /// A parsed file URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +94,7 @@ fn append(path: &mut Vec<String>, text: &str) {
 }
 
 /// Section 4.4, "file host state", and "path start state" after it.
-fn parse_host(text: &str) -> Option<String> {
+fn parse_host(text: &str, parser: HostParser) -> Option<String> {
     if text.is_empty() {
         return Some(String::new());
     }
@@ -104,8 +105,7 @@ fn parse_host(text: &str) -> Option<String> {
     } else {
         text
     };
-    let href = quirk::parse(&format!("https://{host}/"), None)?.href();
-    let host = href.strip_prefix("https://")?.strip_suffix('/')?.to_owned();
+    let host = parser(host)?;
     Some(if host == "localhost" { String::new() } else { host })
 }
 
@@ -124,7 +124,7 @@ fn scheme(input: &str) -> Option<(String, &str)> {
 }
 
 /// Parses an input that is a file URL, or relative to one; `None` for any other. Inside, `None` is failure.
-pub(super) fn parse(input: &str, base: Option<&str>) -> Option<Option<FileUrl>> {
+pub(super) fn parse(input: &str, base: Option<&str>, parser: HostParser) -> Option<Option<FileUrl>> {
     // Quick for what is none.
     let may = |text: &str| text.get(..64.min(text.len())).is_none_or(|head| head.contains(['f', 'F']));
     if !may(input) && !base.is_some_and(may) {
@@ -140,15 +140,15 @@ pub(super) fn parse(input: &str, base: Option<&str>) -> Option<Option<FileUrl>> 
             (input.as_str(), Some(base))
         }
     };
-    let base = match base.and_then(|base| parse(base, None)) {
+    let base = match base.and_then(|base| parse(base, None, parser)) {
         Some(Some(base)) => Some(base),
         Some(None) => return Some(None),
         None => None,
     };
-    Some(file_state(rest, base))
+    Some(file_state(rest, base, parser))
 }
 
-fn file_state(rest: &str, base: Option<FileUrl>) -> Option<FileUrl> {
+fn file_state(rest: &str, base: Option<FileUrl>, parser: HostParser) -> Option<FileUrl> {
     let (rest, fragment) = match rest.split_once('#') {
         Some((rest, fragment)) => (rest, Some(encode(fragment, FRAGMENT))),
         None => (rest, None),
@@ -165,7 +165,7 @@ fn file_state(rest: &str, base: Option<FileUrl>) -> Option<FileUrl> {
         if is_drive_letter(&after[..end]) {
             append(&mut url.path, after);
         } else {
-            url.host = parse_host(&after[..end])?;
+            url.host = parse_host(&after[..end], parser)?;
             append(&mut url.path, after.get(end + 1..).unwrap_or_default());
         }
         return Some(url);
@@ -223,14 +223,15 @@ impl FileUrl {
         (href, [Some(4), Some(7), Some(7), Some(host_end), None, Some(host_end), query, fragment])
     }
 
-    /// Section 6.1, the setters: `which` as in `url.js`. `None` where nothing changes; `Err`: not for this file.
-    pub(super) fn set(mut self, which: u32, value: &str) -> Result<Option<Self>, Self> {
+    /// Section 6.1, the setters: `which` as in `url.js`. `None` where nothing changes; `Err`: not for this
+    /// file.
+    pub(super) fn set(mut self, which: u32, value: &str, parser: HostParser) -> Result<Option<Self>, Self> {
         let value = value.replace(['\t', '\n', '\r'], "");
         match which {
             1 if !self.host.is_empty() => return Err(self),
             4 | 5 => {
                 let end = value.find(['/', '\\', '?', '#']).unwrap_or(value.len());
-                let Some(host) = parse_host(&value[..end]) else { return Ok(None) };
+                let Some(host) = parse_host(&value[..end], parser) else { return Ok(None) };
                 self.host = host;
             }
             7 => {
@@ -255,9 +256,10 @@ impl FileUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::url::quirk::parse_special_host;
 
     fn href(input: &str, base: Option<&str>) -> Option<String> {
-        parse(input, base).unwrap().map(|url| url.serialize().0)
+        parse(input, base, parse_special_host).unwrap().map(|url| url.serialize().0)
     }
 
     #[test]
@@ -282,7 +284,7 @@ mod tests {
         }
         assert_eq!(href("file://a:80/", None), None);
         assert_eq!(href("file://a@b/", None), None);
-        assert!(parse("http://f/", Some("file:///")).is_none());
-        assert!(parse("f", Some("http://f/")).is_none());
+        assert!(parse("http://f/", Some("file:///"), parse_special_host).is_none());
+        assert!(parse("f", Some("http://f/"), parse_special_host).is_none());
     }
 }

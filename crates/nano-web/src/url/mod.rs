@@ -5,7 +5,35 @@ mod file;
 pub(crate) mod plain;
 mod quirk;
 
+use crate::infra::part::{Part, parts};
+use crate::infra::registry::Standard;
 use crate::infra::{Args, Ret, Scope, buffer, fill_u32, latin1, ops, string, text};
+
+pub(crate) static STANDARD: Standard = Standard {
+    name: "url",
+    uses: &["expose", "hooks", "primordials", "webidl"],
+    hooks: &["blobUrls"],
+    ops: &[ops],
+    parts: PARTS,
+    ..Standard::EMPTY
+};
+
+static PARTS: &[Part] = parts! {
+    {
+        files: ["url/searchparams.js"],
+        exports: ["searchParams"],
+        globals: ["URLSearchParams"],
+        enumerable: [],
+        exercise: r#"const p = new URLSearchParams("a=b&c=d"); p.get("a"); p.has("b"); p.set("a", "c"); p.append("d", "e"); [...p]; p.toString();"#
+    }
+    {
+        files: ["url/url.js"],
+        exports: ["url"],
+        globals: ["URL"],
+        enumerable: [],
+        exercise: r#"const u = new URL("/b?c=d#e", "http://localhost/"); u.pathname; u.search; u.hostname; u.searchParams.get("c"); u.href;"#
+    }
+};
 
 ops! {
     "urlParse" => parse,
@@ -114,7 +142,8 @@ fn origin(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     }
 }
 
-/// `formDecode(text)`: a flat array `[name, value, …]`. URL, section 5.1 "application/x-www-form-urlencoded parsing".
+/// `formDecode(text)`: a flat array `[name, value, …]`. URL, section 5.1 "application/x-www-form-urlencoded
+/// parsing".
 fn form_decode(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let mut stack = buffer::<512>();
     let input = text(scope, args.get(0), &mut stack);

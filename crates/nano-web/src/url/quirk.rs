@@ -1,7 +1,8 @@
-//! What the URL Standard asks beyond what the `url` crate does: parsing and setting of single components, with the crate's
-//! result corrected where the standard has moved on.
+//! What the URL Standard asks beyond what the `url` crate does: parsing and setting of single components,
+//! with the crate's result corrected where the standard has moved on.
 //!
-//! Knows no JavaScript. What stays different is listed in tests/wpt/url.json and data.json. URLs of files are [`super::file`]'s.
+//! Knows no JavaScript. What stays different is listed in tests/wpt/url.json and data.json. URLs of files are
+//! [`super::file`]'s.
 
 use super::file::{self, FileUrl};
 use std::borrow::Cow;
@@ -25,8 +26,8 @@ impl Parsed {
         self.parts().0
     }
 
-    /// The serialization and the offsets in it, as `url.js` has them: scheme end, username end, host start, host end, port, path
-    /// start, query start, fragment start; and whether there is an authority.
+    /// The serialization and the offsets in it, as `url.js` has them: scheme end, username end, host start,
+    /// host end, port, path start, query start, fragment start; and whether there is an authority.
     pub(super) fn parts(&self) -> (String, [Option<u32>; 8], bool) {
         match self {
             Self::Url(url, mask) => {
@@ -63,7 +64,7 @@ fn show<'t>(mask: Option<&Mask>, text: &'t str) -> Cow<'t, str> {
 
 /// URL section 4.4, "URL parser". None for failure.
 pub(super) fn parse(input: &str, base: Option<&str>) -> Option<Parsed> {
-    if let Some(parsed) = file::parse(input, base) {
+    if let Some(parsed) = file::parse(input, base, parse_special_host) {
         return parsed.map(Parsed::File);
     }
     if let Some(url) = parse_with(input, base) {
@@ -99,8 +100,8 @@ fn parse_with(input: &str, base: Option<&str>) -> Option<Url> {
     }
 }
 
-/// URL section 4.4, "special authority ignore slashes state", also for an input without a scheme: more than two slashes are
-/// as good as two.
+/// URL section 4.4, "special authority ignore slashes state", also for an input without a scheme: more than
+/// two slashes are as good as two.
 fn few_slashes(input: &str) -> Cow<'_, str> {
     let start = input.trim_start_matches(|c: char| c <= ' ');
     let rest = start.trim_start_matches(['/', '\\', '\t', '\n', '\r']);
@@ -108,8 +109,8 @@ fn few_slashes(input: &str) -> Cow<'_, str> {
     if slashes > 2 { Cow::Owned(format!("//{rest}")) } else { Cow::Borrowed(input) }
 }
 
-/// Against a base that is not special, a backslash is a character of a path; the crate takes one at the beginning for a
-/// slash.
+/// Against a base that is not special, a backslash is a character of a path; the crate takes one at the
+/// beginning for a slash.
 fn no_backslash(input: &str) -> Cow<'_, str> {
     let start = input.trim_start_matches(|c: char| c <= ' ');
     if start.starts_with('\\') { Cow::Owned(format!("./{start}")) } else { Cow::Borrowed(input) }
@@ -141,10 +142,16 @@ fn corrected(url: Url) -> Url {
     Url::parse(&format!("{}{path}{}", &href[..start], &href[end..])).unwrap_or(url)
 }
 
+/// URL section 3.5, "host parser", for a host that is not opaque.
+pub(super) fn parse_special_host(host: &str) -> Option<String> {
+    let href = parse(&format!("https://{host}/"), None)?.href();
+    href.strip_prefix("https://")?.strip_suffix('/').map(str::to_owned)
+}
+
 /// URL section 6.1, the setters other than href's: `which` as in `url.js`. None where nothing changes.
 pub(super) fn set(href: &str, which: u32, value: &str) -> Option<Parsed> {
-    if let Some(Some(file)) = file::parse(href, None)
-        && let Ok(changed) = file.set(which, value)
+    if let Some(Some(file)) = file::parse(href, None, parse_special_host)
+        && let Ok(changed) = file.set(which, value, parse_special_host)
     {
         return changed.map(Parsed::File);
     }
@@ -170,7 +177,8 @@ fn set_component(mut url: Url, which: u32, value: &str) -> Option<Url> {
         3 => quirks::set_password(&mut url, value).is_ok(),
         4 | 5 => return set_host(url, which == 4, value),
         6 => {
-            // The basic URL parser removes tabs and newlines; the crate looks at the first character before it does.
+            // The basic URL parser removes tabs and newlines; the crate looks at the first character before
+            // it does.
             let digits = value.replace(['\t', '\n', '\r'], "");
             (!digits.is_empty() || value.is_empty()) && quirks::set_port(&mut url, &digits).is_ok()
         }
@@ -259,9 +267,10 @@ fn authority(input: &str) -> Option<&str> {
     authority.rsplit('@').next()
 }
 
-/// The standard takes any host of ASCII alone, in lower case, even one with labels that are Punycode of nothing that could
-/// be a label (section 3.3, "domain to ASCII"); the crate refuses those. So where it has refused, each `xn--` is replaced by
-/// a text of the same length that stands nowhere else, and put back in the result.
+/// The standard takes any host of ASCII alone, in lower case, even one with labels that are Punycode of
+/// nothing that could be a label (section 3.3, "domain to ASCII"); the crate refuses those. So where it has
+/// refused, each `xn--` is replaced by a text of the same length that stands nowhere else, and put back in
+/// the result.
 pub(super) struct Mask {
     digits: String,
 }

@@ -1,8 +1,9 @@
 // URL (URL Standard section 6.1): the interface over the native parser.
 //
-// A URL is its serialization and the offsets of its components in it; the getters slice. The parser and the setters'
-// state-override parsing are native. `ops.urlSet(href, which, value, out)` takes `which` from the list below.
-// Knows of URLSearchParams only how to make one and how to replace its list; of blobs nothing (file/blob.js keeps their URLs).
+// A URL is its serialization and the offsets of its components in it; the getters slice. The parser and the
+// setters' state-override parsing are native. `ops.urlSet(href, which, value, out)` takes `which` from the
+// list below. Knows of URLSearchParams only how to make one and how to replace its list; of blobs nothing
+// (file/blob.js keeps their URLs).
 
 const { StringPrototypeIndexOf } = internal.primordials;
 const {
@@ -27,10 +28,12 @@ const HASH = 9;
 const NONE = 0xffffffff;
 const HAS_AUTHORITY = 1;
 
-// Where the native parser leaves the offsets of what it parsed last: scheme end, username end, host start, host end, port,
-// path start, query start, fragment start, flags. Made when first needed, once for an isolate.
+// Where the native parser leaves the offsets of what it parsed last: scheme end, username end, host start,
+// host end, port, path start, query start, fragment start, flags. Made when first needed, once for an
+// isolate.
 let offsets;
-// What was parsed last, if `offsets` are still its own: applications parse the same string (a request's URL) several times.
+// What was parsed last, if `offsets` are still its own: applications parse the same string (a request's URL)
+// several times.
 let lastInput = null;
 let lastHref = "";
 
@@ -130,13 +133,13 @@ class URL {
   // File API section 8.5
   static createObjectURL(blob) {
     webidl.requiredArguments(arguments.length, 1, "Failed to execute 'createObjectURL' on 'URL'");
-    return internal.file.createObjectURL(blob);
+    return internal.hooks.blobUrls.create(blob);
   }
 
   static revokeObjectURL(url) {
     const prefix = "Failed to execute 'revokeObjectURL' on 'URL'";
     webidl.requiredArguments(arguments.length, 1, prefix);
-    internal.file.revokeObjectURL(converters.USVString(url, prefix, "Argument 1"));
+    internal.hooks.blobUrls.revoke(converters.USVString(url, prefix, "Argument 1"));
   }
 
   // Makes this what was parsed last.
@@ -159,7 +162,8 @@ class URL {
     if (href !== null) this.#take(href);
   }
 
-  // Replaces the query with what URLSearchParams serialized, which needs no further encoding. section 6.2, "update"
+  // Replaces the query with what URLSearchParams serialized, which needs no further encoding. section 6.2,
+  // "update"
   #setQuery(query) {
     const href = this.#href;
     if (href[this.#pathStart] !== "/") {
@@ -350,7 +354,8 @@ function parseUrl(input, base = undefined) {
   return parse(input, base);
 }
 
-// The components of a URL without the characters around them, and whether its path is opaque; null for what is no URL.
+// The components of a URL without the characters around them, and whether its path is opaque; null for what
+// is no URL.
 function parseComponents(input, base = undefined) {
   const href = parse(input, base);
   return href === null ? null : getComponents(new URL(constructorKey, href));

@@ -1,12 +1,13 @@
 //! Memories of WebAssembly, counted against their isolate: V8 counts them neither as heap nor as buffers.
 //!
-//! A memory that a script can see is looked at: when it is made, after each run of the isolate, and now and then within a
-//! long one ([`Memories::count`]). One that an instance hides cannot be; its module is given a maximum that is counted whole.
-//! Knows nothing of what becomes of an isolate that has too much.
+//! A memory that a script can see is looked at: when it is made, after each run of the isolate, and now and
+//! then within a long one ([`Memories::count`]). One that an instance hides cannot be; its module is given a
+//! maximum that is counted whole. Knows nothing of what becomes of an isolate that has too much.
 
 use crate::host::Accountant;
 use crate::infra::{Args, Error, Ret, Scope, ops, state, throw};
-use std::cell::{Cell, RefCell};
+use crate::state::State;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 use wasmparser::{ExternalKind, MemoryType, Parser, Payload, TypeRef};
@@ -17,8 +18,8 @@ const PAGE_BYTES: u64 = 1 << 16;
 /// A memory that nobody can look at may grow to this, or to what it begins with if that is more.
 pub const MAX_HIDDEN_BYTES: u64 = 16 << 20;
 
-/// Memories that one isolate may have at a time. V8 reserves addresses for each, of which a process has enough for some
-/// thousands.
+/// Memories that one isolate may have at a time. V8 reserves addresses for each, of which a process has
+/// enough for some thousands.
 pub const MAX_MEMORIES: usize = 256;
 
 ops! {
@@ -34,7 +35,8 @@ ops! {
 /// A memory, or an instance for what it hides.
 struct Tracked {
     object: v8::Weak<v8::Object>,
-    /// The memory's buffers that scripts may have: any of them keeps its bytes alive when the memory itself is gone.
+    /// The memory's buffers that scripts may have: any of them keeps its bytes alive when the memory itself
+    /// is gone.
     buffers: Vec<v8::Weak<v8::Object>>,
     charged: usize,
 }
@@ -46,15 +48,36 @@ pub(crate) struct Memories {
     tracked: RefCell<HashMap<i32, Vec<Tracked>>>,
     /// What the module hides that was bounded last.
     hidden: Cell<usize>,
+    /// The memories are charged on it; set by the first of them.
+    accountant: OnceCell<Arc<dyn Accountant>>,
+}
+
+impl State {
+    /// Whether the isolate has memories of WebAssembly, which [`count_wasm`](Self::count_wasm) is to look at
+    /// after each run.
+    pub fn has_wasm(&self) -> bool {
+        !self.get::<Memories>().tracked.borrow().is_empty()
+    }
+
+    /// Counts the isolate's memories of WebAssembly, which grow without asking. False: they have grown beyond
+    /// what the isolate's [`Accountant`] allows.
+    pub fn count_wasm(&self, scope: &mut v8::PinScope<'_, '_>) -> bool {
+        self.get::<Memories>().count(scope, self.accountant())
+    }
+}
+
+impl Drop for Memories {
+    fn drop(&mut self) {
+        let Some(accountant) = self.accountant.get() else { return };
+        for tracked in self.tracked.get_mut().drain().flat_map(|(_, list)| list) {
+            accountant.give_back(tracked.charged);
+        }
+    }
 }
 
 impl Memories {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.tracked.borrow().is_empty()
-    }
-
     /// Looks at all memories. False: they have grown beyond what `accountant` allows.
-    pub(crate) fn count(&self, scope: &mut Scope<'_, '_>, accountant: &Arc<dyn Accountant>) -> bool {
+    fn count(&self, scope: &mut Scope<'_, '_>, accountant: &Arc<dyn Accountant>) -> bool {
         v8::scope!(let scope, scope);
         let mut within = true;
         self.tracked.borrow_mut().retain(|_, list| {
@@ -82,6 +105,7 @@ impl Memories {
         hidden: usize,
         accountant: &Arc<dyn Accountant>,
     ) -> bool {
+        self.accountant.get_or_init(|| Arc::clone(accountant));
         let hash = object.get_identity_hash().get();
         if let Some(list) = self.tracked.borrow_mut().get_mut(&hash)
             && let Some(known) = list.iter_mut().find(|tracked| tracked.object == object)
@@ -106,13 +130,6 @@ impl Memories {
         }
         self.tracked.borrow_mut().entry(hash).or_default().push(tracked);
         true
-    }
-
-    /// Gives back what is charged: the isolate is going.
-    pub(crate) fn release(&self, accountant: &Arc<dyn Accountant>) {
-        for tracked in self.tracked.borrow_mut().drain().flat_map(|(_, list)| list) {
-            accountant.give_back(tracked.charged);
-        }
     }
 }
 
@@ -152,9 +169,9 @@ impl Tracked {
     }
 }
 
-/// V8's own `WebAssembly`, as [`parts::prepare`](crate::parts::prepare) found it.
+/// V8's own `WebAssembly`, as [`parts::prepare`](crate::infra::parts::prepare) found it.
 fn namespace(scope: &mut Scope<'_, '_>, _: Args<'_>, mut ret: Ret<'_>) {
-    if let Some(namespace) = crate::parts::original_webassembly(scope) {
+    if let Some(namespace) = crate::infra::parts::original_webassembly(scope) {
         ret.set(namespace);
     }
 }
@@ -163,16 +180,16 @@ fn is_module(_: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     ret.set_bool(args.get(0).is_wasm_module_object());
 }
 
-/// `wasmBound(module)`: the module to make an instance of, in which every hidden memory has a maximum; what is no module comes
-/// back as it is. How much is hidden: `wasmHidden()`.
+/// `wasmBound(module)`: the module to make an instance of, in which every hidden memory has a maximum; what
+/// is no module comes back as it is. How much is hidden: `wasmHidden()`.
 fn bound(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     ret.set(args.get(0));
     let Some(state) = state(scope) else { return };
-    state.memories().hidden.set(0);
+    state.get::<Memories>().hidden.set(0);
     let Ok(module) = v8::Local::<v8::WasmModuleObject>::try_from(args.get(0)) else { return };
     let compiled = module.get_compiled_module();
     let Some(found) = Hidden::find(compiled.get_wire_bytes_ref()) else { return };
-    state.memories().hidden.set(usize::try_from(found.bytes).unwrap_or(usize::MAX));
+    state.get::<Memories>().hidden.set(usize::try_from(found.bytes).unwrap_or(usize::MAX));
     if let Some(rewritten) = found.rewritten
         && let Some(module) = v8::WasmModuleObject::compile(scope, &rewritten)
     {
@@ -181,7 +198,7 @@ fn bound(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
 }
 
 fn hidden(scope: &mut Scope<'_, '_>, _: Args<'_>, mut ret: Ret<'_>) {
-    ret.set_double(state(scope).map_or(0, |state| state.memories().hidden.get()) as f64);
+    ret.set_double(state(scope).map_or(0, |state| state.get::<Memories>().hidden.get()) as f64);
 }
 
 /// `wasmTrack(memory)`: counts it as it is, and from now on; anything else is ignored.
@@ -199,7 +216,7 @@ fn track_hidden(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
 
 fn add(scope: &mut Scope<'_, '_>, value: v8::Local<'_, v8::Value>, hidden: usize) {
     let Ok(object) = v8::Local::<v8::Object>::try_from(value) else { return };
-    let Some((memories, accountant)) = parts(scope) else { return };
+    let Some((memories, accountant)) = memories(scope) else { return };
     if !memories.add(scope, object, hidden, &accountant) {
         throw(
             scope,
@@ -212,7 +229,7 @@ fn add(scope: &mut Scope<'_, '_>, value: v8::Local<'_, v8::Value>, hidden: usize
 fn reserve(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     let bytes = args.get(1).number_value(scope).unwrap_or(0.0) as u64 * PAGE_BYTES;
     let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-    let Some((memories, accountant)) = parts(scope) else { return };
+    let Some((memories, accountant)) = memories(scope) else { return };
     let fits = |scope: &mut Scope<'_, '_>| {
         let fits = memories.count(scope, &accountant) && accountant.take(bytes);
         if fits {
@@ -234,10 +251,11 @@ fn reserve(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     }
 }
 
-fn parts<'a>(scope: &mut Scope<'_, '_>) -> Option<(&'a Memories, Arc<dyn Accountant>)> {
+fn memories<'a>(scope: &mut Scope<'_, '_>) -> Option<(&'a Memories, Arc<dyn Accountant>)> {
     let state = state(scope)?;
-    let memories = std::ptr::from_ref(state.memories());
-    // SAFETY: the state outlives all JavaScript of its isolate (`State::attach`), and so this native function.
+    let memories = std::ptr::from_ref(state.get::<Memories>());
+    // SAFETY: the state outlives all JavaScript of its isolate (`State::attach`), and so this native
+    // function.
     Some((unsafe { &*memories }, Arc::clone(state.accountant())))
 }
 

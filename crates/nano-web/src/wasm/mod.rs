@@ -1,12 +1,43 @@
-//! Streaming compilation of WebAssembly: V8's callback, and native functions that feed bytes to a compilation.
-//! WebAssembly Web API, section 3. Memories are looked after in [`memory`].
+//! Streaming compilation of WebAssembly: V8's callback, and native functions that feed bytes to a
+//! compilation. WebAssembly Web API, section 3. Memories are looked after in [`memory`].
 
 pub(crate) mod memory;
 
+use crate::infra::part::{Part, parts};
+use crate::infra::registry::Standard;
 use crate::infra::{Args, Ret, Scope, buffer, ops, text, with_bytes};
 use crate::state::try_state;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+
+pub(crate) static STANDARD: Standard = Standard {
+    name: "wasm",
+    uses: &["expose", "fetch", "look", "primordials", "streams", "webidl"],
+    ops: &[ops, memory::ops],
+    parts: PARTS,
+    ..Standard::EMPTY
+};
+
+static PARTS: &[Part] = parts! {
+    {
+        files: ["wasm/wasm.js"],
+        exports: ["wasm"],
+        globals: [],
+        enumerable: [],
+        exercise: ""
+    }
+    {
+        files: ["wasm/memory.js"],
+        exports: ["wasmMemory"],
+        globals: [crate::infra::part::WEBASSEMBLY],
+        enumerable: [],
+        exercise: r#"
+            const module = new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]));
+            new WebAssembly.Instance(module).exports;
+            new WebAssembly.Memory({ initial: 1 }).buffer;
+        "#
+    }
+};
 
 ops! {
     "wasmBytes" => wasm_bytes,
@@ -24,8 +55,8 @@ pub(crate) struct Streams {
     last: Cell<u32>,
 }
 
-/// V8's callback for `WebAssembly.compileStreaming(source)` and `instantiateStreaming(source)`, when the source is there. The
-/// embedder sets it on each isolate.
+/// V8's callback for `WebAssembly.compileStreaming(source)` and `instantiateStreaming(source)`, when the
+/// source is there. The embedder sets it on each isolate.
 pub fn streaming<'s>(
     scope: &mut Scope<'s, '_>,
     source: v8::Local<'s, v8::Value>,
@@ -33,7 +64,7 @@ pub fn streaming<'s>(
 ) {
     let (function, id) = {
         let Some(state) = try_state(scope) else { return };
-        let streams = &state.wasm;
+        let streams = state.get::<Streams>();
         let Some(function) = streams.source.borrow().clone() else { return };
         let id = streams.last.get().wrapping_add(1);
         streams.last.set(id);
@@ -50,7 +81,7 @@ pub fn streaming<'s>(
 /// Takes a compilation out.
 fn take(scope: &mut Scope<'_, '_>, args: &Args<'_>) -> Option<v8::WasmStreaming<false>> {
     let id = args.get(0).uint32_value(scope)?;
-    try_state(scope)?.wasm.waiting.borrow_mut().remove(&id)
+    try_state(scope)?.get::<Streams>().waiting.borrow_mut().remove(&id)
 }
 
 /// Puts it back.
@@ -58,14 +89,15 @@ fn keep(scope: &mut Scope<'_, '_>, args: &Args<'_>, streaming: v8::WasmStreaming
     if let Some(id) = args.get(0).uint32_value(scope)
         && let Some(state) = try_state(scope)
     {
-        state.wasm.waiting.borrow_mut().insert(id, streaming);
+        state.get::<Streams>().waiting.borrow_mut().insert(id, streaming);
     }
 }
 
 /// `wasmBytes(id, bytes)`.
 fn wasm_bytes(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     let Some(mut streaming) = take(scope, &args) else { return };
-    // A copy: V8 may allocate in its heap while it takes them (for an error), which the buffer's bytes must not see.
+    // A copy: V8 may allocate in its heap while it takes them (for an error), which the buffer's bytes must
+    // not see.
     let bytes = with_bytes(args.get(1), <[u8]>::to_vec);
     if !bytes.is_empty() {
         streaming.on_bytes_received(&bytes);

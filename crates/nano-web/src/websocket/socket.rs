@@ -9,21 +9,24 @@
 //! | 2 | | it is closing: the peer has begun and was answered, or the server ends |
 //! | 3 | code, reason, wasClean, failed | the connection is over: the last call |
 //!
-//! Each message is a task of its own: microtasks are drained after it. Nothing is borrowed while `receive` runs.
+//! Each message is a task of its own: microtasks are drained after it. Nothing is borrowed while `receive`
+//! runs.
 
 use crate::host::{Accountant, BodyRead, NetworkRead, WebSocketLimits, Written};
 use crate::infra::{Scope, state, string, try_array_buffer};
-use crate::state::ExchangeId;
+use crate::state::{ExchangeId, State, Upgraded};
 use nano_websocket::{Close, Connection, Event, Limits, Role};
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Output that the peer does not read, in bytes, at which nothing more is read from it: one that only sends cannot make the tenant's
-/// answers pile up. A message or two of the largest usual size.
+/// Output that the peer does not read, in bytes, at which nothing more is read from it: one that only sends
+/// cannot make the tenant's answers pile up. A message or two of the largest usual size.
 const PAUSE_OUTPUT_BYTES: usize = 1 << 20;
 
-/// What an open socket takes of memory beside messages, in bytes: its protocol's state and buffers, and what connects it.
+/// What an open socket takes of memory beside messages, in bytes: its protocol's state and buffers, and what
+/// connects it.
 const SOCKET_BYTES: usize = 8 << 10;
 
 /// What the network gets at once, in bytes: what it does not take stays here, where it is counted.
@@ -41,6 +44,31 @@ pub(crate) enum Wire {
     Exchange(ExchangeId),
 }
 
+/// The isolate's open WebSockets.
+#[derive(Default)]
+pub(crate) struct Sockets {
+    live: RefCell<HashMap<u64, Rc<Socket>>>,
+    last: Cell<u64>,
+}
+
+impl Sockets {
+    pub(super) fn add(&self, make: impl FnOnce(u64) -> Option<Socket>) -> Option<Rc<Socket>> {
+        let id = self.last.get() + 1;
+        self.last.set(id);
+        let socket = Rc::new(make(id)?);
+        self.live.borrow_mut().insert(id, Rc::clone(&socket));
+        Some(socket)
+    }
+
+    pub(super) fn get(&self, id: u64) -> Option<Rc<Socket>> {
+        self.live.borrow().get(&id).cloned()
+    }
+
+    pub(crate) fn forget(&self, id: u64) {
+        self.live.borrow_mut().remove(&id);
+    }
+}
+
 /// An open WebSocket.
 pub(crate) struct Socket {
     id: u64,
@@ -51,7 +79,8 @@ pub(crate) struct Socket {
     owner: Option<f64>,
     accountant: Arc<dyn Accountant>,
     charged: Cell<usize>,
-    started: Cell<bool>,
+    phase: Cell<Phase>,
+    /// [`pump`](Self::pump) is on the stack.
     pumping: Cell<bool>,
     /// The wire has said that it is full, and not yet that there is room.
     blocked: Cell<bool>,
@@ -60,8 +89,17 @@ pub(crate) struct Socket {
     queue_bytes: usize,
     /// What the peer's close frame has said.
     close: RefCell<Option<Close>>,
+}
+
+/// How far a socket is in its life.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// The application has not asked for messages yet; nothing is read.
+    AwaitsStart,
+    /// Messages are delivered.
+    Started,
     /// Nothing comes or goes any more.
-    over: Cell<bool>,
+    Over,
 }
 
 impl Socket {
@@ -88,13 +126,12 @@ impl Socket {
             owner,
             accountant,
             charged: Cell::new(0),
-            started: Cell::new(false),
+            phase: Cell::new(Phase::AwaitsStart),
             pumping: Cell::new(false),
             blocked: Cell::new(false),
             payload: Cell::new(0),
             queue_bytes: limits.queue_bytes,
             close: RefCell::new(None),
-            over: Cell::new(false),
         };
         socket.charge(0).then_some(socket)
     }
@@ -106,14 +143,9 @@ impl Socket {
     /// The fetch whose connection it is, if nothing was read from that yet.
     pub(crate) fn fetch(&self) -> Option<u64> {
         match self.wire {
-            Wire::Fetch(id) if !self.started.get() && !self.over.get() => Some(id),
+            Wire::Fetch(id) if self.phase.get() == Phase::AwaitsStart => Some(id),
             _ => None,
         }
-    }
-
-    /// Whether it may still bring something.
-    pub(crate) fn is_open(&self) -> bool {
-        !self.over.get()
     }
 
     // ---- To the peer ----
@@ -129,7 +161,7 @@ impl Socket {
     }
 
     fn send(&self, bytes: usize, send: impl FnOnce(&mut Connection) -> bool) -> bool {
-        if self.over.get() {
+        if self.is_over() {
             return false;
         }
         let mut protocol = self.protocol.borrow_mut();
@@ -165,7 +197,7 @@ impl Socket {
 
     /// Hands the output to the wire, unless that is full.
     pub(crate) fn flush(&self, scope: &mut Scope<'_, '_>) {
-        if self.blocked.get() || self.over.get() {
+        if self.blocked.get() || self.is_over() {
             return;
         }
         let mut protocol = self.protocol.borrow_mut();
@@ -204,9 +236,10 @@ impl Socket {
         self.flush(scope);
     }
 
-    /// The server ends: 1001, RFC 6455 section 7.4.1. What the application has to say about it comes with its close event.
-    pub(crate) fn go_away(self: &Rc<Self>, scope: &mut Scope<'_, '_>) {
-        if self.over.get() || self.protocol.borrow().is_close_sent() {
+    /// The server ends: 1001, RFC 6455 section 7.4.1. What the application has to say about it comes with its
+    /// close event.
+    fn go_away(self: &Rc<Self>, scope: &mut Scope<'_, '_>) {
+        if self.is_over() || self.protocol.borrow().is_close_sent() {
             return;
         }
         self.close(scope, Some(1001), "");
@@ -219,18 +252,28 @@ impl Socket {
 
     /// Messages are wanted from now on.
     pub(crate) fn start(self: &Rc<Self>, scope: &mut Scope<'_, '_>) {
-        self.started.set(true);
+        self.set_started();
         self.pump(scope);
     }
 
+    fn set_started(&self) {
+        if self.phase.get() == Phase::AwaitsStart {
+            self.phase.set(Phase::Started);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.phase.get() == Phase::Over
+    }
+
     /// There is room on the wire, or the peer is gone.
-    pub(crate) fn writable(self: &Rc<Self>, scope: &mut Scope<'_, '_>, gone: bool) {
+    fn has_room(self: &Rc<Self>, scope: &mut Scope<'_, '_>, gone: bool) {
         self.blocked.set(false);
         if gone {
             self.protocol.borrow_mut().clear_output();
             self.payload.set(0);
             // Reading finds the end, whether or not the application has asked for messages.
-            self.started.set(true);
+            self.set_started();
         } else {
             self.flush(scope);
         }
@@ -239,7 +282,7 @@ impl Socket {
 
     /// Delivers what has arrived.
     pub(crate) fn pump(self: &Rc<Self>, scope: &mut Scope<'_, '_>) {
-        if !self.started.get() || self.over.get() || self.pumping.replace(true) {
+        if self.phase.get() != Phase::Started || self.pumping.replace(true) {
             return;
         }
         self.deliver_all(scope);
@@ -251,7 +294,7 @@ impl Socket {
             loop {
                 let event = self.protocol.borrow_mut().next_event();
                 let Some(event) = event else { break };
-                if !self.deliver(scope, event) || self.over.get() {
+                if !self.deliver(scope, event) || self.is_over() {
                     return;
                 }
             }
@@ -300,7 +343,7 @@ impl Socket {
     /// False: JavaScript was ended, or nobody wants more.
     fn deliver(self: &Rc<Self>, scope: &mut Scope<'_, '_>, event: Event) -> bool {
         if let (Wire::Exchange(id), Some(state)) = (self.wire, state(scope)) {
-            state.message_came(id);
+            state.restart_charge(id);
         }
         v8::scope!(let scope, scope);
         match event {
@@ -371,7 +414,7 @@ impl Socket {
 
     /// The connection is over: tells JavaScript, and lets the wire go.
     fn finish(&self, scope: &mut Scope<'_, '_>, failed: bool) {
-        if self.over.replace(true) {
+        if self.phase.replace(Phase::Over) == Phase::Over {
             return;
         }
         let close = self.close.borrow_mut().take();
@@ -386,21 +429,21 @@ impl Socket {
         let (clean, failed) = (v8::Boolean::new(scope, clean).into(), v8::Boolean::new(scope, failed).into());
         self.call(scope, 3, &[code, reason.into(), clean, failed]);
         self.receive.borrow_mut().take();
-        self.settle(scope);
+        self.forget_if_over(scope);
     }
 
     /// Closes the connection; nobody is told.
     pub(crate) fn drop_connection(&self, scope: &mut Scope<'_, '_>) {
-        if !self.over.replace(true) {
+        if self.phase.replace(Phase::Over) != Phase::Over {
             self.release(scope);
             self.receive.borrow_mut().take();
-            self.settle(scope);
+            self.forget_if_over(scope);
         }
     }
 
     /// The bytes are somebody else's from now on, or of no interest.
-    pub(crate) fn abandon(&self) {
-        self.over.set(true);
+    pub(crate) fn detach(&self) {
+        self.phase.set(Phase::Over);
         self.receive.borrow_mut().take();
         self.accountant.give_back(self.charged.replace(0));
     }
@@ -408,26 +451,51 @@ impl Socket {
     fn release(&self, scope: &mut Scope<'_, '_>) {
         self.accountant.give_back(self.charged.replace(0));
         let Some(state) = state(scope) else { return };
-        state.sockets.forget(self.id);
+        state.get::<Sockets>().forget(self.id);
         match self.wire {
             Wire::Fetch(id) => state.cancel_fetch(id),
             Wire::Exchange(id) => {
-                if let Some(slot) = state.slot(id) {
-                    slot.attached.borrow_mut().take();
-                    slot.exchange.finish();
+                if let Some(active) = state.active_exchange(id) {
+                    active.upgraded.borrow_mut().take();
+                    active.exchange.finish();
                 }
             }
         }
     }
 
     /// The request that became the socket may be over with it.
-    fn settle(&self, scope: &mut Scope<'_, '_>) {
+    fn forget_if_over(&self, scope: &mut Scope<'_, '_>) {
         let Wire::Exchange(id) = self.wire else { return };
         if let Some(state) = state(scope)
             && state.exchange(id).is_some_and(|exchange| exchange.is_over())
         {
             state.remove_exchange(id);
         }
+    }
+}
+
+impl Upgraded for Socket {
+    fn readable(self: Rc<Self>, scope: &mut Scope<'_, '_>) {
+        self.pump(scope);
+    }
+
+    fn writable(self: Rc<Self>, scope: &mut Scope<'_, '_>, closed: bool) {
+        self.has_room(scope, closed);
+    }
+
+    fn shut_down(self: Rc<Self>, scope: &mut Scope<'_, '_>) {
+        self.go_away(scope);
+    }
+
+    fn abandon(&self, state: &State) {
+        if self.is_open() {
+            self.detach();
+            state.get::<Sockets>().forget(self.id);
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        !self.is_over()
     }
 }
 

@@ -1,5 +1,5 @@
-// WebSockets as Workers have them: WebSocketPair, a Response with a `webSocket` that becomes the request's connection, and the
-// `webSocket` of a response to fetch() with `Upgrade: websocket`.
+// WebSockets as Workers have them: WebSocketPair, a Response with a `webSocket` that becomes the request's
+// connection, and the `webSocket` of a response to fetch() with `Upgrade: websocket`.
 //
 // https://developers.cloudflare.com/workers/runtime-apis/websockets/
 
@@ -10,7 +10,8 @@ const {
   BINARY, TEXT, checkResponse, closeLater, established, getState, newState, receive, start, withoutHandshake,
 } = internal.webSocket;
 
-// Two ends of a connection within the isolate, under the names 0 and 1: the one is for the client, the other for the server.
+// Two ends of a connection within the isolate, under the names 0 and 1: the one is for the client, the other
+// for the server.
 class WebSocketPair {
   constructor() {
     const one = newState();
@@ -27,7 +28,8 @@ function define(object, name, value) {
   ObjectDefineProperty(object, name, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
 }
 
-// A request's header lines where it asks for a WebSocket, and the key that the server is to answer. `list` is the request's own.
+// A request's header lines where it asks for a WebSocket, and the key that the server is to answer. `list` is
+// the request's own.
 function beginUpgrade(list) {
   const key = ops.socketKey();
   const block = `${serializeList(withoutHandshake(list))}sec-websocket-version: 13\r\nsec-websocket-key: ${key}\r\n`;
@@ -53,8 +55,8 @@ function whyNot(socket) {
   return "";
 }
 
-// Answers the request with the WebSocket, which is this isolate's no more: what its client sends goes to the pair's other end, or to
-// the server from which a fetch has got it. `block` are the response's header lines.
+// Answers the request with the WebSocket, which is this isolate's no more: what its client sends goes to the
+// pair's other end, or to the server from which a fetch has got it. `block` are the response's header lines.
 function respond(requestId, socket, block) {
   const wrong = whyNot(socket);
   if (wrong !== "") throw new TypeError(`The response's WebSocket cannot be passed on: ${wrong}.`);
@@ -90,7 +92,8 @@ function respond(requestId, socket, block) {
   if (peer.accepted) start(peer);
 }
 
-internal.webSocket.beginUpgrade = beginUpgrade;
-internal.webSocket.finishUpgrade = finishUpgrade;
+internal.hooks.webSocketUpgrade = {
+  __proto__: null, begin: beginUpgrade, finish: finishUpgrade, isWebSocket: internal.webSocket.isWebSocket,
+};
 internal.webSocket.respond = respond;
 internal.expose({ WebSocketPair });

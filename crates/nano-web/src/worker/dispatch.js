@@ -21,8 +21,8 @@ const { loaded } = internal;
 let application;
 let env;
 
-// Called once, after the application's modules were evaluated. `fetchListeners` of the global scope decide for the
-// service-worker form. `serviceNames` is undefined or a JSON array.
+// Called once, after the application's modules were evaluated. `fetchListeners` of the global scope decide
+// for the service-worker form. `serviceNames` is undefined or a JSON array.
 function start(defaultExport, envText, serviceNames) {
   env = envText === undefined ? {} : JSONParse(envText);
   if (serviceNames !== undefined) defineServices(JSONParse(serviceNames));
@@ -112,12 +112,12 @@ internal.keepAlive = keepAlive;
 // Requests whose answer is not complete when the handler's turn ends: id -> Request.
 const inFlight = new Map();
 
-// A request: calls the handler, and sends its response if that is there when microtasks are drained. What it throws, the
-// rejection of its promise included, comes out here and goes to `fail`.
+// A request: calls the handler, and sends its response if that is there when microtasks are drained. What it
+// throws, the rejection of its promise included, comes out here and goes to `fail`.
 function dispatch(head, id) {
   const request = createIncomingRequest(id, head);
-  // What the handler's turn has queued may still change the response: `settle` drains microtasks first.
-  const value = ops.settle(handle(request, id));
+  // What the handler's turn has queued may still change the response: microtasks are drained first.
+  const value = ops.drainMicrotasks(handle(request, id));
   // A thenable that is no native promise counts as one, as it does to `await`.
   if (isResponse(value) || !webidl.isObject(value)) send(id, value, request);
   else attach(id, PromiseResolve(value), request);
@@ -136,7 +136,8 @@ function handle(request, id) {
   return response;
 }
 
-// The request's answer is not complete: its signal may still be aborted. `request` is null where it was kept before.
+// The request's answer is not complete: its signal may still be aborted. `request` is null where it was kept
+// before.
 function keepInFlight(id, request) {
   if (request !== null) MapPrototypeSet(inFlight, id, request);
 }
@@ -197,7 +198,8 @@ function isBytes(body) {
   return TypedArrayPrototypeGetSymbolToStringTag(body) === "Uint8Array";
 }
 
-// Sends a body that is a stream: natively where it is the request's own body or that of a fetch, else chunk by chunk.
+// Sends a body that is a stream: natively where it is the request's own body or that of a fetch, else chunk
+// by chunk.
 function stream(id, request, response, body) {
   const source = loaded.streams?.isReadableStream(body) ? internal.streams.takeNativeSource(body) : body;
   if (source !== undefined && source.fetchId !== undefined) {
@@ -247,7 +249,8 @@ function stream(id, request, response, body) {
   );
 }
 
-// Sends what a fetch receives, without JavaScript: see fetch/pipe.rs. Who could abort one of the two is remembered until the end.
+// Sends what a fetch receives, without JavaScript: see fetch/pipe.rs. Who could abort one of the two is
+// remembered until the end.
 function passOn(id, request, response, source) {
   const { failure } = source;
   if (failure !== null) {
@@ -289,8 +292,9 @@ function fail(id, reason) {
   ops.responseFail(id, describe(reason));
 }
 
-// The client hung up, or the response is late: https://fetch.spec.whatwg.org/#abort-fetch as the server's side sees it. The request is
-// not kept for it any longer: a handler that never settles leaves nothing behind.
+// The client hung up, or the response is late: https://fetch.spec.whatwg.org/#abort-fetch as the server's
+// side sees it. The request is not kept for it any longer: a handler that never settles leaves nothing
+// behind.
 function abort(id, late) {
   const request = MapPrototypeGet(inFlight, id);
   if (request === undefined) return;
@@ -310,15 +314,16 @@ function describe(value) {
 }
 
 // HTML, "report an exception": what no listener of `error` handled is printed.
-internal.unhandledException = (error) => ops.uncaught(`Uncaught ${describe(error)}`);
+internal.hooks.unhandledException = (error) => ops.uncaught(`Uncaught ${describe(error)}`);
 
 function report(error) {
   // Without the events part nobody can listen.
-  if (loaded.events === undefined) internal.unhandledException(error);
+  if (loaded.events === undefined) internal.hooks.unhandledException(error);
   else internal.events.reportException(error);
 }
 
-// HTML section 8.1.4.7, "notify about rejected promises", step 4.1.2: a rejection that no listener prevents is printed.
+// HTML section 8.1.4.7, "notify about rejected promises", step 4.1.2: a rejection that no listener prevents
+// is printed.
 function notifyUnhandledRejection(promise, reason) {
   if (loaded.events !== undefined && loaded.events.notifyUnhandledRejection(promise, reason)) return;
   ops.uncaught(`Uncaught (in promise) ${describe(reason)}`);
@@ -338,7 +343,7 @@ internal.expose({ ExecutionContext });
 // HTML section 10.2.1.1
 internal.exposeEnumerable({ self: globalThis });
 
-// For infra/warm.js.
+// For warm.js.
 internal.forgetApplication = () => {
   application = env = undefined;
 };
@@ -358,5 +363,6 @@ internal.entry = [
   start, dispatch, fail, abort, fireTimer, report, notifyUnhandledRejection, notifyRejectionHandled, describe, runTask,
   receiveBroadcast,
   (source, id) => internal.wasm.stream(source, id),
-  (waiter, head, error) => head === undefined ? waiter.refuse(error) : waiter.receive(head),
+  (receiver, head, error) => head === undefined ? receiver.refuse(error) : receiver.receive(head),
+  (name, message) => new internal.domexception.DOMException(message, name),
 ];

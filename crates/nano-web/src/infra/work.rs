@@ -1,17 +1,19 @@
-//! Work that would hold the thread up: handed to the embedder's threads, its result brought back into the isolate.
+//! Work that would hold the thread up: handed to the embedder's threads, its result brought back into the
+//! isolate.
 //!
-//! Any standard may use it ([`promise`]). The promise's reactions have the async context of whoever made them, as with
-//! every promise. Knows nothing of pools; see [`Host::offload`](crate::Host::offload).
+//! Any standard may use it ([`promise`]). The promise's reactions have the async context of whoever made
+//! them, as with every promise. Knows nothing of pools; see [`Host::offload`](crate::Host::offload).
 
+use super::{Error, Scope, new_error, owner, state};
 use crate::host::{Offloaded, WorkResult};
-use crate::infra::{Error, Scope, new_error, owner, state};
-use crate::state::try_state;
+use crate::state::{ExchangeId, State, try_state};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Makes a value of a result, in the isolate. `None`: an exception is pending, with which the promise is rejected.
+/// Makes a value of a result, in the isolate. `None`: an exception is pending, with which the promise is
+/// rejected.
 type Finish = Box<dyn for<'s, 'i> FnOnce(&mut Scope<'s, 'i>, WorkResult) -> Option<v8::Local<'s, v8::Value>>>;
 
 struct Waiting {
@@ -30,8 +32,15 @@ pub(crate) struct Works {
 }
 
 impl Works {
-    pub(crate) fn owner(&self, id: u32) -> Option<f64> {
+    fn owner(&self, id: u32) -> Option<f64> {
         self.waiting.borrow().get(&id).and_then(|waiting| waiting.owner)
+    }
+}
+
+impl State {
+    /// The request in whose name work on another thread was begun.
+    pub fn work_owner(&self, work: u32) -> Option<ExchangeId> {
+        self.get::<Works>().owner(work).map(ExchangeId::from_f64)
     }
 }
 
@@ -44,8 +53,8 @@ impl Drop for CancelOnDrop {
     }
 }
 
-/// Has `work` done elsewhere: a promise for what `finish` makes of its result. `work` may look at the flag it is given, which is
-/// raised when the isolate ends. `None`: an exception is pending.
+/// Has `work` done elsewhere: a promise for what `finish` makes of its result. `work` may look at the flag it
+/// is given, which is raised when the isolate ends. `None`: an exception is pending.
 pub(crate) fn promise<'s, T: Send + 'static>(
     scope: &mut Scope<'s, '_>,
     work: impl FnOnce(&AtomicBool) -> T + Send + 'static,
@@ -63,12 +72,12 @@ pub(crate) fn promise<'s, T: Send + 'static>(
     let owner = owner(scope);
     let state = state(scope)?;
     let id = {
-        let mut waiting = state.works.waiting.borrow_mut();
-        let mut id = state.works.last.get().wrapping_add(1);
+        let mut waiting = state.get::<Works>().waiting.borrow_mut();
+        let mut id = state.get::<Works>().last.get().wrapping_add(1);
         while waiting.contains_key(&id) {
             id = id.wrapping_add(1);
         }
-        state.works.last.set(id);
+        state.get::<Works>().last.set(id);
         waiting.insert(id, Waiting { resolver: global, finish, owner, _cancel: CancelOnDrop(cancelled) });
         id
     };
@@ -77,7 +86,7 @@ pub(crate) fn promise<'s, T: Send + 'static>(
         Offloaded::Refused => Err("too much work waits for a thread".to_owned()),
         Offloaded::Here(work) => Ok(work()),
     };
-    settle(scope, id, done);
+    complete(scope, id, done);
     Some(promise)
 }
 
@@ -88,8 +97,9 @@ fn fault<'s>(scope: &mut Scope<'s, '_>, message: &str) -> Option<v8::Local<'s, v
 }
 
 /// The work with this id is over: settles its promise. An `Err` says how it failed.
-pub(crate) fn settle(scope: &mut Scope<'_, '_>, id: u32, result: Result<WorkResult, String>) {
-    let Some(waiting) = try_state(scope).and_then(|state| state.works.waiting.borrow_mut().remove(&id))
+pub(crate) fn complete(scope: &mut Scope<'_, '_>, id: u32, result: Result<WorkResult, String>) {
+    let Some(waiting) =
+        try_state(scope).and_then(|state| state.get::<Works>().waiting.borrow_mut().remove(&id))
     else {
         return;
     };

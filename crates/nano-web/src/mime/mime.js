@@ -1,4 +1,5 @@
-// MIME types (MIME Sniffing Standard section 4) as far as Fetch needs them: parsing, serializing, and extracting one from headers.
+// MIME types (MIME Sniffing Standard section 4) as far as Fetch needs them: parsing, serializing, and
+// extracting one from headers.
 
 const {
   ArrayPrototypePush,
@@ -7,7 +8,7 @@ const {
   StringPrototypeSlice,
   StringPrototypeToLowerCase,
 } = internal.primordials;
-const { isToken } = internal.fetch;
+const { isToken } = internal;
 
 const isWhitespace = (unit) => unit === 0x20 || unit === 0x09 || unit === 0x0a || unit === 0x0d;
 
@@ -137,7 +138,8 @@ function splitHeaderValue(input) {
   return values;
 }
 
-// "extract a MIME type" from a Content-Type's joined value (or null): a parsed MIME type or null for failure. Fetch section 2.2.3
+// "extract a MIME type" from a Content-Type's joined value (or null): a parsed MIME type or null for failure.
+// Fetch section 2.2.3
 function extractMimeType(contentType) {
   if (contentType === null) return null;
   const values = splitHeaderValue(contentType);

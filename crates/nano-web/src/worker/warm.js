@@ -1,5 +1,5 @@
-// A request that nobody sent, answered while the snapshot is made: functions that every request goes through are compiled then,
-// and not when an application is first asked.
+// A request that nobody sent, answered while the snapshot is made: functions that every request goes through
+// are compiled then, and not when an application is first asked.
 
 const [start, dispatch] = internal.entry;
 const head = "GET\nhttp://localhost/\nhost:localhost\naccept:*/*";
