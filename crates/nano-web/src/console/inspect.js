@@ -1,129 +1,33 @@
 // inspect(): any value as text that a developer can read, in the notation that Node made customary.
 //
-// It runs no code of the tenant: properties are read as descriptors, getters are named and not called, proxies are looked
-// through natively, kinds of objects are told by their internal slots. (One exception is the engine's: a stack trace that
-// was never read calls Error.prepareStackTrace, if a tenant has set it.) Values of the platform are printed by
-// console/platform.js. Knows nothing of format specifiers and of where text goes.
+// It runs no code of the tenant: properties are read as descriptors, getters are named and not called,
+// proxies are looked through natively, kinds of objects are told by their internal slots. (One exception is
+// the engine's: a stack trace that was never read calls Error.prepareStackTrace, if a tenant has set it.)
+// Values of the platform are printed by console/platform.js. Knows nothing of format specifiers and of where
+// text goes.
 
-const { RangeError, hideObjectPrototype, uncurryThis } = internal.primordials;
 const {
-  ArrayBufferPrototypeGetByteLength,
-  ArrayIsArray,
-  ArrayPrototypeIncludes,
-  ArrayPrototypeJoin,
-  ArrayPrototypePop,
-  ArrayPrototypePush,
-  BigIntPrototypeValueOf,
-  BooleanPrototypeValueOf,
-  DataViewPrototypeGetBuffer,
-  DataViewPrototypeGetByteLength,
-  DataViewPrototypeGetByteOffset,
-  DatePrototypeGetTime,
-  DatePrototypeToISOString,
-  Error,
-  FunctionPrototypeToString,
-  Map,
-  MapPrototypeForEach,
-  MapPrototypeGet,
-  MapPrototypeGetSize,
-  MapPrototypeSet,
-  NumberPrototypeToString,
-  NumberPrototypeValueOf,
-  ObjectGetPrototypeOf,
-  ObjectHasOwn,
-  ObjectIs,
-  ObjectPrototypePropertyIsEnumerable,
-  ObjectPrototypeToString,
-  ReflectGetOwnPropertyDescriptor,
-  ReflectOwnKeys,
-  RegExpPrototypeGetSource,
-  Set,
-  SetPrototypeAdd,
-  SetPrototypeForEach,
-  SetPrototypeGetSize,
-  SetPrototypeHas,
-  StringPrototypeEndsWith,
-  StringPrototypeIncludes,
-  StringPrototypeIndexOf,
-  StringPrototypeRepeat,
-  StringPrototypeSlice,
-  StringPrototypeStartsWith,
-  StringPrototypeValueOf,
-  SymbolPrototypeToString,
-  SymbolPrototypeValueOf,
-  SymbolToStringTag,
-  TypedArrayPrototypeGetLength,
-  TypedArrayPrototypeGetSymbolToStringTag,
-  TypedArrayPrototypeGetByteLength,
-  Uint8Array,
-  WeakMapPrototypeHas,
-  WeakSetPrototypeHas,
+  ArrayBufferPrototypeGetByteLength, ArrayIsArray, ArrayPrototypeIncludes, ArrayPrototypePop,
+  ArrayPrototypePush, BigIntPrototypeValueOf, BooleanPrototypeValueOf, DataViewPrototypeGetBuffer,
+  DataViewPrototypeGetByteLength, DataViewPrototypeGetByteOffset, DatePrototypeGetTime,
+  DatePrototypeToISOString, FunctionPrototypeToString, Map, MapPrototypeForEach, MapPrototypeGet,
+  MapPrototypeGetSize, MapPrototypeSet, NumberPrototypeValueOf, ObjectGetPrototypeOf, ObjectHasOwn,
+  ObjectPrototypePropertyIsEnumerable, RangeError, ReflectGetOwnPropertyDescriptor, ReflectOwnKeys,
+  SetPrototypeForEach, SetPrototypeGetSize, StringPrototypeEndsWith, StringPrototypeStartsWith,
+  StringPrototypeValueOf, SymbolPrototypeToString, SymbolPrototypeValueOf, SymbolToStringTag,
+  TypedArrayPrototypeGetByteLength, TypedArrayPrototypeGetLength, TypedArrayPrototypeGetSymbolToStringTag,
+  Uint8Array, hideObjectPrototype,
 } = internal.primordials;
 const webidl = internal.webidl;
-const { groupEntries, oneLineOrMany, quote, quoteKey } = internal.layout;
+const { groupEntries, oneLineOrMany, quoteKey } = internal.layout;
+const {
+  Context, builtinTag, constructorName, errorBase, findTag, formatPrimitive, hasSlot, hexContents, isDate,
+  isError, isMap, isProxy, isRegExp, isSet, isWeakMap, isWeakSet, ownData, regExpText, stylize,
+} = internal.console;
 
-// What is printed at most, so that one line of log cannot take a tenant's whole memory.
+// At most this is printed, so that one line of log cannot take a tenant's whole memory.
 const ARRAY_ITEMS_MAX = 100;
-const STRING_LENGTH_MAX = 10000;
-const BUFFER_BYTES_MAX = 50;
 const OBJECTS_MAX = 20000;
-const BREAK_LENGTH = 80;
-
-const styles = {
-  __proto__: null,
-  bigint: "33",
-  boolean: "33",
-  date: "35",
-  null: "1",
-  number: "33",
-  regexp: "31",
-  special: "36",
-  string: "32",
-  symbol: "32",
-  undefined: "90",
-};
-
-// Has a prototype's method or getter throw for a value without the internal slot that it needs.
-function hasSlot(probe, value) {
-  try {
-    probe(value);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const isMap = (value) => hasSlot(MapPrototypeGetSize, value);
-const isSet = (value) => hasSlot(SetPrototypeGetSize, value);
-const isDate = (value) => hasSlot(DatePrototypeGetTime, value);
-const isWeakMap = (value) => hasSlot((v) => WeakMapPrototypeHas(v, hasSlot), value);
-const isWeakSet = (value) => hasSlot((v) => WeakSetPrototypeHas(v, hasSlot), value);
-
-const { ErrorIsError } = internal.primordials;
-
-// In the order in which flags are written.
-const { primordials } = internal;
-const regExpFlags = [
-  { __proto__: null, flag: "d", get: primordials.RegExpPrototypeGetHasIndices },
-  { __proto__: null, flag: "g", get: primordials.RegExpPrototypeGetGlobal },
-  { __proto__: null, flag: "i", get: primordials.RegExpPrototypeGetIgnoreCase },
-  { __proto__: null, flag: "m", get: primordials.RegExpPrototypeGetMultiline },
-  { __proto__: null, flag: "s", get: primordials.RegExpPrototypeGetDotAll },
-  { __proto__: null, flag: "u", get: primordials.RegExpPrototypeGetUnicode },
-  { __proto__: null, flag: "v", get: primordials.RegExpPrototypeGetUnicodeSets },
-  { __proto__: null, flag: "y", get: primordials.RegExpPrototypeGetSticky },
-];
-// Throws for anything that is not a RegExp, RegExp.prototype excepted.
-const probeRegExp = primordials.RegExpPrototypeGetGlobal;
-const isRegExp = (value) => hasSlot(probeRegExp, value) && probeRegExp(value) !== undefined;
-
-function regExpText(value) {
-  let flags = "";
-  for (let i = 0; i < regExpFlags.length; i++) {
-    if (regExpFlags[i].get(value)) flags += regExpFlags[i].flag;
-  }
-  return `/${RegExpPrototypeGetSource(value)}/${flags}`;
-}
 
 // Boxed primitives: [name, unwrap].
 const boxes = [
@@ -134,135 +38,8 @@ const boxes = [
   ["Symbol", SymbolPrototypeValueOf],
 ];
 
-// The own data property `key`, or undefined.
-function ownData(object, key) {
-  const descriptor = ReflectGetOwnPropertyDescriptor(object, key);
-  return descriptor === undefined ? undefined : descriptor.value;
-}
-
-// What most chains of prototypes consist of: none of it is a proxy, and it need not be asked for natively.
-const { Array, Object } = internal.primordials;
-const ArrayPrototype = Array.prototype;
-const ObjectPrototype = Object.prototype;
-const known = new Set();
-const knownNames = ["Error", "Map", "Set", "Promise", "Function", "RegExp", "Date"];
-for (let i = 0; i < knownNames.length; i++) {
-  const Class = internal.primordials[knownNames[i]];
-  SetPrototypeAdd(known, Class);
-  SetPrototypeAdd(known, Class.prototype);
-}
-
-function isProxy(value) {
-  if (value === ObjectPrototype || value === ArrayPrototype || value === Object || value === Array) return false;
-  return !SetPrototypeHas(known, value) && ops.proxyDetails(value) !== undefined;
-}
-
-// The name of the nearest constructor in the chain of prototypes; null if there is none. Stops at proxies. The object itself is none.
-function constructorName(value) {
-  let first = true;
-  for (let object = value; object !== null; object = ObjectGetPrototypeOf(object)) {
-    if (!first && isProxy(object)) return null;
-    const constructor = ownData(object, "constructor");
-    if (typeof constructor === "function" && !isProxy(constructor)) {
-      const name = ownData(constructor, "name");
-      // The prototype of a class is not one of its instances; the object's own `constructor` is usually just that.
-      if (typeof name === "string" && name !== "" && !(first && ownData(constructor, "prototype") === value)) {
-        return name;
-      }
-    }
-    first = false;
-  }
-  return null;
-}
-
-// Symbol.toStringTag where it is a string that is plain data, anywhere in the chain of prototypes. Undefined: there is none; null: there is
-// one that is something else, or a proxy that may have one.
-function findTag(value) {
-  for (let object = value; object !== null; object = ObjectGetPrototypeOf(object)) {
-    if (object !== value && isProxy(object)) return null;
-    const descriptor = ReflectGetOwnPropertyDescriptor(object, SymbolToStringTag);
-    if (descriptor !== undefined) return typeof descriptor.value === "string" ? descriptor.value : null;
-  }
-  return undefined;
-}
-
-// The name that object's kind has in the language where nothing (not even a getter) says otherwise: "Arguments", "Object"...
-function builtinTag(value, tag) {
-  return tag === undefined ? StringPrototypeSlice(ObjectPrototypeToString(value), 8, -1) : "Object";
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// The state of one call
-
-class Context {
-  constructor(options) {
-    this.depth = options.depth === undefined ? 2 : options.depth === null ? Infinity : options.depth;
-    this.colors = options.colors === true;
-    this.showHidden = options.showHidden === true;
-    this.breakLength = options.breakLength === undefined ? BREAK_LENGTH : options.breakLength;
-    // Columns before the text that is being made.
-    this.indentation = 0;
-    // Objects around the value that is being printed.
-    this.seen = [];
-    // Object -> number, for those that were met inside themselves.
-    this.circular = null;
-    this.objects = 0;
-    // How deep the object was that was finished last.
-    this.currentDepth = 0;
-  }
-}
-hideObjectPrototype(Context);
-
-function stylize(context, text, style) {
-  return context.colors ? `\u001b[${styles[style]}m${text}\u001b[${style === "null" ? "22" : "39"}m` : text;
-}
-
 // ---------------------------------------------------------------------------------------------------------------------
 // Values
-
-function formatPrimitive(context, value) {
-  switch (typeof value) {
-    case "string":
-      return formatString(context, value);
-    case "number":
-      return stylize(context, ObjectIs(value, -0) ? "-0" : `${value}`, "number");
-    case "bigint":
-      return stylize(context, `${value}n`, "bigint");
-    case "boolean":
-      return stylize(context, `${value}`, "boolean");
-    case "symbol":
-      return stylize(context, SymbolPrototypeToString(value), "symbol");
-    case "undefined":
-      return stylize(context, "undefined", "undefined");
-    default:
-      return stylize(context, "null", "null");
-  }
-}
-
-function formatString(context, value) {
-  let trailer = "";
-  if (value.length > STRING_LENGTH_MAX) {
-    const more = value.length - STRING_LENGTH_MAX;
-    value = StringPrototypeSlice(value, 0, STRING_LENGTH_MAX);
-    trailer = `... ${more} more character${more === 1 ? "" : "s"}`;
-  }
-  // A long text of several lines is printed line by line.
-  if (
-    value.length > 16 && value.length > context.breakLength - context.indentation - 4 &&
-    StringPrototypeIncludes(value, "\n")
-  ) {
-    const lines = [];
-    let start = 0;
-    while (start < value.length) {
-      const newline = StringPrototypeIndexOf(value, "\n", start);
-      const end = newline === -1 ? value.length : newline + 1;
-      ArrayPrototypePush(lines, stylize(context, quote(StringPrototypeSlice(value, start, end)), "string"));
-      start = end;
-    }
-    return ArrayPrototypeJoin(lines, ` +\n${StringPrototypeRepeat(" ", context.indentation + 2)}`) + trailer;
-  }
-  return stylize(context, quote(value), "string") + trailer;
-}
 
 function formatValue(context, value, depth) {
   if (typeof value !== "object" && typeof value !== "function") return formatPrimitive(context, value);
@@ -310,7 +87,8 @@ function prefixOf(context, name, tag, fallback, size) {
   return `${name}${count} ${tag === undefined || tag === name ? "" : `[${tag}] `}`;
 }
 
-// The kinds of objects that have internal slots, by the tag that their prototypes bring or the language itself gives them.
+// The kinds of objects that have internal slots, by the tag that their prototypes bring or the language
+// itself gives them.
 const slotKinds = {
   __proto__: null,
   Arguments: true, Array: true, ArrayBuffer: true, BigInt: true, Boolean: true, DataView: true, Date: true, Error: true,
@@ -318,7 +96,8 @@ const slotKinds = {
   SharedArrayBuffer: true, String: true, Symbol: true, WeakMap: true, WeakSet: true,
 };
 
-// Which kind it is worth to probe an object for; "" for any, since its tag hides it. (A probe that fails throws, which is slow.)
+// Which kind it is worth to probe an object for; "" for any, since its tag hides it. (A probe that fails
+// throws, which is slow.)
 function guessKind(value, tag) {
   if (tag === undefined || tag === null) return builtinTag(value, tag);
   return slotKinds[tag] ? tag : "";
@@ -653,17 +432,6 @@ function formatPromise(context, details, depth) {
   return [details[0] === 2 ? `${stylize(context, "<rejected>", "special")} ${text}` : text];
 }
 
-function hexContents(buffer) {
-  const bytes = new Uint8Array(buffer);
-  const length = TypedArrayPrototypeGetLength(bytes);
-  const parts = [];
-  for (let i = 0; i < length && i < BUFFER_BYTES_MAX; i++) {
-    ArrayPrototypePush(parts, (bytes[i] < 16 ? "0" : "") + NumberPrototypeToString(bytes[i], 16));
-  }
-  const more = length - BUFFER_BYTES_MAX;
-  return `<${ArrayPrototypeJoin(parts, " ")}${more > 0 ? ` ... ${more} more byte${more === 1 ? "" : "s"}` : ""}>`;
-}
-
 function formatArrayBuffer(context, value) {
   let contents;
   try {
@@ -742,88 +510,8 @@ function keyText(context, key, enumerable) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Errors
 
-function isError(value) {
-  if (ErrorIsError !== undefined) {
-    if (ErrorIsError(value)) return true;
-  } else if (builtinTag(value, findTag(value)) === "Error") {
-    return true;
-  }
-  for (let object = ObjectGetPrototypeOf(value); object !== null; object = ObjectGetPrototypeOf(object)) {
-    if (object === Error.prototype) return true;
-    if (isProxy(object)) return false;
-  }
-  return false;
-}
-
-// The engine may keep `stack` behind a getter of its own, which alone is called.
-const stackGetter = ReflectGetOwnPropertyDescriptor(new Error(), "stack")?.get;
-const getStack = stackGetter === undefined ? undefined : uncurryThis(stackGetter);
-
-function errorStack(error) {
-  try {
-    const descriptor = ReflectGetOwnPropertyDescriptor(error, "stack");
-    if (descriptor === undefined) return undefined;
-    const stack = descriptor.get === undefined
-      ? descriptor.value
-      : descriptor.get === stackGetter ? getStack(error) : undefined;
-    return typeof stack === "string" && stack !== "" ? stack : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-// A data property of the error or of its prototypes, where it is a string.
-function inheritedString(error, key) {
-  for (let object = error; object !== null && !isProxy(object); object = ObjectGetPrototypeOf(object)) {
-    const descriptor = ReflectGetOwnPropertyDescriptor(object, key);
-    if (descriptor !== undefined) return typeof descriptor.value === "string" ? descriptor.value : undefined;
-  }
-  return undefined;
-}
-
-function errorBase(context, error, constructor, shape) {
-  const exception = internal.platformInspectors.exception(error);
-  const name = exception === undefined ? inheritedString(error, "name") ?? constructor ?? "Error" : exception.name;
-  const message = exception === undefined ? inheritedString(error, "message") ?? "" : exception.message;
-  const title = message === "" ? name : name === "" ? message : `${name}: ${message}`;
-  let stack = errorStack(error);
-  shape.skipKeys = ["stack", "message", "cause", "errors"];
-  // An own name is in the title already.
-  if (ownData(error, "name") === name) ArrayPrototypePush(shape.skipKeys, "name");
-  if (stack === undefined) return `[${title}]`;
-  // The stack was taken when the error was made: its first line may have a name or message that changed since.
-  const frames = StringPrototypeIndexOf(stack, "\n    at ");
-  if (frames === -1) {
-    stack = `[${StringPrototypeIncludes(stack, message) ? title : stack}]`;
-  } else {
-    const head = StringPrototypeSlice(stack, 0, frames);
-    const rest = StringPrototypeSlice(stack, frames);
-    if (!StringPrototypeIncludes(head, name) || !StringPrototypeIncludes(head, message)) {
-      stack = title + rest;
-    } else if (
-      constructor !== null && exception === undefined && name === "Error" && constructor !== name &&
-      StringPrototypeStartsWith(head, "Error")
-    ) {
-      // A subclass that gave itself no name.
-      stack = (StringPrototypeIncludes(constructor, name) ? constructor : `${constructor} [${name}]`) + StringPrototypeSlice(stack, 5);
-    }
-  }
-  if (context.indentation > 0) stack = indentLines(stack, context.indentation);
-  return stack;
-}
-
-function indentLines(text, columns) {
-  const indentation = `\n${StringPrototypeRepeat(" ", columns)}`;
-  let output = "";
-  let start = 0;
-  for (let at = StringPrototypeIndexOf(text, "\n"); at !== -1; at = StringPrototypeIndexOf(text, "\n", start)) {
-    output += StringPrototypeSlice(text, start, at) + indentation;
-    start = at + 1;
-  }
-  return output + StringPrototypeSlice(text, start);
-}
-
-// An error's cause and, of an AggregateError, its errors: they are not enumerable, and yet what one looks for.
+// An error's cause and, of an AggregateError, its errors: they are not enumerable, and yet what one looks
+// for.
 function formatErrorExtras(context, error, depth) {
   const output = [];
   const keys = ["cause", "errors"];
@@ -836,23 +524,12 @@ function formatErrorExtras(context, error, depth) {
   return output;
 }
 
-// Whether an object has a toString() that somebody has written, and not only the language's; no proxy has.
-function hasOwnToString(value) {
-  for (let object = value; object !== null && !isProxy(object); object = ObjectGetPrototypeOf(object)) {
-    const descriptor = ReflectGetOwnPropertyDescriptor(object, "toString");
-    if (descriptor === undefined) continue;
-    return ObjectHasOwn(descriptor, "value") && typeof descriptor.value === "function" && !isProxy(descriptor.value) &&
-      !StringPrototypeEndsWith(FunctionPrototypeToString(descriptor.value), "{ [native code] }");
-  }
-  return false;
-}
-
 // ---------------------------------------------------------------------------------------------------------------------
 
-// Text for a value. Options: depth (levels of objects inside the value that are printed, 2; null or Infinity for all), colors,
-// showHidden, breakLength (columns, 80). Never throws for a value's sake.
+// Text for a value. Options: depth (levels of objects inside the value that are printed, 2; null or Infinity
+// for all), colors, showHidden, breakLength (columns, 80). Never throws for a value's sake.
 function inspect(value, options = undefined) {
   return formatValue(new Context(options === undefined || options === null ? { __proto__: null } : options), value, 0);
 }
 
-internal.console = { __proto__: null, errorStack, hasOwnToString, inspect, isMap, isSet };
+internal.console.inspect = inspect;

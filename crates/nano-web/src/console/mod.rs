@@ -15,7 +15,7 @@ pub(crate) static STANDARD: Standard = Standard {
 
 static PARTS: &[Part] = parts! {
     {
-        files: ["console/layout.js", "console/inspect.js", "console/platform.js", "console/console.js"],
+        files: ["console/layout.js", "console/kinds.js", "console/errors.js", "console/primitives.js", "console/inspect.js", "console/platform.js", "console/console.js"],
         exports: ["layout", "console", "platformInspectors"],
         globals: ["console"],
         enumerable: [],
