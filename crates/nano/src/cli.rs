@@ -111,7 +111,7 @@ pub struct Serve {
     /// The number of worker threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = threads())]
     pub threads: Option<u16>,
-    /// The log: text, json or apache [default: text on a terminal, else json]
+    /// text, json or apache [default: text on a terminal, else json]
     #[arg(
         long,
         value_name = "FORMAT",
