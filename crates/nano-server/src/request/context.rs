@@ -22,9 +22,18 @@ struct Finished {
     started: Moment,
 }
 
+/// Whether the loop's time is that of the event that is handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Clock {
+    Stale,
+    /// A request has had the clock read since [`Context::recent_time`] was called.
+    Read,
+}
+
 /// The state that the requests of a thread share.
 pub(crate) struct Context {
     event_loop: Rc<Loop>,
+    clock: Cell<Clock>,
     dates: DateClock,
     ids: RefCell<RequestIds>,
     arenas: ArenaPool,
@@ -54,6 +63,7 @@ impl Context {
     pub(crate) fn new(options: ContextOptions) -> Rc<Self> {
         Rc::new(Self {
             event_loop: options.event_loop,
+            clock: Cell::new(Clock::Stale),
             dates: DateClock::new(),
             ids: RefCell::new(RequestIds::new()),
             arenas: ArenaPool::default(),
@@ -78,6 +88,20 @@ impl Context {
     #[inline]
     pub(crate) fn now(&self) -> Moment {
         self.event_loop.now()
+    }
+
+    /// Reads the clock.
+    pub(crate) fn read_clock(&self) -> Moment {
+        self.clock.set(Clock::Read);
+        self.event_loop.refresh_now()
+    }
+
+    /// The time. Reads the clock, unless a request has had it read since the last call.
+    pub(crate) fn recent_time(&self) -> Moment {
+        match self.clock.replace(Clock::Stale) {
+            Clock::Read => self.now(),
+            Clock::Stale => self.event_loop.refresh_now(),
+        }
     }
 
     /// The value of a Date field.

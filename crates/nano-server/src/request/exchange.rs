@@ -267,7 +267,7 @@ impl HttpExchange {
         self.wants_room.get() || self.response.get() == Response::Piping
     }
 
-    /// The same, and it is told so now.
+    /// The same. The caller tells the producer that there is room.
     pub(crate) fn take_wants_room(&self) -> bool {
         self.wants_room.replace(false)
     }
@@ -284,7 +284,7 @@ impl HttpExchange {
         let tenant = self.destination.tenant.take();
         if let Some(span) = &mut *self.span.borrow_mut() {
             let app = tenant.as_ref().map_or(UNROUTED, |tenant| tenant.name());
-            let duration = self.context.event_loop().refresh_now() - self.arrival.at;
+            let duration = self.context.read_clock() - self.arrival.at;
             span.end(app, &self.channel.peer().to_string(), self.status.get(), duration);
         }
         self.context.count(tenant, self.status.get(), self.arrival.at);
@@ -305,7 +305,7 @@ impl HttpExchange {
             http_minor: self.arrival.http_minor,
             status: self.status.get(),
             bytes: self.sent_bytes.get(),
-            duration: self.context.event_loop().refresh_now() - self.arrival.at,
+            duration: self.context.read_clock() - self.arrival.at,
             referer: fields.referer.map(bytes),
             user_agent: fields.user_agent.map(bytes),
             trace: fields.trace.map(bytes),

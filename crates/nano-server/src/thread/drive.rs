@@ -1,4 +1,4 @@
-//! Driving connections: reads, does what each connection asks for (JavaScript is entered here, with no frame
+//! Driving connections: reads, does the effects of each connection (JavaScript is entered here, with no frame
 //! of the connection on the stack), writes.
 
 use super::worker::Worker;
@@ -175,7 +175,7 @@ impl Worker {
         }
     }
 
-    /// Does what a connection asks for. [`Step::Gone`]: it is another thread's now.
+    /// Does an effect. [`Step::Gone`]: it is another thread's now.
     fn perform(&self, channel: &Rc<Channel>, effect: Effect) -> Step {
         match effect {
             Effect::None => {}
@@ -200,7 +200,7 @@ impl Worker {
         if deferred.is_empty() {
             return;
         }
-        if deferred.is_due(|| self.event_loop().refresh_now()) {
+        if deferred.is_due(|| self.context.recent_time()) {
             self.write_deferred();
         }
         self.context.count_finished();
