@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 pub(crate) const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// Upper bounds of the histogram's buckets, in microseconds; one more holds what is beyond. From a quarter of
-/// a millisecond, below which nobody tells two answers apart, to the longest that a request may take by
+/// a millisecond, below which people do not tell two answers apart, to the longest that a request may take by
 /// default.
 pub(crate) const BOUNDS_US: [u64; 15] = [
     250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
@@ -205,7 +205,7 @@ mod tests {
         metrics.retain(&HashSet::from(["b"]));
         assert_eq!(metrics.app("a").requests(), 0);
         metrics.block("a", 0).count(200, Duration::ZERO);
-        // A version that still drains counts for nobody.
+        // A version that still drains is not counted.
         old.count(200, Duration::ZERO);
         assert_eq!(metrics.app("a").requests(), 1);
     }

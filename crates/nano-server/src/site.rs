@@ -1,7 +1,7 @@
 //! What is served at one moment: the applications, each in one version, and the way from hosts to them.
 //!
 //! A site never changes. Each worker thread holds one and is sent the next
-//! ([`Command::Site`](crate::thread::Command)); so nothing is shared on the path of a request but what nobody
+//! ([`Command::Site`](crate::thread::Command)); so the path of a request shares only data that no thread
 //! writes.
 
 use crate::config::{App, EnvValue, Service};

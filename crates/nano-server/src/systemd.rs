@@ -1,5 +1,5 @@
-//! What a service manager is told: systemd's notification protocol (sd_notify(3)), a datagram of lines to the
-//! socket that `NOTIFY_SOCKET` names. Without that variable nothing is told.
+//! Messages to a service manager: systemd's notification protocol (sd_notify(3)), a datagram of lines to the
+//! socket that `NOTIFY_SOCKET` names. Without that variable nothing is sent.
 
 use std::io;
 use std::os::unix::net::UnixDatagram;

@@ -38,7 +38,7 @@ pub const DRAIN_IDLE: Duration = Duration::from_millis(250);
 /// connection open there too.
 pub const SOCKET_IDLE: Duration = Duration::from_secs(60);
 
-/// Before accepting goes on after the process ran out of file descriptors.
+/// The pause in accepting after the process ran out of file descriptors.
 pub const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 const _: () = assert!(LINGER.as_millis() < HEAD.as_millis() && HEAD.as_millis() < IDLE.as_millis());

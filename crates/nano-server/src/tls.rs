@@ -31,7 +31,7 @@ pub(crate) struct Tls {
     certificates: Arc<Certificates>,
 }
 
-/// The certificates as they are now. Looked up in handshakes only, so that a lock is in nobody's way.
+/// The certificates as they are now. Looked up in handshakes only, so that a lock holds no request up.
 #[derive(Debug)]
 struct Certificates(RwLock<Routes<Arc<CertifiedKey>>>);
 
@@ -192,14 +192,14 @@ impl Session {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
             if let Err(error) = connection.process_new_packets() {
-                // The client is told why, if it still listens.
+                // The client learns the reason, if it still reads.
                 let _ = connection.write_tls(&mut Socket(stream));
                 return Err(io::Error::new(io::ErrorKind::InvalidData, error));
             }
         }
     }
 
-    /// Has a step of the handshake computed, if one is due. The loop tells of its end with `key`.
+    /// Has a step of the handshake computed, if one is due. The loop has an event with `key` when it is done.
     pub(crate) fn compute(&self, lp: &Loop, key: u64) {
         if !self.due.replace(false) {
             return;

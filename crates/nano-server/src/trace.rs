@@ -39,14 +39,14 @@ impl<'a> TraceParent<'a> {
         &self.whole[36..52]
     }
 
-    /// Whether whoever has sent it records the trace.
+    /// Whether its sender records the trace.
     pub(crate) fn is_sampled(self) -> bool {
         // The last bit of two hexadecimal digits.
         matches!(self.whole[54], b'1' | b'3' | b'5' | b'7' | b'9' | b'b' | b'd' | b'f')
     }
 }
 
-/// Who somebody is in a trace that is recorded, in hexadecimal digits.
+/// The ids of a span in a trace that is recorded, in hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TraceIds {
     pub(crate) trace: [u8; 32],
@@ -54,7 +54,7 @@ pub(crate) struct TraceIds {
 }
 
 impl TraceIds {
-    /// Appends the field by which others know that what they are asked for belongs to it.
+    /// Appends the field by which other servers know that a request belongs to the trace.
     pub(crate) fn pass_on(&self, into: &mut Vec<u8>) {
         into.extend_from_slice(b"traceparent: 00-");
         into.extend_from_slice(&self.trace);

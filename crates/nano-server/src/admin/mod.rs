@@ -3,8 +3,7 @@
 //!
 //! One thread, `nano-admin`, has a loop, the listening socket and its few clients; what they ask for is
 //! answered by [`routes`]. Changes are made by the control thread, which answers through this loop's mailbox:
-//! the thread waits for nobody but, for a moment, for the workers' figures. Knows no application and no
-//! isolate.
+//! the thread waits only, for a moment, for the workers' figures. Must not know applications or isolates.
 
 mod api;
 mod client;
@@ -39,7 +38,7 @@ const KEY_MAIL: u64 = 1 << 33;
 
 /// Messages from other threads to the listener.
 pub(crate) enum Mail {
-    /// The change that a client has asked for is made or refused.
+    /// The change that a client has ordered is made or refused.
     Changed(Ticket, Outcome),
     End,
 }
@@ -48,17 +47,17 @@ pub(crate) enum Mail {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ticket {
     client: usize,
-    /// No two requests have the same, so that an answer that comes late meets nobody else.
+    /// No two requests have the same, so that a late answer meets no other request.
     number: u64,
 }
 
-/// A bound socket that nobody attends to yet.
+/// A bound socket whose connections wait for [`start`].
 pub(crate) struct Bound {
     socket: Socket,
     pub(crate) address: SocketAddr,
 }
 
-/// Binds and listens: whoever connects from now on waits for [`start`].
+/// Binds and listens: clients that connect from now on wait for [`start`].
 pub(crate) fn bind(admin: &Admin) -> Result<Bound, ServeError> {
     let open = || {
         let domain = Domain::for_address(admin.listen);
@@ -201,7 +200,7 @@ impl Admins {
         }
     }
 
-    /// Answers what a client has asked, as far as it has.
+    /// Answers the requests of a client that are complete.
     fn drive(&mut self, key: usize) {
         loop {
             let Some(client) = self.clients.get_mut(key) else { return };

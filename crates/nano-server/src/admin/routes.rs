@@ -1,4 +1,4 @@
-//! The administration's routes, who may use them, and the responses. Must not know sockets; the
+//! The administration's routes, which of them need the token, and the responses. Must not know sockets; the
 //! description for others is `openapi.json` beside this file, which a test compares with [`ROUTES`].
 
 use super::client::{Request, Response};
@@ -17,7 +17,7 @@ use subtle::ConstantTimeEq as _;
 /// cannot be interrupted) is shown with those of before.
 const MEASURE_WITHIN: Duration = Duration::from_millis(100);
 
-/// Figures are told again within this time: whoever asks often does not make the workers answer often.
+/// Figures are kept for this time: a client that asks often does not make the workers answer often.
 const MEASURE_EVERY: Duration = Duration::from_millis(100);
 
 /// The action of a path.
@@ -52,7 +52,7 @@ const ROUTES: [(&str, &str, Action, bool); 10] = [
 const PAGE: &str = include_str!("page.html");
 const OPENAPI: &str = include_str!("openapi.json");
 
-/// The page loads nothing from elsewhere, talks to this listener only, and is in nobody's frame.
+/// The page loads nothing from elsewhere, talks to this listener only, and may be in no frame.
 const PAGE_HEADERS: &str = "content-type: text/html;charset=UTF-8\r\n\
     content-security-policy: default-src 'none'; script-src 'sha256-JJjSobAxuQTJawXny+pXXocWfP1+NelcnEh+FzQ73NE='; style-src 'unsafe-inline'; connect-src 'self'; \
     img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n\

@@ -153,7 +153,7 @@ impl Controller {
         }
     }
 
-    /// Makes a change, and logs what becomes of it. A fault of ours in it changes nothing.
+    /// Makes a change, and logs its outcome. A panic in it changes nothing.
     fn guarded(&mut self, change: &Change) -> Outcome {
         self.manager.reloading();
         let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.change(change)));
@@ -247,7 +247,7 @@ impl Controller {
                 self.config.certificates = certificates;
                 reloaded.err()
             }
-            // From plain to TLS and back would surprise whoever is connected.
+            // From plain to TLS and back would surprise the clients that are connected.
             tls if tls.is_some() == certificates.is_empty() => {
                 Some("whether the listener speaks TLS takes effect at the next start only".to_owned())
             }

@@ -1,4 +1,4 @@
-//! Changes to what is served while it is served: what can be asked, and what becomes of it.
+//! Changes to the applications while they are served: the orders and their outcomes.
 
 use super::shared::Shared;
 use crate::config::App;

@@ -82,8 +82,7 @@ impl Shared {
         workers.seats.iter().filter(|seat| seat.worker.send(command()).is_ok()).count()
     }
 
-    /// A companion begins: it is told from now on what workers are told. The number under which its figures
-    /// are.
+    /// A companion begins: it gets the commands that all workers get. Returns the number of its figures.
     pub(crate) fn add_companion(&self, worker: usize, sender: &Sender<Command>) -> usize {
         let mut seats = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
         seats.companions += 1;

@@ -40,7 +40,7 @@ fn adopt(count: usize, threads: usize) -> Result<Listeners, ServeError> {
     let mut passed = Vec::with_capacity(count);
     for index in 0..count {
         // SAFETY: the service manager has opened these descriptors for this process (LISTEN_PID is its id)
-        // and nobody else here knows them; this function is called once, before any thread is started.
+        // and no other code here knows them; this function is called once, before any thread is started.
         let socket = unsafe { Socket::from_raw_fd(FIRST_PASSED + index as RawFd) };
         socket.set_cloexec(true).map_err(failed)?;
         socket.set_nonblocking(true).map_err(failed)?;
@@ -61,7 +61,7 @@ fn adopt(count: usize, threads: usize) -> Result<Listeners, ServeError> {
 fn bind_all(address: SocketAddr, threads: usize) -> Result<Listeners, ServeError> {
     if address.port() != 0 {
         // The sockets below share their port with each other, and would with another server's: whether there
-        // is one is found out first, by a socket that shares with nobody.
+        // is one is found out first, by a socket that does not share.
         bind(address, false).map_err(|error| ServeError::Listen(address, error))?;
     }
     let mut address = address;
@@ -73,7 +73,7 @@ fn bind_all(address: SocketAddr, threads: usize) -> Result<Listeners, ServeError
             .and_then(|socket| if index == 0 { socket.listen(BACKLOG).map(|()| socket) } else { Ok(socket) })
             .map_err(|error| ServeError::Listen(address, error))?;
         if let Some(bound) = socket.local_addr().ok().and_then(|bound| bound.as_socket()) {
-            // A port that was picked is everybody's.
+            // A port that was picked is for all of them.
             address = bound;
         }
         sockets.push(socket);

@@ -59,10 +59,9 @@ fn tls(config: &Config) -> Result<Option<Arc<Tls>>, ServeError> {
     Ok(Some(Arc::new(tls)))
 }
 
-/// Serves until a signal to stop has come and everything in flight is finished.
-///
-/// `listening` is called once, when requests are accepted, with the address (its port picked, if 0 was asked
-/// for) and the way to change what is served.
+/// Serves until a signal to stop has come and everything in flight is finished. `listening` is called once,
+/// when requests are accepted, with the address (its port picked, if it was 0) and the way to change what is
+/// served.
 ///
 /// # Errors
 ///
@@ -112,8 +111,7 @@ pub fn serve(
         _ => None,
     };
     let (reports, received) = mpsc::channel();
-    // Before anybody can be told that the server is there: a signal that comes then is an orderly end
-    // already.
+    // Before the server says that it is there: a signal that comes then is an orderly end already.
     let signals = watch_signals(reports.clone())?;
     let mut workers = Workers::new(&shared, reports);
     // The first worker answers before the others begin: making isolates on all cores at once would delay the

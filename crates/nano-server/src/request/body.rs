@@ -16,8 +16,8 @@ impl HttpExchange {
         matches!(self.body.get(), Body::Awaited | Body::Cancelled { awaited: true })
     }
 
-    /// Whether a read waits for which there is something: bytes, the end, or a failure. It is to be told so
-    /// now.
+    /// Whether a read waits for which there is something: bytes, the end, or a failure. The caller tells the
+    /// application.
     pub(crate) fn take_awaited_body(&self, wire: &mut Wire) -> bool {
         if !self.awaits_body() {
             return false;

@@ -156,7 +156,7 @@ impl Apps {
         self.table.borrow().apps.iter().for_each(each);
     }
 
-    /// One application alone is loaded before it is asked for, and stays; among many, there are spare
+    /// One application alone is loaded before its first request, and stays; among many, there are spare
     /// isolates for those that were never visited, and those without requests lose theirs.
     pub(super) fn set_isolate_lifetimes(&self, runtime: &Runtime, role: Role) {
         let idle = self.lifetimes.isolate_idle;

@@ -1,10 +1,10 @@
-//! When an application that fails again and again is let in the next time.
+//! When an application that fails again and again is entered the next time.
 //!
 //! A failure is an isolate that was ended for a limit: it costs its thread the CPU time of that limit and a
 //! new isolate. The first few in a row are free, since every tenant has a bad request now and then. Each
 //! further one doubles the time in which requests are refused, up to [`LONGEST`]; then the application is
-//! tried again by itself. A time without failures forgives all of them. Knows no clock: it is told what time
-//! it is.
+//! tried again by itself. A time without failures forgives all of them. Reads no clock: the time is an
+//! argument.
 
 use nano_loop::Moment;
 use std::cell::Cell;

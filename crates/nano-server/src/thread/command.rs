@@ -27,7 +27,7 @@ pub(crate) enum Command {
     Site(Arc<Site>, mpsc::Sender<()>),
     /// Drop it: this tells the process that the loop still turns.
     Heartbeat(Arc<Heartbeat>),
-    /// Panic, as a fault of ours would.
+    /// Panic, for a test.
     #[cfg(debug_assertions)]
     Fault,
     /// Report the worker's current figures.

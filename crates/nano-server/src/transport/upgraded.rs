@@ -33,9 +33,9 @@ pub(crate) fn header_block(accept: &str, given: &[u8]) -> Vec<u8> {
 /// The server's knowledge of the frames on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Frames {
-    /// The application passes bytes on as they come: none of ours may come between.
+    /// The application passes bytes on as they come: the server may put no frame between.
     Opaque,
-    /// Each output has whole WebSocket frames, so that one of ours may come between.
+    /// Each output has whole WebSocket frames, so that the server may put a frame between.
     Whole,
     /// The same, and the client has not answered our ping.
     PingSent,
@@ -134,7 +134,7 @@ impl Upgraded {
         }
     }
 
-    /// Asks the client whether it is there. False: it was asked already, or cannot be.
+    /// Sends a ping. False: one was sent already, or none can be sent.
     pub(crate) fn ping(&mut self) -> bool {
         let can = self.frames == Frames::Whole && !self.is_finished() && self.output().is_empty();
         if can {
