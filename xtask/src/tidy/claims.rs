@@ -1,12 +1,12 @@
-//! Claims of docs/architecture.md and docs/security.md about code name the item in code spans. Each item must
-//! exist: a file, a type with its method, a constant, a test, or a word of the platform's JavaScript.
+//! Claims of pages about code name the item in code spans. Each item must exist: a file, a type with its
+//! method, a constant, a test, or a word of the platform's JavaScript.
 
 use crate::util::workspace_root;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-const PAGES: [&str; 2] = ["docs/architecture.md", "docs/security.md"];
+const PAGES: [&str; 4] = ["docs/architecture.md", "docs/security.md", "docs/debugging.md", "CONTRIBUTING.md"];
 
 /// Words of the sources: for each, the files that have it.
 struct Words {
@@ -25,6 +25,8 @@ impl Words {
         for folder in ["crates", "tests", "xtask", "fuzz", "types", "docs", "examples"] {
             words.folder(&root, &root.join(folder));
         }
+        let beside = fs::read_dir(&root).into_iter().flatten().flatten();
+        words.files.extend(beside.map(|entry| entry.file_name().to_string_lossy().into_owned()));
         words
     }
 
