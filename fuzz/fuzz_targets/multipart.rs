@@ -4,7 +4,7 @@
 #![no_main]
 
 use nano_fuzzing::multipart::CHECK;
-use nano_web::{CodeCaches, Host, Level, Message, State, Unaccounted, entry, snapshot};
+use nano_web::{Account, CodeCaches, Host, Level, Message, State, entry, snapshot};
 use std::rc::Rc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -54,7 +54,7 @@ static ISOLATE: LazyLock<Mutex<Isolate>> = LazyLock::new(|| {
             .external_references(snapshot::external_references());
         let mut isolate = v8::Isolate::new(params);
         isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
-        let state = State::new(Rc::new(Nobody), Arc::new(Unaccounted), CodeCaches::new(&made.caches));
+        let state = State::new(Rc::new(Nobody), Account::unlimited(), CodeCaches::new(&made.caches));
         let state: &'static State = Box::leak(Box::new(state));
         // SAFETY: it lives as long as the process.
         unsafe { state.attach(&mut isolate) };

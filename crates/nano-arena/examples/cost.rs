@@ -1,5 +1,5 @@
-//! Prints what a request pays for its memory: taking an arena, one small allocation or a typical handful, giving back.
-//! Run it with `--release`; the figures are the best of several rounds.
+//! Prints what a request pays for its memory: taking an arena, one small allocation or a typical handful,
+//! giving back. Run it with `--release`; the figures are the best of several rounds.
 
 use std::hint::black_box;
 use std::time::Instant;

@@ -1,16 +1,17 @@
-//! Accounts: how many bytes a process, a tenant or an isolate holds and may hold. Knows nothing of arenas, which are one
-//! of several payers.
+//! Accounts: how many bytes a process, a tenant or an isolate holds and may hold. Knows nothing of arenas,
+//! which are one of several payers.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::error::{Exhausted, RefusedBy};
 
 /// How many bytes may be held at a time, shared by everything that charges it.
 ///
-/// A handle: clones are the same account. Accounts form a tree: a charge to a [`child`](Account::child) counts against
-/// each account above it too, so an isolate's account lies below its tenant's and the tenant's below the process's.
+/// A handle: clones are the same account. Accounts form a tree: a charge to a [`child`](Account::child)
+/// counts against each account above it too, so an isolate's account lies below its tenant's and the tenant's
+/// below the process's.
 ///
 /// Any thread may charge and release. A charge costs one atomic read-modify-write for each level.
 ///
@@ -39,7 +40,7 @@ struct Node {
     limit: AtomicUsize,
     peak: AtomicUsize,
     refused: AtomicU64,
-    parent: Option<Account>,
+    parent: OnceLock<Account>,
 }
 
 impl Account {
@@ -65,7 +66,7 @@ impl Account {
                 limit: AtomicUsize::new(limit),
                 peak: AtomicUsize::new(0),
                 refused: AtomicU64::new(0),
-                parent,
+                parent: parent.map(OnceLock::from).unwrap_or_default(),
             }),
         }
     }
@@ -79,7 +80,8 @@ impl Account {
         Ok(Charge { account: self.clone(), bytes })
     }
 
-    /// Charges `bytes` even where a limit is exceeded: for memory that exists already and cannot be refused any more.
+    /// Charges `bytes` even where a limit is exceeded: for memory that exists already and cannot be refused
+    /// any more.
     pub fn charge_anyway(&self, bytes: usize) -> Charge {
         for account in self.levels() {
             let before = account.node.used.fetch_add(bytes, Ordering::Relaxed);
@@ -88,8 +90,8 @@ impl Account {
         Charge { account: self.clone(), bytes }
     }
 
-    /// Charges `bytes` without a [`Charge`] that would release them: for allocators whose `free` is told the length. The
-    /// caller calls [`Account::release_bytes`] with as many bytes.
+    /// Charges `bytes` without a [`Charge`] that would release them: for allocators whose `free` is told the
+    /// length. The caller calls [`Account::release_bytes`] with as many bytes.
     ///
     /// # Errors
     /// As [`Account::charge`].
@@ -102,6 +104,11 @@ impl Account {
     #[inline]
     pub fn release_bytes(&self, bytes: usize) {
         self.subtract(bytes, None);
+    }
+
+    /// The charge of `bytes` that are charged already: the opposite of [`Charge::into_bytes`].
+    pub fn adopt_bytes(&self, bytes: usize) -> Charge {
+        Charge { account: self.clone(), bytes }
     }
 
     /// Bytes charged now.
@@ -131,7 +138,20 @@ impl Account {
 
     /// The account above this one.
     pub fn parent(&self) -> Option<&Account> {
-        self.node.parent.as_ref()
+        self.node.parent.get()
+    }
+
+    /// Puts this account below `parent`, which is charged with what this one holds already, even beyond its
+    /// limit: for an isolate that was made before it was known for which tenant. An account that has a parent
+    /// keeps it.
+    ///
+    /// No other thread may charge or release meanwhile: the parent would count those bytes wrongly for good.
+    pub fn attach_to(&self, parent: &Account) {
+        let before = self.used();
+        if self.node.parent.set(parent.clone()).is_ok() {
+            parent.charge_anyway(before).into_bytes();
+        }
+        debug_assert!(self.used() == before && self.parent().is_some_and(|above| above.is_same(parent)));
     }
 
     /// Changes the limit. Existing charges stay, even beyond it: then only new charges are refused.
@@ -154,7 +174,8 @@ impl Account {
     /// # Safety
     /// `raw` is a result of [`Account::into_raw`] that was not taken back before.
     pub unsafe fn from_raw(raw: *const ()) -> Account {
-        // SAFETY: `into_raw` made it of an `Arc<Node>`, whose count it still owns by this function's contract.
+        // SAFETY: `into_raw` made it of an `Arc<Node>`, whose count it still owns by this function's
+        // contract.
         Account { node: unsafe { Arc::from_raw(raw.cast()) } }
     }
 
@@ -162,10 +183,12 @@ impl Account {
         self.node.refused.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Charges this account and all above it but `end` and those above that, or none. Does not count refusals.
+    /// Charges this account and all above it but `end` and those above that, or none. Does not count
+    /// refusals.
     ///
-    /// The lowest level comes first: what is refused above was charged below for a moment, so a tenant whose charges are
-    /// refused can only make charges of its own fail, never those of another tenant under the same parent.
+    /// The lowest level comes first: what is refused above was charged below for a moment, so a tenant whose
+    /// charges are refused can only make charges of its own fail, never those of another tenant under the
+    /// same parent.
     #[inline]
     pub(crate) fn add(&self, bytes: usize, end: Option<&Account>) -> Result<(), Exhausted> {
         if end.is_some_and(|end| self.is_same(end)) {
@@ -185,7 +208,7 @@ impl Account {
                 Err(now) => used = now,
             }
         };
-        if let Some(parent) = &node.parent
+        if let Some(parent) = node.parent.get()
             && let Err(refusal) = parent.add(bytes, end)
         {
             node.used.fetch_sub(bytes, Ordering::Relaxed);
@@ -303,11 +326,12 @@ impl Charge {
         Charge { account: self.account.clone(), bytes }
     }
 
-    /// Makes another account pay, such as the one of an isolate that a buffer was transferred to. Accounts above both are
-    /// neither charged nor released.
+    /// Makes another account pay, such as the one of an isolate that a buffer was transferred to. Accounts
+    /// above both are neither charged nor released.
     ///
     /// # Errors
-    /// If the other account, or one above it that is not above this one, refuses; then the charge stays as it was.
+    /// If the other account, or one above it that is not above this one, refuses; then the charge stays as it
+    /// was.
     pub fn move_to(&mut self, account: &Account) -> Result<(), Exhausted> {
         let end = account.common(&self.account);
         account.add(self.bytes, end).inspect_err(|_| account.count_refusal())?;

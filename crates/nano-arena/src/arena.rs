@@ -1,5 +1,5 @@
-//! Arenas: memory that is given back as a whole. Knows its pool, its limits and how to hand out pieces. Lists that grow are
-//! in `list.rs`, text that grows in `buffer.rs`; both add methods to [`Arena`].
+//! Arenas: memory that is given back as a whole. Knows its pool, its limits and how to hand out pieces. Lists
+//! that grow are in `list.rs`, text that grows in `buffer.rs`; both add methods to [`Arena`].
 
 use std::alloc::Layout;
 use std::cell::{Cell, RefCell};
@@ -17,14 +17,17 @@ use crate::error::{Exhausted, RefusedBy};
 use crate::handle::{Bytes, Handle, Slice, Text};
 use crate::pool::{Pool, Size};
 
-/// A region of memory for one task, such as a request: allocating is a few instructions, and everything is given back at once.
+/// A region of memory for one task, such as a request: allocating is a few instructions, and everything is
+/// given back at once.
 ///
-/// What it hands out comes in two forms. References (`alloc_…`) borrow the arena. Handles (`store_…`) do not, so they can
-/// be stored beside the arena in one struct; [`Arena::get`] resolves them. Values are `Copy`: nothing in an arena is ever
-/// dropped. Nothing has a built-in size limit: what does not fit the current chunk gets another.
+/// What it hands out comes in two forms. References (`alloc_…`) borrow the arena. Handles (`store_…`) do not,
+/// so they can be stored beside the arena in one struct; [`Arena::get`] resolves them. Values are `Copy`:
+/// nothing in an arena is ever dropped. Nothing has a built-in size limit: what does not fit the current
+/// chunk gets another.
 ///
-/// Every chunk counts, as a whole and while the arena holds it, against the arena's own limit and the account it was made
-/// for; refusals are errors and leave all as it was. An arena costs nothing before its first allocation.
+/// Every chunk counts, as a whole and while the arena holds it, against the arena's own limit and the account
+/// it was made for; refusals are errors and leave all as it was. An arena costs nothing before its first
+/// allocation.
 ///
 /// ```
 /// # use nano_arena::{Arena, Pool, Text};
@@ -90,7 +93,8 @@ thread_local! {
     static IDS: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
 }
 
-/// An identity that no other arena of the process has or had. There are 2^64: at a billion a second they last 500 years.
+/// An identity that no other arena of the process has or had. There are 2^64: at a billion a second they last
+/// 500 years.
 #[inline]
 fn new_id() -> u64 {
     let (next, left) = match IDS.get() {
@@ -115,10 +119,10 @@ impl Pool {
     }
 }
 
-// SAFETY: an arena owns its chunks, its pool is `Send`, and nothing in it is tied to a thread. References to its memory
-// borrow it, so it cannot be sent while there are any. The one pointer, `payer`, is only set inside a `Scope`, which is
-// not `Send`: it holds a `&Arena`, and `Arena` is not `Sync`. What the memory holds is only reached again through
-// `Slice<T>` and `Draft<T>`, which are `Send` only where `T` is.
+// SAFETY: an arena owns its chunks, its pool is `Send`, and nothing in it is tied to a thread. References to
+// its memory borrow it, so it cannot be sent while there are any. The one pointer, `payer`, is only set
+// inside a `Scope`, which is not `Send`: it holds a `&Arena`, and `Arena` is not `Sync`. What the memory
+// holds is only reached again through `Slice<T>` and `Draft<T>`, which are `Send` only where `T` is.
 unsafe impl Send for Arena {}
 
 impl Arena {
@@ -156,8 +160,8 @@ impl Arena {
         self.holding().limit.get()
     }
 
-    /// Makes `account` pay for what the arena and its scopes hold, from now on: for an arena that is older than the
-    /// decision who pays, such as one with a request's head before the request is routed.
+    /// Makes `account` pay for what the arena and its scopes hold, from now on: for an arena that is older
+    /// than the decision who pays, such as one with a request's head before the request is routed.
     ///
     /// # Errors
     /// If the account refuses what is held already; then everything stays as it was.
@@ -176,15 +180,16 @@ impl Arena {
         &self.pool
     }
 
-    /// Gives everything back. References cannot be left, for this takes `&mut`; handles made before are refused from now on.
+    /// Gives everything back. References cannot be left, for this takes `&mut`; handles made before are
+    /// refused from now on.
     pub fn reset(&mut self) {
         self.give_back();
         self.id = new_id();
         self.next_class.set(0);
     }
 
-    /// An arena inside this one: it has memory of its own, given back when it is dropped, and shares limit and account.
-    /// This one can be used at the same time.
+    /// An arena inside this one: it has memory of its own, given back when it is dropped, and shares limit
+    /// and account. This one can be used at the same time.
     ///
     /// ```
     /// # use nano_arena::Pool;
@@ -224,7 +229,8 @@ impl Arena {
     #[allow(clippy::mut_from_ref)] // Each call hands out memory of its own.
     pub fn alloc<T: Copy>(&self, value: T) -> Result<&mut T, Exhausted> {
         let at = self.alloc_layout(Layout::new::<T>())?.cast::<T>();
-        // SAFETY: `at` has the layout of `T`, nobody else has it, and it lives as long as `&self` is borrowed.
+        // SAFETY: `at` has the layout of `T`, nobody else has it, and it lives as long as `&self` is
+        // borrowed.
         unsafe {
             at.write(value);
             Ok(&mut *at.as_ptr())
@@ -239,14 +245,16 @@ impl Arena {
     #[allow(clippy::mut_from_ref)] // Each call hands out memory of its own.
     pub fn alloc_slice<T: Copy>(&self, source: &[T]) -> Result<&mut [T], Exhausted> {
         let at = self.alloc_layout(Layout::for_value(source))?.cast::<T>();
-        // SAFETY: `at` has the layout of `source`, is fresh and so does not overlap it, and lives as long as `&self` is borrowed.
+        // SAFETY: `at` has the layout of `source`, is fresh and so does not overlap it, and lives as long as
+        // `&self` is borrowed.
         unsafe {
             ptr::copy_nonoverlapping(source.as_ptr(), at.as_ptr(), source.len());
             Ok(slice::from_raw_parts_mut(at.as_ptr(), source.len()))
         }
     }
 
-    /// Makes a slice of `len` elements, each by calling `make` with its index. `make` may use the arena itself.
+    /// Makes a slice of `len` elements, each by calling `make` with its index. `make` may use the arena
+    /// itself.
     ///
     /// # Errors
     /// As [`Arena::alloc_str`]; then `make` was not called.
@@ -259,10 +267,12 @@ impl Arena {
         let layout = Layout::array::<T>(len).map_err(|_| self.refuse_system(usize::MAX))?;
         let at = self.alloc_layout(layout)?.cast::<T>();
         for index in 0..len {
-            // SAFETY: `index` is under `len`, for which there is room. If `make` panics the memory is never looked at.
+            // SAFETY: `index` is under `len`, for which there is room. If `make` panics the memory is never
+            // looked at.
             unsafe { at.add(index).write(make(index)) };
         }
-        // SAFETY: all `len` elements were written; the memory is nobody else's and lives as long as `&self` is borrowed.
+        // SAFETY: all `len` elements were written; the memory is nobody else's and lives as long as `&self`
+        // is borrowed.
         Ok(unsafe { slice::from_raw_parts_mut(at.as_ptr(), len) })
     }
 
@@ -295,14 +305,16 @@ impl Arena {
     #[inline]
     pub fn store_slice<T: Copy>(&self, source: &[T]) -> Result<Slice<T>, Exhausted> {
         let stored = self.alloc_slice(source)?;
-        // SAFETY: the memory was written just now, is this arena's, and nobody else has it who could change it.
+        // SAFETY: the memory was written just now, is this arena's, and nobody else has it who could change
+        // it.
         Ok(unsafe { Slice::new(NonNull::from(stored).cast(), source.len(), self.id) })
     }
 
     /// What `handle` names.
     ///
     /// # Panics
-    /// If `handle` is of another arena, or of this one before a [`reset`](Arena::reset): a mistake of the program, never of its input.
+    /// If `handle` is of another arena, or of this one before a [`reset`](Arena::reset): a mistake of the
+    /// program, never of its input.
     #[inline]
     #[track_caller]
     pub fn get<'a, H: Handle + 'a>(&'a self, handle: H) -> &'a H::Target {
@@ -318,8 +330,8 @@ impl Arena {
         if handle.arena() != self.id && !handle.is_nothing() {
             return None;
         }
-        // SAFETY: the identity is this arena's, which is not dropped or reset while `&self` is borrowed; no two arenas of
-        // the process ever have the same.
+        // SAFETY: the identity is this arena's, which is not dropped or reset while `&self` is borrowed; no
+        // two arenas of the process ever have the same.
         Some(unsafe { handle.resolve() })
     }
 
@@ -348,7 +360,8 @@ impl Arena {
     fn holding(&self) -> &Holding {
         match self.payer {
             None => &self.holding,
-            // SAFETY: only a `Scope` has a payer, which borrows the paying arena (through its parents) as long as it lives.
+            // SAFETY: only a `Scope` has a payer, which borrows the paying arena (through its parents) as
+            // long as it lives.
             Some(payer) => unsafe { payer.as_ref() },
         }
     }
@@ -397,7 +410,8 @@ impl Arena {
                 self.put_back(chunk);
                 return Err(refusal);
             }
-            // The one with more room goes on being cut: a large value in a chunk of its own leaves the current one in place.
+            // The one with more room goes on being cut: a large value in a chunk of its own leaves the
+            // current one in place.
             let aside = if chunk.room() > current.room() { std::mem::replace(current, chunk) } else { chunk };
             others.push(aside);
         } else {
@@ -407,8 +421,8 @@ impl Arena {
         Ok(at)
     }
 
-    /// A block of its own of at least `need` bytes, if possible of `want`, and its length. It goes back to the pool by
-    /// [`Arena::release_block`], at the latest with the arena.
+    /// A block of its own of at least `need` bytes, if possible of `want`, and its length. It goes back to
+    /// the pool by [`Arena::release_block`], at the latest with the arena.
     pub(crate) fn alloc_block(
         &self,
         need: usize,
@@ -450,7 +464,8 @@ impl Arena {
         }
     }
 
-    /// A chunk with at least `need` usable bytes, charged: of class `class` or more if the limits allow, else as small as may be.
+    /// A chunk with at least `need` usable bytes, charged: of class `class` or more if the limits allow, else
+    /// as small as may be.
     fn acquire(&self, need: usize, class: u8, requested: usize) -> Result<Chunk, Exhausted> {
         let roomy = self.pool.size_for(need, class);
         let mut refusal = match roomy {
@@ -562,7 +577,8 @@ pub(crate) fn foreign(handle: u64, arena: u64) -> ! {
     panic!("a handle of arena {handle} was used with arena {arena}, or after a reset")
 }
 
-/// An [`Arena`] inside another, made by [`Arena::scope`] and used as one. What it holds is given back when it is dropped.
+/// An [`Arena`] inside another, made by [`Arena::scope`] and used as one. What it holds is given back when it
+/// is dropped.
 #[derive(Debug)]
 pub struct Scope<'parent> {
     arena: Arena,

@@ -168,7 +168,8 @@ impl Arena {
     /// ```
     ///
     /// # Errors
-    /// [`FormatError::Exhausted`] as for all that allocates, [`FormatError::Display`] if one of the arguments fails to format.
+    /// [`FormatError::Exhausted`] as for all that allocates, [`FormatError::Display`] if one of the arguments
+    /// fails to format.
     pub fn format(&self, args: fmt::Arguments<'_>) -> Result<&str, FormatError> {
         if let Some(text) = args.as_str() {
             return Ok(self.alloc_str(text)?);

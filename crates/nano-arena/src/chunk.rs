@@ -5,8 +5,8 @@ use std::ptr::{self, NonNull};
 
 use bumpalo::Bump;
 
-/// What the head, bumpalo and the system's allocator need beside a chunk's usable bytes: chunks are asked for so that with this
-/// they come out as powers of two or whole pages.
+/// What the head, bumpalo and the system's allocator need beside a chunk's usable bytes: chunks are asked for
+/// so that with this they come out as powers of two or whole pages.
 pub(crate) const OVERHEAD: usize = BUMP_OVERHEAD + size_of::<Head>().next_multiple_of(16);
 
 /// The share of bumpalo and the system's allocator in [`OVERHEAD`].
@@ -21,7 +21,8 @@ const PAGE: usize = 4096;
 /// bumpalo makes no chunk with fewer usable bytes than this.
 const LEAST_CAPACITY: usize = 512 - BUMP_OVERHEAD;
 
-/// The largest usable size that is asked of the system. Larger ones overflow `isize` with what is added to them.
+/// The largest usable size that is asked of the system. Larger ones overflow `isize` with what is added to
+/// them.
 pub(crate) const LARGEST: usize = isize::MAX as usize - 2 * PAGE;
 
 /// The class of a chunk that no pool keeps.
@@ -29,7 +30,8 @@ pub(crate) const UNPOOLED: u8 = u8::MAX;
 
 /// A block of memory. Dropping it frees the block.
 ///
-/// One word, so that moving it in and out of lists costs nothing: what describes the block lies in the block itself.
+/// One word, so that moving it in and out of lists costs nothing: what describes the block lies in the block
+/// itself.
 pub(crate) struct Chunk {
     head: NonNull<Head>,
 }
@@ -48,8 +50,9 @@ struct Head {
 }
 
 impl Chunk {
-    /// The bytes that a chunk of `capacity` usable bytes will ask of the system. `capacity` is at most [`LARGEST`].
-    /// It mirrors bumpalo's rounding; whoever charges it compares with [`Chunk::bytes`], which is the truth.
+    /// The bytes that a chunk of `capacity` usable bytes will ask of the system. `capacity` is at most
+    /// [`LARGEST`]. It mirrors bumpalo's rounding; whoever charges it compares with [`Chunk::bytes`], which
+    /// is the truth.
     pub(crate) fn bytes_for(capacity: usize) -> usize {
         let capacity = (capacity + size_of::<Head>()).next_multiple_of(16).max(LEAST_CAPACITY);
         let total = if capacity < PAGE {
@@ -68,15 +71,16 @@ impl Chunk {
         bump.set_allocation_limit(Some(bump.allocated_bytes()));
         let bytes = bump.allocated_bytes_including_metadata();
         let head = bump.try_alloc_layout(Layout::new::<Head>()).ok()?.cast::<Head>();
-        // SAFETY: fresh memory of the layout of `Head`. Moving `bump` into what it manages is fine: it holds addresses only.
+        // SAFETY: fresh memory of the layout of `Head`. Moving `bump` into what it manages is fine: it holds
+        // addresses only.
         unsafe { head.write(Head { bump, bytes, block: ptr::null(), class }) };
         Some(Chunk { head })
     }
 
     #[inline]
     fn head(&self) -> &Head {
-        // SAFETY: written by `from_system` and never cut off again, since `clear` cuts it off first. `&mut` to it is only made
-        // from `&mut self`.
+        // SAFETY: written by `from_system` and never cut off again, since `clear` cuts it off first. `&mut`
+        // to it is only made from `&mut self`.
         unsafe { self.head.as_ref() }
     }
 
@@ -107,7 +111,8 @@ impl Chunk {
         self.head().bump.try_alloc_layout(layout).ok()
     }
 
-    /// Cuts off what is left as one block of alignment `align`, and how long it is: as far as it goes, a multiple of `align`.
+    /// Cuts off what is left as one block of alignment `align`, and how long it is: as far as it goes, a
+    /// multiple of `align`.
     pub(crate) fn cut_all(&mut self, align: usize) -> Option<(NonNull<u8>, usize)> {
         let len = self.room().checked_sub(align - 1)? & !(align - 1);
         let block = self.cut(Layout::from_size_align(len, align).ok()?)?;
@@ -121,15 +126,16 @@ impl Chunk {
         ptr::eq(self.head().block, block.as_ptr())
     }
 
-    /// Takes back everything that was cut off. Only the chunk's owner may call it, when nobody looks at it any more:
-    /// what was handed out are raw pointers, so the compiler does not hold this.
+    /// Takes back everything that was cut off. Only the chunk's owner may call it, when nobody looks at it
+    /// any more: what was handed out are raw pointers, so the compiler does not hold this.
     #[inline]
     pub(crate) fn clear(&mut self) {
         // SAFETY: see `head`; `&mut self` excludes other references to it.
         let head = unsafe { self.head.as_mut() };
         head.block = ptr::null();
         head.bump.reset();
-        // The head's own memory was given up with the rest. It comes first again, in the same place and unchanged.
+        // The head's own memory was given up with the rest. It comes first again, in the same place and
+        // unchanged.
         let again = head.bump.try_alloc_layout(Layout::new::<Head>());
         debug_assert_eq!(again.ok(), Some(self.head.cast()));
     }
@@ -137,13 +143,14 @@ impl Chunk {
 
 impl Drop for Chunk {
     fn drop(&mut self) {
-        // SAFETY: the head is read once, here; the block that held it is freed as its `bump` is dropped, and `self` is not used again.
+        // SAFETY: the head is read once, here; the block that held it is freed as its `bump` is dropped, and
+        // `self` is not used again.
         drop(unsafe { self.head.read() });
     }
 }
 
-/// The usable bytes in which `layout`, whose size is a multiple of its alignment as every type's is, fits at any start.
-/// `None` if there is no such number.
+/// The usable bytes in which `layout`, whose size is a multiple of its alignment as every type's is, fits at
+/// any start. `None` if there is no such number.
 #[inline]
 pub(crate) fn need(layout: Layout) -> Option<usize> {
     layout.size().checked_add(layout.align() - 1)

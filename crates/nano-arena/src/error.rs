@@ -28,7 +28,8 @@ impl Exhausted {
         Exhausted { requested, used: 0, limit: usize::MAX, by: RefusedBy::System }
     }
 
-    /// Bytes that were asked for. For an arena these are the bytes of the allocation itself, without its chunk's.
+    /// Bytes that were asked for. For an arena these are the bytes of the allocation itself, without its
+    /// chunk's.
     pub fn requested(&self) -> usize {
         self.requested
     }

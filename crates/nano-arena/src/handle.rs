@@ -8,18 +8,21 @@ use std::str;
 /// The identity that fits every arena: of empty slices, for which no memory is looked at.
 pub(crate) const NO_ARENA: u64 = 0;
 
-/// Names a slice in an [`Arena`](crate::Arena), which [`Arena::get`](crate::Arena::get) turns into a reference.
+/// Names a slice in an [`Arena`](crate::Arena), which [`Arena::get`](crate::Arena::get) turns into a
+/// reference.
 ///
-/// It can be copied, stored anywhere and sent to other threads, and costs three words. It carries the identity of its arena: with another
-/// one, or with the same after it was reset, `get` panics and [`Arena::try_get`](crate::Arena::try_get) says `None`.
+/// It can be copied, stored anywhere and sent to other threads, and costs three words. It carries the
+/// identity of its arena: with another one, or with the same after it was reset, `get` panics and
+/// [`Arena::try_get`](crate::Arena::try_get) says `None`.
 pub struct Slice<T> {
     at: NonNull<T>,
     len: usize,
     arena: u64,
 }
 
-// SAFETY: an address, which is only followed through the slice's arena, for a shared reference to the values. `T: Sync`
-// because copies of the handle may be on several threads, `T: Send` because the arena may be sent after the handle.
+// SAFETY: an address, which is only followed through the slice's arena, for a shared reference to the values.
+// `T: Sync` because copies of the handle may be on several threads, `T: Send` because the arena may be sent
+// after the handle.
 unsafe impl<T: Send + Sync> Send for Slice<T> {}
 // SAFETY: as for `Send`; the handle itself is never written to.
 unsafe impl<T: Send + Sync> Sync for Slice<T> {}
@@ -34,7 +37,8 @@ impl<T> Slice<T> {
     }
 
     /// # Safety
-    /// `len` elements of `T` at `at` are initialized, and stay so and unchanged until the arena `arena` ends or is reset.
+    /// `len` elements of `T` at `at` are initialized, and stay so and unchanged until the arena `arena` ends
+    /// or is reset.
     #[inline]
     pub(crate) unsafe fn new(at: NonNull<T>, len: usize, arena: u64) -> Slice<T> {
         Slice { at, len, arena }
@@ -68,13 +72,15 @@ impl<T> Slice<T> {
             return None;
         }
         // The arena may be gone, so the address is reckoned without claiming that memory is there.
-        // SAFETY: `start` is at most `len`, so the result lies in what was the slice or at its end, and is not null.
+        // SAFETY: `start` is at most `len`, so the result lies in what was the slice or at its end, and is
+        // not null.
         let at = unsafe { NonNull::new_unchecked(self.at.as_ptr().wrapping_add(start)) };
         // SAFETY: a part of what this handle already vouches for.
         Some(unsafe { Slice::new(at, end - start, self.arena) })
     }
 
-    /// The handle for `part`, a reference into this slice (such as a parser returns); `None` if it is not inside.
+    /// The handle for `part`, a reference into this slice (such as a parser returns); `None` if it is not
+    /// inside.
     ///
     /// ```
     /// # use nano_arena::Pool;
@@ -191,8 +197,8 @@ impl<T> Handle for Slice<T> {
     where
         Self: 'a,
     {
-        // SAFETY: whoever made the handle vouched for `len` elements while the arena lives, which the caller holds;
-        // an empty one points to no memory and is aligned.
+        // SAFETY: whoever made the handle vouched for `len` elements while the arena lives, which the caller
+        // holds; an empty one points to no memory and is aligned.
         unsafe { std::slice::from_raw_parts(self.at.as_ptr(), self.len) }
     }
 }
@@ -202,7 +208,8 @@ impl Handle for Text {
 
     #[inline]
     unsafe fn resolve<'a>(self) -> &'a str {
-        // SAFETY: as for the bytes; that they are UTF-8 is vouched for by `Text::new`, and a `part` is one of a `str`.
+        // SAFETY: as for the bytes; that they are UTF-8 is vouched for by `Text::new`, and a `part` is one of
+        // a `str`.
         unsafe { str::from_utf8_unchecked(self.bytes.resolve()) }
     }
 }

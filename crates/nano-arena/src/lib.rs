@@ -12,8 +12,8 @@
 //! | [`Account`], [`Charge`] | how many bytes a process, tenant or isolate holds and may hold, counted across arenas and other buffers |
 //! | [`Exhausted`] | the one error: which limit refused, and its figures |
 //!
-//! [`Account`], [`Charge`] and [`Pool`] are `Send` and `Sync`: any thread may use them. An [`Arena`] is `Send` and not `Sync`: one
-//! thread at a time uses it, without a lock. Handles go wherever their arena goes.
+//! [`Account`], [`Charge`] and [`Pool`] are `Send` and `Sync`: any thread may use them. An [`Arena`] is
+//! `Send` and not `Sync`: one thread at a time uses it, without a lock. Handles go wherever their arena goes.
 
 mod account;
 mod arena;

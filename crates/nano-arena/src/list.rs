@@ -1,5 +1,5 @@
-//! What grows in an arena. Small lists grow inside the arena's chunks; larger ones have a chunk of their own, which goes
-//! back to the pool each time they outgrow it, so that growing leaves little behind.
+//! What grows in an arena. Small lists grow inside the arena's chunks; larger ones have a chunk of their own,
+//! which goes back to the pool each time they outgrow it, so that growing leaves little behind.
 
 use std::alloc::Layout;
 use std::fmt;
@@ -12,7 +12,8 @@ use crate::arena::{Arena, foreign};
 use crate::error::Exhausted;
 use crate::handle::Slice;
 
-/// Up to so many bytes a list lives in the arena's chunks. What it leaves behind there when it grows is less than this.
+/// Up to so many bytes a list lives in the arena's chunks. What it leaves behind there when it grows is less
+/// than this.
 const SMALL_BYTES: usize = 1024;
 
 /// The first capacity in bytes.
@@ -23,8 +24,9 @@ const MOVED_BYTES: usize = 4096;
 
 /// A growing list of values in an arena: a `Vec` whose growth can be refused.
 ///
-/// At the end it becomes a [`Slice`] ([`freeze`](List::freeze)) or a reference ([`into_slice`](List::into_slice)).
-/// [`detach`](List::detach) takes it out of the arena's borrow, to be stored and gone on with later.
+/// At the end it becomes a [`Slice`] ([`freeze`](List::freeze)) or a reference
+/// ([`into_slice`](List::into_slice)). [`detach`](List::detach) takes it out of the arena's borrow, to be
+/// stored and gone on with later.
 ///
 /// ```
 /// # use nano_arena::{List, Pool};
@@ -100,7 +102,8 @@ impl<'a, T: Copy> List<'a, T> {
     #[inline]
     pub fn extend_from_slice(&mut self, values: &[T]) -> Result<(), Exhausted> {
         self.reserve(values.len())?;
-        // SAFETY: there is room for them behind `len`; nobody else can have a reference to there, so they do not overlap.
+        // SAFETY: there is room for them behind `len`; nobody else can have a reference to there, so they do
+        // not overlap.
         unsafe {
             ptr::copy_nonoverlapping(values.as_ptr(), self.raw.at.add(self.raw.len).as_ptr(), values.len());
         }
@@ -138,7 +141,8 @@ impl<'a, T: Copy> List<'a, T> {
     /// Ends the list; the handle names its values.
     pub fn freeze(self) -> Slice<T> {
         let (arena, raw) = self.finish();
-        // SAFETY: `len` values are there, in memory that stays until the arena's end, and nobody has it who could change it.
+        // SAFETY: `len` values are there, in memory that stays until the arena's end, and nobody has it who
+        // could change it.
         unsafe { Slice::new(raw.at, raw.len, arena.id()) }
     }
 
@@ -161,7 +165,8 @@ impl<'a, T: Copy> List<'a, T> {
         (this.arena, unsafe { ptr::read(&this.raw) })
     }
 
-    /// The final memory: a list that takes a small part of a chunk of its own moves, so that the chunk can go.
+    /// The final memory: a list that takes a small part of a chunk of its own moves, so that the chunk can
+    /// go.
     fn finish(self) -> (&'a Arena, Raw<T>) {
         let (arena, mut raw) = self.into_parts();
         if !raw.own {
@@ -174,8 +179,8 @@ impl<'a, T: Copy> List<'a, T> {
             let values = unsafe { slice::from_raw_parts(raw.at.as_ptr(), raw.len) };
             if let Ok(at) = arena.alloc_layout(Layout::for_value(values)) {
                 let at = at.cast::<T>();
-                // SAFETY: `at` is fresh memory for `len` values. The old block came from this arena's `alloc_block`, as
-                // `own` says, and `values` was the last look at it.
+                // SAFETY: `at` is fresh memory for `len` values. The old block came from this arena's
+                // `alloc_block`, as `own` says, and `values` was the last look at it.
                 unsafe {
                     ptr::copy_nonoverlapping(raw.at.as_ptr(), at.as_ptr(), raw.len);
                     arena.release_block(raw.at.cast());
@@ -211,8 +216,9 @@ impl<'a, T: Copy> List<'a, T> {
         let at = at.cast::<T>();
         let new = Raw { at, len: self.raw.len, capacity: bytes / size, own };
         let old = std::mem::replace(&mut self.raw, new);
-        // SAFETY: `at` is fresh memory for at least `needed` values, which is more than `len`. The old block came from this
-        // arena's `alloc_block`, as `own` says; no reference to it is left, for references borrow the list.
+        // SAFETY: `at` is fresh memory for at least `needed` values, which is more than `len`. The old block
+        // came from this arena's `alloc_block`, as `own` says; no reference to it is left, for references
+        // borrow the list.
         unsafe {
             ptr::copy_nonoverlapping(old.at.as_ptr(), at.as_ptr(), old.len);
             if old.own {
@@ -237,7 +243,8 @@ impl Arena {
 impl<T: Copy> Drop for List<'_, T> {
     fn drop(&mut self) {
         if self.raw.own {
-            // SAFETY: `own` says that it came from this arena's `alloc_block`; references to it borrow the list, which ends.
+            // SAFETY: `own` says that it came from this arena's `alloc_block`; references to it borrow the
+            // list, which ends.
             unsafe { self.arena.release_block(self.raw.at.cast()) };
         }
     }
@@ -267,7 +274,8 @@ impl<T: Copy + fmt::Debug> fmt::Debug for List<'_, T> {
     }
 }
 
-/// A [`List`] or [`Buffer`](crate::Buffer) that was detached from its arena's borrow, so that it can be stored beside it.
+/// A [`List`] or [`Buffer`](crate::Buffer) that was detached from its arena's borrow, so that it can be
+/// stored beside it.
 ///
 /// If it is dropped, its memory stays with the arena until that ends.
 #[must_use = "the memory of a forgotten draft stays with the arena until that ends"]
@@ -276,7 +284,8 @@ pub struct Draft<T: Copy> {
     arena: u64,
 }
 
-// SAFETY: an address, which is only followed through the draft's arena, and that gives out the values themselves.
+// SAFETY: an address, which is only followed through the draft's arena, and that gives out the values
+// themselves.
 unsafe impl<T: Copy + Send> Send for Draft<T> {}
 
 impl<T: Copy> Draft<T> {
@@ -299,7 +308,8 @@ impl<T: Copy> Draft<T> {
         if self.arena != arena.id() {
             foreign(self.arena, arena.id());
         }
-        // SAFETY: `len` values are there, the arena lives for `'a`, and whoever changes them needs the draft by value.
+        // SAFETY: `len` values are there, the arena lives for `'a`, and whoever changes them needs the draft
+        // by value.
         unsafe { slice::from_raw_parts(self.raw.at.as_ptr(), self.raw.len) }
     }
 }

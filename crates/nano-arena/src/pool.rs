@@ -11,9 +11,9 @@ pub struct PoolConfig {
     /// Bytes of an arena's first chunk, rounded up to a power of two of at least 512. The next ones double.
     /// Default 4 KiB: a request's head, its handles and a small answer fit, and it is one page.
     pub first_chunk: usize,
-    /// Bytes of the largest chunk that is kept for reuse, rounded up as `first_chunk`. What needs more gets a chunk of its own
-    /// from the system, which goes back to the system: a single large request must not fatten the pool.
-    /// Default 64 KiB.
+    /// Bytes of the largest chunk that is kept for reuse, rounded up as `first_chunk`. What needs more gets a
+    /// chunk of its own from the system, which goes back to the system: a single large request must not
+    /// fatten the pool. Default 64 KiB.
     pub largest_chunk: usize,
     /// The high-water mark: bytes of free chunks that the pool keeps at most. Default 4 MiB, a thousand
     /// requests in flight at a time.
@@ -54,9 +54,9 @@ pub struct PoolStats {
 
 /// A store of free chunks, and the source of its arenas.
 ///
-/// A handle: clones are the same pool. It lives as long as it or one of its arenas does. Each worker and each isolate has
-/// its own. Arenas may go to another thread and give their chunks back from there; a mutex guards the free chunks, which
-/// costs two uncontended atomic operations for each chunk that is taken or given back.
+/// A handle: clones are the same pool. It lives as long as it or one of its arenas does. Each worker and each
+/// isolate has its own. Arenas may go to another thread and give their chunks back from there; a mutex guards
+/// the free chunks, which costs two uncontended atomic operations for each chunk that is taken or given back.
 ///
 /// ```
 /// # use nano_arena::Pool;
@@ -157,7 +157,8 @@ impl Pool {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The smallest size of chunks that has `need` usable bytes and is of `class` or more; `None` if the pool keeps none.
+    /// The smallest size of chunks that has `need` usable bytes and is of `class` or more; `None` if the pool
+    /// keeps none.
     #[inline]
     pub(crate) fn size_for(&self, need: usize, class: u8) -> Option<Size> {
         let from = self.shared.sizes.get(class as usize..).unwrap_or(&[]);

@@ -29,4 +29,5 @@ mod write;
 pub use error::CloneError;
 pub use limits::Limits;
 pub use message::{Message, Received, structured_clone};
-pub use options::{Account, Attachment, Attachments, HostObjects, HostWritten, Options};
+pub use nano_arena::Account;
+pub use options::{Attachment, Attachments, HostObjects, HostWritten, Options};

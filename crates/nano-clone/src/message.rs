@@ -6,7 +6,7 @@ use crate::options::Options;
 use crate::parts::{Moved, Parts};
 use crate::read;
 use crate::shape::Shape;
-use crate::write::{self, Charge};
+use crate::write::{self, MessageCharge};
 
 /// A value on its way to an isolate of this process, on any thread. It holds no handle, and what it holds is
 /// freed with it.
@@ -15,7 +15,7 @@ pub struct Message {
     parts: Parts,
     moved: Vec<Moved>,
     /// The bytes count for the sender as long as the message lives.
-    _charge: Charge,
+    _charge: MessageCharge,
 }
 
 /// What came out of a message.

@@ -1,19 +1,10 @@
-//! What an operation is told: limits, what may be shared, who counts memory, and who knows the host's
+//! What an operation is told: limits, what may be shared, which account pays, and who knows the host's
 //! objects.
 
 use crate::limits::Limits;
+use nano_arena::Account;
 use std::any::Any;
 use std::sync::Arc;
-
-/// Counts the memory of a tenant: the bytes of messages on their way, and of buffers that came by transfer.
-pub trait Account: Send + Sync {
-    /// Counts `bytes` more; false, and nothing is counted, if that is too much.
-    fn take(&self, bytes: usize) -> bool;
-    /// Counts `bytes` less.
-    fn give_back(&self, bytes: usize);
-    /// Counts `bytes` more even if that is too much: they are given back at once by whoever frees them.
-    fn take_anyway(&self, bytes: usize);
-}
 
 /// What belongs to a value and is no bytes: passed on as it is, within the process only.
 pub type Attachment = Arc<dyn Any + Send + Sync>;
@@ -107,8 +98,9 @@ pub struct Options<'a> {
     pub share_buffers: bool,
     /// Whether compiled WebAssembly modules go along.
     pub share_modules: bool,
-    /// Who counts the memory of this side.
-    pub account: Option<&'a Arc<dyn Account>>,
+    /// The account of this side: it is charged with the bytes of messages on their way, and of buffers that
+    /// came by transfer.
+    pub account: Option<&'a Account>,
 }
 
 impl std::fmt::Debug for Options<'_> {

@@ -1,7 +1,8 @@
 //! What goes beside a value's bytes: memory and modules that are shared, buffers that are moved, the host's
 //! attachments.
 
-use crate::options::{Account, Attachments};
+use crate::options::Attachments;
+use nano_arena::{Account, Charge};
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
@@ -69,20 +70,17 @@ impl Parts {
 pub(crate) struct Moved {
     store: Store,
     bytes: usize,
-    account: Option<Arc<dyn Account>>,
+    account: Option<Account>,
 }
 
 impl Moved {
     /// Detaches the buffer, which must be detachable. A buffer that is detached already moves as an empty
     /// one.
-    pub(crate) fn out(
-        buffer: v8::Local<'_, v8::ArrayBuffer>,
-        account: Option<&Arc<dyn Account>>,
-    ) -> Option<Self> {
+    pub(crate) fn out(buffer: v8::Local<'_, v8::ArrayBuffer>, account: Option<&Account>) -> Option<Self> {
         let store = buffer.get_backing_store();
         let bytes = store.byte_length();
         buffer.detach(None)?;
-        Some(Self { store: Store(store), bytes, account: account.map(Arc::clone) })
+        Some(Self { store: Store(store), bytes, account: account.cloned() })
     }
 
     /// How many bytes change hands.
@@ -94,28 +92,24 @@ impl Moved {
     pub(crate) fn receive<'s>(
         self,
         scope: &mut v8::PinScope<'s, '_>,
-        account: Option<&Arc<dyn Account>>,
+        account: Option<&Account>,
     ) -> Option<v8::Local<'s, v8::ArrayBuffer>> {
         let store = match (self.account, account) {
-            (Some(from), Some(to)) if !is_same(&from, to) => rebook(self.store, self.bytes, &from, to)?,
+            (Some(from), Some(to)) if !from.is_same(to) => rebook(self.store, self.bytes, &from, to)?,
             _ => self.store,
         };
         Some(v8::ArrayBuffer::with_backing_store(scope, &store.0))
     }
 }
 
-fn is_same(a: &Arc<dyn Account>, b: &Arc<dyn Account>) -> bool {
-    std::ptr::addr_eq(Arc::as_ptr(a), Arc::as_ptr(b))
-}
-
-/// Memory that counts for another than who allocated it.
+/// Memory that is charged to another account than the one of the isolate that allocated it.
 struct Rebooked {
     /// Kept for as long as the memory is used.
     _store: Store,
-    bytes: usize,
-    /// Who frees the memory counts it as its own then.
-    origin: Arc<dyn Account>,
-    owner: Mutex<Arc<dyn Account>>,
+    /// The account of the isolate that allocated the memory. Its allocator releases the bytes there when it
+    /// frees them.
+    origin: Account,
+    charge: Mutex<Charge>,
 }
 
 /// All of it, by address: memory that moves on changes its owner and is not wrapped again.
@@ -127,31 +121,28 @@ fn rebooked() -> std::sync::MutexGuard<'static, HashMap<usize, Weak<Rebooked>>> 
 
 /// From now on the memory counts for `to`. `None`, and nothing has changed but that the memory is dropped: it
 /// has no room.
-fn rebook(store: Store, bytes: usize, from: &Arc<dyn Account>, to: &Arc<dyn Account>) -> Option<Store> {
+fn rebook(store: Store, bytes: usize, from: &Account, to: &Account) -> Option<Store> {
     // Resizable memory is V8's own, which counts it for the isolate that has the buffer; and no memory has no
     // owner.
     let (Some(data), false) = (store.0.data(), store.0.is_resizable_by_user_javascript()) else {
         return Some(store);
     };
-    if !to.take(bytes) {
-        return None;
-    }
     let address = data.as_ptr() as usize;
     let known = rebooked().get(&address).and_then(Weak::upgrade);
     if let Some(known) = known {
-        let mut owner = known.owner.lock().unwrap_or_else(PoisonError::into_inner);
-        owner.give_back(bytes);
-        *owner = Arc::clone(to);
-        drop(owner);
+        let mut charge = known.charge.lock().unwrap_or_else(PoisonError::into_inner);
+        charge.move_to(to).ok()?;
+        drop(charge);
         return Some(store);
     }
-    from.give_back(bytes);
-    let rebooking = Arc::new(Rebooked {
-        _store: store,
-        bytes,
-        origin: Arc::clone(from),
-        owner: Mutex::new(Arc::clone(to)),
-    });
+    // The allocator of `from` charged the bytes.
+    let mut charge = from.adopt_bytes(bytes);
+    if charge.move_to(to).is_err() {
+        // They stay with the allocator, which releases them as the store is dropped.
+        charge.into_bytes();
+        return None;
+    }
+    let rebooking = Arc::new(Rebooked { _store: store, origin: from.clone(), charge: Mutex::new(charge) });
     rebooked().insert(address, Arc::downgrade(&rebooking));
     // SAFETY: the memory lives as long as the store in `rebooking`, which lives until `release`.
     let wrapped = unsafe {
@@ -169,8 +160,10 @@ unsafe extern "C" fn release(data: *mut c_void, _: usize, rebooked_memory: *mut 
     // SAFETY: from `Arc::into_raw` in `rebook`; V8 calls this once, when nobody has the memory any more.
     let memory = unsafe { Arc::from_raw(rebooked_memory.cast::<Rebooked>()) };
     rebooked().remove(&(data as usize));
-    memory.owner.lock().unwrap_or_else(PoisonError::into_inner).give_back(memory.bytes);
-    // The allocator that frees the memory takes it off its own account.
-    memory.origin.take_anyway(memory.bytes);
+    let mut charge = memory.charge.lock().unwrap_or_else(PoisonError::into_inner);
+    let bytes = charge.split(usize::MAX).bytes();
+    // The allocator that frees the memory with the store releases the bytes of its own account.
+    memory.origin.charge_anyway(bytes).into_bytes();
+    drop(charge);
     drop(memory);
 }

@@ -5,11 +5,11 @@ use crate::bridge::{RawSerializer, Scope, Sink, SinkDelegate};
 use crate::buffer::Buffer;
 use crate::error::CloneError;
 use crate::limits::BYTES_MAX;
-use crate::options::{Account, Attachments, HostWritten, Options};
+use crate::options::{Attachments, HostWritten, Options};
 use crate::parts::Parts;
 use crate::shape::Shape;
+use nano_arena::{Account, Charge};
 use std::cell::{Cell, RefCell};
-use std::sync::Arc;
 
 /// What a message takes beside its bytes, more or less: empty ones count too.
 const MESSAGE_BYTES: usize = 256;
@@ -18,7 +18,7 @@ const MESSAGE_BYTES: usize = 256;
 pub(crate) struct Written {
     buffer: Buffer,
     length: usize,
-    pub(crate) charge: Charge,
+    pub(crate) charge: MessageCharge,
     pub(crate) parts: Parts,
 }
 
@@ -29,16 +29,16 @@ impl Written {
     }
 
     /// The bytes, in memory of their own that counts for the account. `None`: that has no room.
-    pub(crate) fn into_bytes(self, account: Option<&Arc<dyn Account>>) -> Option<(Vec<u8>, Charge, Parts)> {
+    pub(crate) fn into_bytes(self, account: Option<&Account>) -> Option<(Vec<u8>, MessageCharge, Parts)> {
         let Self { buffer, length, mut charge, parts } = self;
         if length > crate::limits::SCRATCH_BYTES_MAX {
-            let counted = charge.grow(account, buffer.capacity());
+            let counted = charge.grow_to(account, buffer.capacity());
             // SAFETY: as in `bytes`.
             return counted.then(|| (unsafe { buffer.into_vec(length) }, charge, parts));
         }
         // What was counted is the thread's buffer, which is given back.
-        charge = Charge::default();
-        let counted = charge.grow(account, length + MESSAGE_BYTES);
+        charge = MessageCharge::default();
+        let counted = charge.grow_to(account, length + MESSAGE_BYTES);
         // SAFETY: as in `bytes`.
         let bytes = counted.then(|| unsafe { buffer.written(length) }.to_vec());
         buffer.keep();
@@ -51,33 +51,20 @@ impl Written {
     }
 }
 
-/// Bytes that count against an account until this is dropped.
+/// What a message is charged to, if there is an account.
 #[derive(Default)]
-pub(crate) struct Charge {
-    account: Option<Arc<dyn Account>>,
-    bytes: usize,
-}
+pub(crate) struct MessageCharge(Option<Charge>);
 
-impl Charge {
-    /// Counts `bytes` in all; false if that is too much.
-    fn grow(&mut self, account: Option<&Arc<dyn Account>>, bytes: usize) -> bool {
-        let Some(account) = account else { return true };
-        let more = bytes.saturating_sub(self.bytes);
-        if !account.take(more) {
-            return false;
-        }
-        if self.account.is_none() {
-            self.account = Some(Arc::clone(account));
-        }
-        self.bytes += more;
-        true
-    }
-}
-
-impl Drop for Charge {
-    fn drop(&mut self) {
-        if let Some(account) = &self.account {
-            account.give_back(self.bytes);
+impl MessageCharge {
+    /// Charges `bytes` in all, unless it is more already; false if the account refuses.
+    fn grow_to(&mut self, account: Option<&Account>, bytes: usize) -> bool {
+        match (&mut self.0, account) {
+            (Some(charge), _) => bytes <= charge.bytes() || charge.resize(bytes).is_ok(),
+            (None, Some(account)) => {
+                self.0 = account.charge(bytes).ok();
+                self.0.is_some()
+            }
+            (None, None) => true,
         }
     }
 }
@@ -87,7 +74,7 @@ struct Output<'a> {
     shape: Shape,
     limit: usize,
     buffer: RefCell<Buffer>,
-    charge: RefCell<Charge>,
+    charge: RefCell<MessageCharge>,
     full: Cell<Option<Full>>,
     refused: RefCell<Option<String>>,
     parts: RefCell<Parts>,
@@ -179,7 +166,7 @@ impl Sink for Output<'_> {
         }
         let mut buffer = self.buffer.borrow_mut();
         if buffer.capacity() < bytes
-            && !(self.charge.borrow_mut().grow(self.options.account, bytes) && buffer.grow(bytes))
+            && !(self.charge.borrow_mut().grow_to(self.options.account, bytes) && buffer.grow(bytes))
         {
             self.full.set(Some(Full::Account));
             return None;

@@ -7,6 +7,7 @@ use crate::counters::Counters;
 use crate::log_limit::LogLimits;
 use crate::resolve::{self, Entry, ModuleKind, ResolveError, Resolved};
 use crate::source_map::{self, Original, SourceMap};
+use nano_arena::Account;
 use nano_web::WebSocketLimits;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -107,6 +108,8 @@ pub struct Application {
     modules: RwLock<Modules>,
     channels: Channels,
     counters: Arc<Counters>,
+    /// Those of its isolates on all threads are below it.
+    account: Account,
     opened: SystemTime,
     /// Another version is served instead: what this one has not read yet must be as it was.
     replaced: AtomicBool,
@@ -250,6 +253,7 @@ impl Application {
             modules,
             channels: Channels::default(),
             counters,
+            account: Account::unlimited(),
             opened: SystemTime::now(),
             replaced: AtomicBool::new(false),
         }))
@@ -282,6 +286,7 @@ impl Application {
             modules,
             channels: Channels::default(),
             counters,
+            account: Account::unlimited(),
             opened: SystemTime::now(),
             replaced: AtomicBool::new(false),
         }))
@@ -317,6 +322,7 @@ impl Application {
             modules,
             channels: Channels::default(),
             counters,
+            account: Account::unlimited(),
             opened: SystemTime::now(),
             replaced: AtomicBool::new(false),
         })
@@ -365,6 +371,12 @@ impl Application {
     /// Its limits.
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// The memory that its isolates hold outside of V8's heaps, on all threads together. `memory_bytes`
+    /// limits each isolate's.
+    pub fn account(&self) -> &Account {
+        &self.account
     }
 
     /// Its variables, a JSON object.

@@ -4,12 +4,12 @@
 
 use crate::app::{Application, LoadError};
 use crate::channels::{Address, Delivery, Parcel};
-use crate::cpu::{self, Account};
+use crate::cpu;
 use crate::log_limit::{self, Allowance, LogLimits};
-use crate::memory::Held;
 use crate::modules::ModuleMap;
 use crate::network::InstanceNetwork;
 use crate::realm::Realm;
+use nano_arena::Account;
 use nano_fetch::Client;
 use nano_loop::{Job, Loop, Moment, Sender, TimerId};
 use nano_web::{
@@ -111,7 +111,7 @@ pub struct Instance {
     /// In which run it has given way last, and how often in that.
     pub(crate) slices: Cell<(u32, u32)>,
     /// Its CPU time.
-    pub(crate) cpu: Account,
+    pub(crate) cpu: cpu::Account,
     pub(crate) last_used: Cell<Moment>,
     /// It was made for a request that it does not have yet: it is not idle.
     pub(crate) expects_request: Cell<bool>,
@@ -238,12 +238,12 @@ impl Instance {
 
     /// Bytes in the isolate's ArrayBuffers.
     pub fn buffer_bytes(&self) -> usize {
-        self.realm().map_or(0, |realm| realm.buffers.used())
+        self.realm().map_or(0, |realm| realm.account.used())
     }
 
-    /// Counts `bytes` outside of V8's heap for the isolate while the result is kept. `None`: it may not have so much more.
-    pub fn hold(&self, bytes: usize) -> Option<Held> {
-        Held::take(&self.realm()?.buffers, bytes)
+    /// The account of the isolate, below its application's; `None` once the isolate has ended.
+    pub fn account(&self) -> Option<Account> {
+        Some(self.realm()?.account.clone())
     }
 
     /// Whether a script waits for the network.

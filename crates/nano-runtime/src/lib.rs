@@ -25,7 +25,7 @@ pub use counters::{Counter, Counters, Gauge};
 pub use engine::{initialize, v8_version};
 pub use instance::{Console, Instance, MAX_TIMERS};
 pub use log_limit::{LogLimits, MAX_TEXT_BYTES, cut as cut_text};
-pub use memory::{Held, isolate_budget, process_limit, process_used, set_isolate_budget, set_process_limit};
+pub use memory::{isolate_budget, process_limit, process_used, set_isolate_budget, set_process_limit};
 pub use nano_web::{
     BodyLength, BodyRead, Exchange, ExchangeId, FailureCause, FetchTrace, Level, ResponseHead,
     WebSocketLimits, Written, blocks, is_serialized_ipv4, is_wiping,

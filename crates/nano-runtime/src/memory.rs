@@ -5,13 +5,14 @@
 //! would go beyond is refused, evicted or terminated before V8 would abort. ArrayBuffers live outside of V8's heap; they are
 //! counted against their isolate's budget by the allocator here, which refuses (a RangeError in JavaScript) instead of growing.
 
+use nano_arena::Account;
 use nano_web::blocks;
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
@@ -376,7 +377,7 @@ unsafe extern "C" fn after_collection(
     {
         this.terminate();
     }
-    // Resizable buffers do not come from `BufferMemory`. What is dead but not yet freed counts here,
+    // Resizable buffers do not come from `buffer_allocator`. What is dead but not yet freed counts here,
     // hence the factor.
     if kind == v8::GCType::kGCTypeMarkSweepCompact && statistics.external_memory() > 2 * this.limit.get() {
         this.terminate();
@@ -402,63 +403,14 @@ unsafe extern "C" fn granted(isolate: v8::UnsafeRawIsolatePtr, data: *mut c_void
     this.settle(&mut isolate);
 }
 
-/// Counts the memory of an isolate's ArrayBuffers and bounds it. Shared by all buffers, which may outlive the isolate and be
-/// freed on V8's own threads.
-pub(crate) struct BufferMemory {
-    used: AtomicUsize,
-    limit: AtomicUsize,
-}
-
-impl BufferMemory {
-    pub(crate) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { used: AtomicUsize::new(0), limit: AtomicUsize::new(limit) })
-    }
-
-    /// Bytes of all buffers that are alive.
-    pub(crate) fn used(&self) -> usize {
-        self.used.load(Ordering::Relaxed)
-    }
-
-    /// Buffers may take `bytes` together.
-    pub(crate) fn set_limit(&self, bytes: usize) {
-        self.limit.store(bytes, Ordering::Relaxed);
-    }
-
-    /// The allocator for `CreateParams`.
-    pub(crate) fn allocator(self: &Arc<Self>) -> v8::UniqueRef<v8::Allocator> {
-        static VTABLE: v8::RustAllocatorVtable<BufferMemory> =
-            v8::RustAllocatorVtable { allocate, allocate_uninitialized, free, drop };
-        // SAFETY: the functions of the table treat the handle as the `Arc` that it is, and free what they allocated.
-        unsafe { v8::new_rust_allocator(Arc::into_raw(Arc::clone(self)), &VTABLE) }
-    }
-
-    /// Counts `bytes` that a buffer is going to hold, if there is room.
-    fn take(&self, bytes: usize) -> bool {
-        let limit = self.limit.load(Ordering::Relaxed);
-        self.used
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-                used.checked_add(bytes).filter(|total| *total <= limit)
-            })
-            .is_ok()
-    }
-}
-
-impl nano_web::Accountant for BufferMemory {
-    fn used(&self) -> usize {
-        self.used()
-    }
-
-    fn take(&self, bytes: usize) -> bool {
-        self.take(bytes)
-    }
-
-    fn give_back(&self, bytes: usize) {
-        self.used.fetch_sub(bytes, Ordering::Relaxed);
-    }
-
-    fn take_anyway(&self, bytes: usize) {
-        self.used.fetch_add(bytes, Ordering::Relaxed);
-    }
+/// The allocator of an isolate's ArrayBuffers, for `CreateParams`: it charges `account`. Buffers may outlive
+/// the isolate and be freed on V8's own threads.
+pub(crate) fn buffer_allocator(account: &Account) -> v8::UniqueRef<v8::Allocator> {
+    static VTABLE: v8::RustAllocatorVtable<Account> =
+        v8::RustAllocatorVtable { allocate, allocate_uninitialized, free, drop };
+    // SAFETY: the functions of the table treat the handle as the box that it is, and free what they
+    // allocated.
+    unsafe { v8::new_rust_allocator(Box::into_raw(Box::new(account.clone())), &VTABLE) }
 }
 
 /// How a buffer that is no block is allocated: with every element type's alignment, and a size of which allocators have that without looking.
@@ -473,11 +425,11 @@ fn dangling() -> *mut c_void {
     NonNull::<u64>::dangling().as_ptr().cast()
 }
 
-unsafe extern "C" fn allocate(this: &BufferMemory, bytes: usize) -> *mut c_void {
+unsafe extern "C" fn allocate(account: &Account, bytes: usize) -> *mut c_void {
     if bytes == 0 {
         return dangling();
     }
-    if !this.take(bytes) {
+    if account.charge_bytes(bytes).is_err() {
         return std::ptr::null_mut();
     }
     let data: *mut c_void = if bytes < blocks::MAPPING_BYTES_MIN {
@@ -487,16 +439,16 @@ unsafe extern "C" fn allocate(this: &BufferMemory, bytes: usize) -> *mut c_void 
         blocks::allocate(bytes, true).cast()
     };
     if data.is_null() {
-        this.used.fetch_sub(bytes, Ordering::Relaxed);
+        account.release_bytes(bytes);
     }
     data
 }
 
-unsafe extern "C" fn allocate_uninitialized(this: &BufferMemory, bytes: usize) -> *mut c_void {
+unsafe extern "C" fn allocate_uninitialized(account: &Account, bytes: usize) -> *mut c_void {
     if bytes == 0 {
         return dangling();
     }
-    if !this.take(bytes) {
+    if account.charge_bytes(bytes).is_err() {
         return std::ptr::null_mut();
     }
     let data: *mut c_void = if bytes < blocks::MAPPING_BYTES_MIN {
@@ -506,16 +458,16 @@ unsafe extern "C" fn allocate_uninitialized(this: &BufferMemory, bytes: usize) -
         blocks::allocate(bytes, false).cast()
     };
     if data.is_null() {
-        this.used.fetch_sub(bytes, Ordering::Relaxed);
+        account.release_bytes(bytes);
     }
     data
 }
 
-unsafe extern "C" fn free(this: &BufferMemory, data: *mut c_void, bytes: usize) {
+unsafe extern "C" fn free(account: &Account, data: *mut c_void, bytes: usize) {
     if bytes == 0 {
         return;
     }
-    this.used.fetch_sub(bytes, Ordering::Relaxed);
+    account.release_bytes(bytes);
     // SAFETY: V8 gives back what `allocate` or `allocate_uninitialized` returned, once, with the same length.
     unsafe {
         if bytes < blocks::MAPPING_BYTES_MIN {
@@ -526,28 +478,9 @@ unsafe extern "C" fn free(this: &BufferMemory, data: *mut c_void, bytes: usize) 
     }
 }
 
-unsafe extern "C" fn drop(this: *const BufferMemory) {
-    // SAFETY: `this` came from `Arc::into_raw` in `allocator`; V8 calls this once.
-    std::mem::drop(unsafe { Arc::from_raw(this) });
-}
-
-/// Memory outside of V8's heap that counts for an isolate for as long as this is kept.
-pub struct Held {
-    memory: Arc<BufferMemory>,
-    bytes: usize,
-}
-
-impl Held {
-    /// Counts `bytes`, if the isolate may have so much more.
-    pub(crate) fn take(memory: &Arc<BufferMemory>, bytes: usize) -> Option<Self> {
-        memory.take(bytes).then(|| Self { memory: Arc::clone(memory), bytes })
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        nano_web::Accountant::give_back(&*self.memory, self.bytes);
-    }
+unsafe extern "C" fn drop(account: *const Account) {
+    // SAFETY: it came from `Box::into_raw` in `buffer_allocator`; V8 calls this once.
+    std::mem::drop(unsafe { Box::from_raw(account.cast_mut()) });
 }
 
 #[cfg(test)]
@@ -580,16 +513,5 @@ mod tests {
         assert!(!collecting.end(after(900)));
         collecting.begin(after(60_000));
         assert!(!collecting.end(after(60_900)));
-    }
-
-    #[test]
-    fn what_is_held_counts_until_it_is_dropped() {
-        let memory = BufferMemory::new(100);
-        let held = Held::take(&memory, 60).expect("there is room");
-        assert!(Held::take(&memory, 60).is_none());
-        assert_eq!(memory.used(), 60);
-        std::mem::drop(held);
-        assert!(Held::take(&memory, 100).is_some());
-        assert_eq!(memory.used(), 0);
     }
 }

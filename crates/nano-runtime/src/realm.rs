@@ -3,12 +3,12 @@
 //! Knows nothing of applications and requests; [`Instance`](crate::Instance) puts one into it.
 
 use crate::engine;
-use crate::memory::{self, BufferMemory, HeapLimit, Need};
+use crate::memory::{self, HeapLimit, Need};
+use nano_arena::Account;
 use nano_web::entry::Entries;
 use nano_web::{Host, State};
 use std::cell::{Cell, UnsafeCell};
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// The young generation of an application's isolate may grow to this: a handler's garbage dies there, and every isolate pays for it.
 pub const YOUNG_BYTES: usize = 6 << 20;
@@ -131,7 +131,8 @@ pub(crate) struct Realm {
     is_entered: Cell<bool>,
     isolate: UnsafeCell<v8::OwnedIsolate>,
     pub(crate) heap: Box<HeapLimit>,
-    pub(crate) buffers: Arc<BufferMemory>,
+    /// Buffers and native memory of the isolate. `Runtime::create` puts it below its tenant's.
+    pub(crate) account: Account,
 }
 
 impl Realm {
@@ -147,22 +148,18 @@ impl Realm {
         if !memory::has_room_for_isolate(need) {
             return Err(NoIsolate::OutOfMemory);
         }
-        let buffers = BufferMemory::new(memory::HEAP_BASE_BYTES);
+        let account = Account::new(memory::HEAP_BASE_BYTES);
         let params = v8::CreateParams::default()
             .snapshot_blob(engine::snapshot())
             .external_references(nano_web::snapshot::external_references())
-            .array_buffer_allocator(buffers.allocator())
+            .array_buffer_allocator(memory::buffer_allocator(&account))
             .allow_atomics_wait(false)
             .set_max_old_generation_size_in_bytes(memory::HEAP_BASE_BYTES)
             .set_max_young_generation_size_in_bytes(young);
         // SAFETY: the address lies in this thread's stack, whose isolates never leave it.
         let params = unsafe { params.set_stack_limit((stack_base - JAVASCRIPT_STACK_BYTES) as *mut u32) };
         let mut isolate = v8::Isolate::new(params);
-        let state = Box::new(State::new(
-            host,
-            Arc::clone(&buffers) as Arc<dyn nano_web::Accountant>,
-            engine::caches(),
-        ));
+        let state = Box::new(State::new(host, account.clone(), engine::caches()));
         // SAFETY: the box is dropped with the realm, after which no JavaScript runs in the isolate.
         unsafe { state.attach(&mut isolate) };
         isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
@@ -188,7 +185,7 @@ impl Realm {
             is_entered: Cell::new(false),
             isolate: UnsafeCell::new(isolate),
             heap,
-            buffers,
+            account,
         }))
     }
 

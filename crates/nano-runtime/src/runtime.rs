@@ -230,7 +230,8 @@ impl Runtime {
         let key = self.unused_key();
         host.adopt(key, app);
         realm.heap.set_limit(app.limits().memory_bytes);
-        realm.buffers.set_limit(app.limits().memory_bytes);
+        realm.account.set_limit(app.limits().memory_bytes);
+        realm.account.attach_to(app.account());
         self.pulse.add(key, realm.handle());
         self.by_isolate.borrow_mut().insert(realm.address(), key);
         let instance = Rc::new(Instance {
@@ -505,7 +506,7 @@ impl Runtime {
         if !realm.is_entered() {
             realm.enter(|scope, realm| realm.heap.count(scope));
         }
-        realm.heap.charge_buffers(realm.buffers.used());
+        realm.heap.charge_buffers(realm.account.used());
         self.keep_to_budget(0);
         while memory::is_over_limit() {
             // Its own memory is free when this run is over.

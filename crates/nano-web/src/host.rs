@@ -251,39 +251,6 @@ pub enum NetworkEvent {
     Room,
 }
 
-/// Counts the memory of buffers that native code makes for an isolate: bodies, encoded text, random bytes. Buffers that
-/// JavaScript makes come from the isolate's own allocator and are not counted here.
-///
-/// Buffers may outlive the isolate and be freed on other threads.
-pub trait Accountant: Send + Sync {
-    /// Counts `bytes` more; false, and nothing is counted, if that is too much.
-    fn take(&self, bytes: usize) -> bool;
-    /// Counts `bytes` less.
-    fn give_back(&self, bytes: usize);
-    /// Counts `bytes` more even if that is too much: whoever frees them gives them back at once.
-    fn take_anyway(&self, bytes: usize);
-    /// What is counted now.
-    fn used(&self) -> usize;
-}
-
-/// An [`Accountant`] that allows everything: for programs whose scripts are their own.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Unaccounted;
-
-impl Accountant for Unaccounted {
-    fn take(&self, _: usize) -> bool {
-        true
-    }
-
-    fn give_back(&self, _: usize) {}
-
-    fn take_anyway(&self, _: usize) {}
-
-    fn used(&self) -> usize {
-        0
-    }
-}
-
 /// What is known of a request body's length before it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyLength {

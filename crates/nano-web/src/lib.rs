@@ -42,10 +42,11 @@ mod worker;
 pub use code_cache::CodeCaches;
 pub use fetch::pipe::Relayed;
 pub use host::{
-    Accountant, BodyLength, BodyRead, Exchange, FailureCause, FetchTrace, Host, IncomingResponse, Level,
-    Network, NetworkError, NetworkEvent, NetworkPassed, NetworkRead, Offloaded, OutgoingBody,
-    OutgoingRequest, Redirect, ResponseHead, Unaccounted, WebSocketLimits, Work, WorkResult, Written,
+    BodyLength, BodyRead, Exchange, FailureCause, FetchTrace, Host, IncomingResponse, Level, Network,
+    NetworkError, NetworkEvent, NetworkPassed, NetworkRead, Offloaded, OutgoingBody, OutgoingRequest,
+    Redirect, ResponseHead, WebSocketLimits, Work, WorkResult, Written,
 };
+pub use nano_arena::Account;
 pub use nano_clone::Message;
 pub use nano_subtle::is_wiping;
 pub use state::{ExchangeId, MAX_EXCHANGES, STATE_SLOT, State};

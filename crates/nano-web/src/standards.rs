@@ -4,12 +4,12 @@
 //! below this file.
 
 use crate::code_cache::CodeCaches;
-use crate::host::{Accountant, Host};
+use crate::host::Host;
 use crate::infra::registry::{self, Platform, Standard};
 use crate::state::{Slot, Slots, State};
+use nano_arena::Account;
 use std::any::Any;
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// `folder: types of its slots;` for each folder.
 macro_rules! standards {
@@ -75,8 +75,9 @@ pub(crate) fn check() -> Result<(), String> {
 }
 
 impl State {
-    /// A state without exchanges. `code_caches` were made with the isolate's snapshot.
-    pub fn new(host: Rc<dyn Host>, accountant: Arc<dyn Accountant>, code_caches: CodeCaches) -> Self {
-        Self::with_slots(host, accountant, code_caches, new_slots(), &register().exchange_removed)
+    /// A state without exchanges. The buffers that native functions make are charged to `account`; those that
+    /// JavaScript makes come from the isolate's own allocator. `code_caches` were made with the isolate's snapshot.
+    pub fn new(host: Rc<dyn Host>, account: Account, code_caches: CodeCaches) -> Self {
+        Self::with_slots(host, account, code_caches, new_slots(), &register().exchange_removed)
     }
 }

@@ -5,13 +5,13 @@
 //! requests arrive: a standard has a type of its own that implements [`Slot`], and `standards.rs` lists them.
 
 use crate::code_cache::CodeCaches;
-use crate::host::{Accountant, Exchange, Host};
+use crate::host::{Exchange, Host};
 use crate::sequence::Sequence;
+use nano_arena::{Account, Charge};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Instant;
 
 /// The isolate's data slot that holds a `*const State`.
@@ -40,7 +40,7 @@ pub(crate) type ExchangeRemoved = fn(&State, &ActiveExchange);
 /// The state of one isolate; see the module.
 pub struct State {
     host: Rc<dyn Host>,
-    accountant: Arc<dyn Accountant>,
+    account: Account,
     code_caches: CodeCaches,
     exchanges: RefCell<Sequence<Rc<ActiveExchange>>>,
     /// Exchanges that have become WebSockets.
@@ -53,14 +53,14 @@ impl State {
     /// `slots` and `exchange_removed` are those of all standards.
     pub(crate) fn with_slots(
         host: Rc<dyn Host>,
-        accountant: Arc<dyn Accountant>,
+        account: Account,
         code_caches: CodeCaches,
         slots: Slots,
         exchange_removed: &'static [ExchangeRemoved],
     ) -> Self {
         Self {
             host,
-            accountant,
+            account,
             code_caches,
             exchanges: RefCell::default(),
             websockets: Cell::new(0),
@@ -74,8 +74,9 @@ impl State {
         &*self.host
     }
 
-    pub(crate) fn accountant(&self) -> &Arc<dyn Accountant> {
-        &self.accountant
+    /// Native memory of the isolate is charged to it.
+    pub(crate) fn account(&self) -> &Account {
+        &self.account
     }
 
     pub(crate) fn code_caches(&self) -> CodeCaches {
@@ -176,40 +177,34 @@ pub(crate) struct PendingRead {
     pub(crate) all: Option<Gathered>,
 }
 
-/// A body that is being gathered into one buffer; its bytes count against the isolate's memory meanwhile.
+/// A body that is being gathered into one buffer; its bytes are charged to the isolate's account meanwhile.
 #[derive(Default)]
 pub(crate) struct Gathered {
     bytes: Vec<u8>,
-    accountant: Option<Arc<dyn Accountant>>,
+    charge: Option<Charge>,
 }
 
 impl Gathered {
-    /// Appends; false if there is no room.
-    pub(crate) fn push(&mut self, piece: &[u8], accountant: Arc<dyn Accountant>) -> bool {
-        if !accountant.take(piece.len()) {
-            return false;
+    /// Appends; false if there is no room. The first piece stays where it is.
+    pub(crate) fn push(&mut self, piece: Vec<u8>, account: &Account) -> bool {
+        let charged = match &mut self.charge {
+            Some(charge) => charge.grow(piece.len()).is_ok(),
+            None => {
+                self.charge = account.charge(piece.len()).ok();
+                self.charge.is_some()
+            }
+        };
+        match (charged, self.bytes.is_empty()) {
+            (false, _) => {}
+            (true, true) => self.bytes = piece,
+            (true, false) => self.bytes.extend_from_slice(&piece),
         }
-        self.accountant = Some(accountant);
-        self.bytes.extend_from_slice(piece);
-        true
+        charged
     }
 
-    /// The bytes; they no longer count.
-    pub(crate) fn into_bytes(mut self) -> Vec<u8> {
-        self.give_back();
-        std::mem::take(&mut self.bytes)
-    }
-
-    fn give_back(&mut self) {
-        if let Some(accountant) = self.accountant.take() {
-            accountant.give_back(self.bytes.len());
-        }
-    }
-}
-
-impl Drop for Gathered {
-    fn drop(&mut self) {
-        self.give_back();
+    /// The bytes; they are no longer charged.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 }
 

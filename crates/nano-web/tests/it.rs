@@ -5,13 +5,12 @@
 
 use nano_web::entry::{self, Entries};
 use nano_web::{
-    Accountant, BodyLength, BodyRead, CodeCaches, Exchange, ExchangeId, FailureCause, Host, Level, Message,
+    Account, BodyLength, BodyRead, CodeCaches, Exchange, ExchangeId, FailureCause, Host, Level, Message,
     ResponseHead, State, Written, snapshot,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 type Scope<'s, 'i> = v8::PinScope<'s, 'i>;
@@ -89,25 +88,8 @@ impl TestHost {
     }
 }
 
-/// What native buffers of an isolate may take.
-const PURSE_BYTES: usize = 10 << 20;
-
-struct Purse(AtomicUsize);
-
-impl Accountant for Purse {
-    fn take(&self, bytes: usize) -> bool {
-        self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(bytes)).is_ok()
-    }
-    fn give_back(&self, bytes: usize) {
-        self.0.fetch_add(bytes, Ordering::SeqCst);
-    }
-    fn take_anyway(&self, bytes: usize) {
-        self.0.fetch_sub(bytes, Ordering::SeqCst);
-    }
-    fn used(&self) -> usize {
-        PURSE_BYTES.saturating_sub(self.0.load(Ordering::SeqCst))
-    }
-}
+/// Limit of an isolate's account, for native buffers.
+const ACCOUNT_BYTES: usize = 10 << 20;
 
 thread_local! {
     static HOST: RefCell<Rc<TestHost>> = RefCell::default();
@@ -143,10 +125,10 @@ fn in_isolate<R: Send + 'static>(
         isolate.set_wasm_streaming_callback(entry::wasm_streaming);
         let host = Rc::new(TestHost::default());
         HOST.set(Rc::clone(&host));
-        let purse = Arc::new(Purse(AtomicUsize::new(PURSE_BYTES)));
+        let account = Account::new(ACCOUNT_BYTES);
         let state = Box::new(State::new(
             Rc::clone(&host) as Rc<dyn Host>,
-            Arc::clone(&purse) as Arc<dyn Accountant>,
+            account.clone(),
             CodeCaches::new(&made.caches),
         ));
         // SAFETY: the box outlives the isolate's JavaScript, all of which runs in this function.
@@ -162,11 +144,7 @@ fn in_isolate<R: Send + 'static>(
         host.sent.take();
         drop(isolate);
         drop(state);
-        assert_eq!(
-            purse.0.load(Ordering::SeqCst),
-            PURSE_BYTES,
-            "every buffer's bytes are given back, with the isolate at the latest"
-        );
+        assert_eq!(account.used(), 0, "every buffer's bytes are released, with the isolate at the latest");
         result
     };
     let thread = std::thread::Builder::new().stack_size(8 << 20).spawn(body).expect("a thread");

@@ -95,21 +95,34 @@ fn a_charge_moves_without_a_charge_above() {
 }
 
 #[test]
+fn an_account_is_attached_with_what_it_holds() {
+    let (isolate, tenant) = (Account::new(100), Account::new(10));
+    let charge = isolate.charge(40).unwrap();
+    isolate.attach_to(&tenant);
+    assert_eq!((isolate.used(), tenant.used()), (40, 40));
+    assert!(isolate.charge(1).is_err());
+    drop(charge);
+    let _charge = isolate.charge(10).unwrap();
+    assert_eq!((isolate.used(), tenant.used(), isolate.refused()), (10, 10, 1));
+}
+
+#[test]
 fn bytes_without_a_charge_are_released_by_number() {
     let account = Account::new(100);
     account.charge_bytes(40).unwrap();
     assert!(account.charge_bytes(61).is_err());
     let bytes = account.charge(60).unwrap().into_bytes();
     assert_eq!((account.used(), account.refused()), (100, 1));
-    account.release_bytes(40 + bytes);
+    account.release_bytes(40);
+    drop(account.adopt_bytes(bytes));
     let raw = account.clone().into_raw();
     // SAFETY: made by `into_raw` in the line above, and taken back once.
     let again = unsafe { Account::from_raw(raw) };
     assert!(again.is_same(&account) && account.used() == 0);
 }
 
-/// Threads charge random amounts under limits that are too small for all of them. No level is ever beyond its limit, a
-/// tenant's sum is its isolates', and in the end everything is released.
+/// Threads charge random amounts under limits that are too small for all of them. No level is ever beyond its
+/// limit, a tenant's sum is its isolates', and in the end everything is released.
 #[test]
 fn threads_charge_at_the_same_time() {
     let rounds = if cfg!(miri) { 50 } else { 20_000 };
@@ -160,7 +173,8 @@ fn threads_charge_at_the_same_time() {
     }
 }
 
-/// What a request keeps may be made on one thread and used on another, and identities of arenas differ over threads.
+/// What a request keeps may be made on one thread and used on another, and identities of arenas differ over
+/// threads.
 #[test]
 fn an_arena_and_its_handles_go_to_another_thread() {
     struct Request {
@@ -256,7 +270,8 @@ fn levels(at: usize) -> Vec<usize> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Random operations on a tree against plain sums: a charge is refused exactly when a level has no room for it.
+    /// Random operations on a tree against plain sums: a charge is refused exactly when a level has no room
+    /// for it.
     #[test]
     fn accounts_agree_with_a_model(
         ops in prop::collection::vec(op(), 1..120),

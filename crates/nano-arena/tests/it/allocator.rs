@@ -19,7 +19,8 @@ pub fn live_bytes() -> isize {
     LIVE_BYTES.get()
 }
 
-/// Runs `body` with an allocator that serves `count` allocations and then fails. Tells whether it came to failing.
+/// Runs `body` with an allocator that serves `count` allocations and then fails. Tells whether it came to
+/// failing.
 pub fn failing_after<R>(count: u64, body: impl FnOnce() -> R) -> (R, bool) {
     struct Reset;
     impl Drop for Reset {
@@ -50,7 +51,8 @@ fn count(bytes: isize) {
     LIVE_BYTES.set(LIVE_BYTES.get() + bytes);
 }
 
-// SAFETY: all memory is the system allocator's, asked with the caller's own arguments; failing is allowed at any time.
+// SAFETY: all memory is the system allocator's, asked with the caller's own arguments; failing is allowed at
+// any time.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if refuses() {

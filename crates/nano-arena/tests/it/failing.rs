@@ -1,4 +1,5 @@
-//! The system's allocator fails, at each allocation in turn: everything reports it, and nothing is lost or left behind.
+//! The system's allocator fails, at each allocation in turn: everything reports it, and nothing is lost or
+//! left behind.
 
 use nano_arena::{Account, Buffer, Exhausted, List, Pool, RefusedBy};
 
@@ -45,7 +46,8 @@ fn each_failure_of_the_system_is_an_error() {
             let (outcome, failed) = failing_after(count, || use_arena(&pool, &account));
             assert_eq!((account.used(), pool.stats().live_bytes), (0, 0), "after failing at {count}");
             match outcome {
-                // Without memory a smaller chunk may have done, and a chunk given back may just not have been kept.
+                // Without memory a smaller chunk may have done, and a chunk given back may just not have been
+                // kept.
                 Ok(()) if !failed => break,
                 Ok(()) => {}
                 Err(refusal) => {

@@ -285,7 +285,8 @@ impl World {
     }
 }
 
-/// Fewer cases where each step is checked by a tool that makes it slow: set by the `PROPTEST_CASES` of the environment.
+/// Fewer cases where each step is checked by a tool that makes it slow: set by the `PROPTEST_CASES` of the
+/// environment.
 fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }

@@ -1,6 +1,6 @@
 //! Values that are cloned, and values that are refused with their messages.
 
-use crate::world::{Purse, Scope, WAYS, evaluate, holds, in_isolate, set};
+use crate::world::{Scope, WAYS, evaluate, holds, in_isolate, set};
 use nano_clone::{
     Account, Attachments, CloneError, HostObjects, HostWritten, Limits, Message, Options, storage,
     structured_clone,
@@ -188,15 +188,14 @@ fn a_value_at_the_limit_of_bytes_is_cloned_and_a_larger_one_refused() {
         let limited =
             Options { limits: Limits { bytes: 64 << 20, ..Limits::default() }, ..Options::default() };
         assert!(matches!(Message::serialize(scope, bomb, &[], limited), Err(CloneError::TooLarge { .. })));
-        let purse = Purse::new(1 << 20);
-        let account: Arc<dyn Account> = purse.clone();
+        let account = Account::new(1 << 20);
         let counted = Options { account: Some(&account), ..Options::default() };
         assert!(matches!(Message::serialize(scope, bomb, &[], counted), Err(CloneError::OutOfMemory)));
-        assert_eq!(purse.used(), 0);
+        assert_eq!(account.used(), 0);
         let fits = evaluate(scope, "'x'.repeat(500000)");
         let message = Message::serialize(scope, fits, &[], counted);
         drop(message);
-        assert_eq!(purse.used(), 0);
+        assert_eq!(account.used(), 0);
     });
 }
 

@@ -1,6 +1,6 @@
 //! Between isolates on different threads: memory that moves, and the account that it is charged to.
 
-use crate::world::{Purse, evaluate, holds, in_isolate, set};
+use crate::world::{evaluate, holds, in_isolate, set};
 use nano_clone::{Account, Message, Options};
 use std::sync::Arc;
 
@@ -41,8 +41,8 @@ fn resident_bytes() -> Option<usize> {
 }
 
 /// A buffer whose bytes are charged when it is made and released when it is freed, as an allocator would do.
-fn allocated(purse: &Arc<Purse>, bytes: usize) -> v8::SharedRef<v8::BackingStore> {
-    struct Owner(Arc<Purse>, Vec<u8>);
+fn allocated(account: &Account, bytes: usize) -> v8::SharedRef<v8::BackingStore> {
+    struct Owner(Account, Vec<u8>);
     impl AsMut<[u8]> for Owner {
         fn as_mut(&mut self) -> &mut [u8] {
             &mut self.1
@@ -51,10 +51,10 @@ fn allocated(purse: &Arc<Purse>, bytes: usize) -> v8::SharedRef<v8::BackingStore
     unsafe extern "C" fn free(_: *mut std::ffi::c_void, _: usize, owner: *mut std::ffi::c_void) {
         // SAFETY: from `Box::into_raw` below.
         let owner = unsafe { Box::from_raw(owner.cast::<Owner>()) };
-        owner.0.give_back(owner.1.len());
+        owner.0.release_bytes(owner.1.len());
     }
-    assert!(purse.take(bytes));
-    let mut owner = Box::new(Owner(Arc::clone(purse), vec![0; bytes]));
+    account.charge_bytes(bytes).unwrap();
+    let mut owner = Box::new(Owner(account.clone(), vec![0; bytes]));
     let data = owner.as_mut().as_mut().as_mut_ptr();
     // SAFETY: the vector's memory is the owner's until `free`.
     unsafe {
@@ -65,10 +65,9 @@ fn allocated(purse: &Arc<Purse>, bytes: usize) -> v8::SharedRef<v8::BackingStore
 
 #[test]
 fn memory_is_charged_to_its_current_holder() {
-    let [a, b] = [Purse::new(1 << 20), Purse::new(1500)];
-    let [to_a, to_b]: [Arc<dyn Account>; 2] = [a.clone(), b.clone()];
+    let [a, b] = [Account::new(1 << 20), Account::new(1500)];
     let message = in_isolate(|scope| {
-        let options = Options { account: Some(&to_a), ..Options::default() };
+        let options = Options { account: Some(&a), ..Options::default() };
         let buffer = v8::ArrayBuffer::with_backing_store(scope, &allocated(&a, 1000));
         Message::serialize(scope, buffer.into(), &[buffer], options).unwrap()
     });
@@ -76,7 +75,7 @@ fn memory_is_charged_to_its_current_holder() {
     // There and back many times: no wrapper is wrapped again.
     let mut message = message;
     for round in 0..100 {
-        let (account, from) = if round % 2 == 0 { (&to_b, &a) } else { (&to_a, &b) };
+        let (account, from) = if round % 2 == 0 { (&b, &a) } else { (&a, &b) };
         message = in_isolate(move |scope| {
             let options = Options { account: Some(account), ..Options::default() };
             let received = message.deserialize(scope, options).unwrap();
@@ -85,21 +84,19 @@ fn memory_is_charged_to_its_current_holder() {
             Message::serialize(scope, buffer.into(), &[buffer], options).unwrap()
         });
     }
-    in_isolate(move |scope| {
-        let options = Options { account: Some(&to_b), ..Options::default() };
+    in_isolate(|scope| {
+        let options = Options { account: Some(&b), ..Options::default() };
         drop(message.deserialize(scope, options).unwrap());
     });
     assert_eq!((a.used(), b.used()), (0, 0), "the isolate is gone, and its memory with it");
     // A buffer that exceeds the receiver's account.
     let message = in_isolate(|scope| {
-        let to_a: Arc<dyn Account> = a.clone();
-        let options = Options { account: Some(&to_a), ..Options::default() };
+        let options = Options { account: Some(&a), ..Options::default() };
         let buffer = v8::ArrayBuffer::with_backing_store(scope, &allocated(&a, 1501));
         Message::serialize(scope, buffer.into(), &[buffer], options).unwrap()
     });
-    let to_b: Arc<dyn Account> = b.clone();
-    in_isolate(move |scope| {
-        let options = Options { account: Some(&to_b), ..Options::default() };
+    in_isolate(|scope| {
+        let options = Options { account: Some(&b), ..Options::default() };
         assert!(matches!(message.deserialize(scope, options), Err(nano_clone::CloneError::OutOfMemory)));
     });
     assert_eq!((a.used(), b.used()), (0, 0));

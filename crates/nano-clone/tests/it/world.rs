@@ -1,40 +1,9 @@
 //! Isolates for tests: each on a thread of its own, with an account that is empty again at the end.
 
-use nano_clone::{Account, CloneError, Message, Options, storage};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Once};
+use nano_clone::{CloneError, Message, Options, storage};
+use std::sync::Once;
 
 pub type Scope<'s, 'i> = v8::PinScope<'s, 'i>;
-
-/// Counts, up to a limit.
-pub struct Purse {
-    pub used: AtomicUsize,
-    pub limit: usize,
-}
-
-impl Purse {
-    pub fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { used: AtomicUsize::new(0), limit })
-    }
-
-    pub fn used(&self) -> usize {
-        self.used.load(Ordering::SeqCst)
-    }
-}
-
-impl Account for Purse {
-    fn take(&self, bytes: usize) -> bool {
-        let take = |used: usize| used.checked_add(bytes).filter(|total| *total <= self.limit);
-        self.used.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_ok()
-    }
-    fn give_back(&self, bytes: usize) {
-        let before = self.used.fetch_sub(bytes, Ordering::SeqCst);
-        assert!(before >= bytes, "more is given back than was taken: {bytes} of {before}");
-    }
-    fn take_anyway(&self, bytes: usize) {
-        self.used.fetch_add(bytes, Ordering::SeqCst);
-    }
-}
 
 fn initialize() {
     static ONCE: Once = Once::new();

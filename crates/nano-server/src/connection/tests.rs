@@ -27,7 +27,7 @@ fn setup() -> Setup {
     let (stream, peer) = listener.accept().unwrap();
     stream.set_nonblocking(true).unwrap();
     let stream = mio::net::TcpStream::from_std(stream);
-    let wire = Wire::new(Parts { stream, http: Http::new(Limits::default()), tls: None, held: None });
+    let wire = Wire::new(Parts { stream, http: Http::new(Limits::default()), tls: None, charge: None });
     let channel = Channel::new(0, peer.ip(), wire, Rc::new(WakeList::default()));
     let connection = Connection::new(&event_loop, channel).unwrap();
     let context = Context::new(ContextOptions {

@@ -3,8 +3,9 @@
 use crate::tls::Session;
 use crate::transport::Parts;
 use mio::net::TcpStream;
+use nano_arena::Charge;
 use nano_http::Connection as Http;
-use nano_runtime::{Held, Weight};
+use nano_runtime::Weight;
 use rustls::ServerConnection;
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -26,18 +27,23 @@ pub(crate) struct Handed {
     /// yet.
     http: Http,
     tls: Option<Box<ServerConnection>>,
-    held: Option<Held>,
+    charge: Option<Charge>,
     pub(crate) peer: IpAddr,
 }
 
 impl Handed {
     pub(crate) fn new(parts: Parts, peer: IpAddr) -> Box<Self> {
-        let Parts { stream, http, tls, held } = parts;
-        Box::new(Self { stream, http, tls: tls.as_ref().and_then(Session::take), held, peer })
+        let Parts { stream, http, tls, charge } = parts;
+        Box::new(Self { stream, http, tls: tls.as_ref().and_then(Session::take), charge, peer })
     }
 
     pub(crate) fn into_parts(self) -> Parts {
-        Parts { stream: self.stream, http: self.http, tls: self.tls.map(Session::resume), held: self.held }
+        Parts {
+            stream: self.stream,
+            http: self.http,
+            tls: self.tls.map(Session::resume),
+            charge: self.charge,
+        }
     }
 }
 

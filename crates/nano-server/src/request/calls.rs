@@ -138,12 +138,12 @@ impl Exchange for HttpExchange {
         }
         if let Some(body) = body.filter(|body| body.len() > OUTPUT_HIGH_BYTES) {
             // It is copied into the output, and stays there for as long as the client takes to read it.
-            let held = self.instance().as_ref().and_then(|instance| instance.hold(body.len()));
-            let Some(held) = held else {
+            let account = self.instance().as_ref().and_then(|instance| instance.account());
+            let Some(charge) = account.and_then(|account| account.charge(body.len()).ok()) else {
                 let reason = "the response is larger than the memory that the application has left";
                 return self.fail(FailureCause::Memory, reason);
             };
-            self.channel.wire().hold(held);
+            self.channel.wire().hold(charge);
         }
         let date = self.context.date();
         let wire_head = wire_head(head, &date);

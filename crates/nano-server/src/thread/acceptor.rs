@@ -47,7 +47,7 @@ impl Acceptor {
     /// The parts of a new connection's wire. `None`: TLS has no session for it.
     pub(super) fn parts(&self, stream: TcpStream) -> Option<Parts> {
         let tls = self.tls.as_ref().map(|tls| tls.session()).transpose().ok()?;
-        Some(Parts { stream, http: Http::new(self.limits.clone()), tls, held: None })
+        Some(Parts { stream, http: Http::new(self.limits.clone()), tls, charge: None })
     }
 
     /// Closes the socket.

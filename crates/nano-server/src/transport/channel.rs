@@ -133,7 +133,7 @@ mod tests {
     fn channel(place: u32) -> (Rc<Channel>, Rc<WakeList>) {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let parts = Parts { stream, http: Http::new(Limits::default()), tls: None, held: None };
+        let parts = Parts { stream, http: Http::new(Limits::default()), tls: None, charge: None };
         let list = Rc::new(WakeList::default());
         (Channel::new(place, [127, 0, 0, 1].into(), Wire::new(parts), Rc::clone(&list)), list)
     }

@@ -4,9 +4,9 @@ use super::{OUTPUT_HIGH_BYTES, Upgraded};
 use crate::event_key::EventKey;
 use crate::tls::Session;
 use mio::net::TcpStream;
+use nano_arena::Charge;
 use nano_http::{BufferPool, Closing, Connection as Http, Misuse};
 use nano_loop::{Loop, Readiness};
-use nano_runtime::Held;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
@@ -26,7 +26,7 @@ pub(crate) struct Parts {
     pub(crate) http: Http,
     pub(crate) tls: Option<Session>,
     /// The charge for output that an application has made, until the output is written.
-    pub(crate) held: Option<Held>,
+    pub(crate) charge: Option<Charge>,
 }
 
 /// The socket's readiness, as far as its events have said. They are edge-triggered, so this is remembered.
@@ -60,7 +60,7 @@ pub(crate) struct Wire {
     pub(crate) http: Http,
     /// The bytes after a 101.
     upgraded: Option<Upgraded>,
-    held: Option<Held>,
+    charge: Option<Charge>,
     ready: Ready,
     receiving: Receiving,
     sending: Sending,
@@ -75,7 +75,7 @@ impl Wire {
             tls: parts.tls,
             http: parts.http,
             upgraded: None,
-            held: parts.held,
+            charge: parts.charge,
             // There is often a request in the socket already when it is accepted.
             ready: Ready { read: true, write: true },
             receiving: Receiving::Open,
@@ -97,8 +97,8 @@ impl Wire {
     }
 
     /// Output is in the buffers that is charged to an application until it is written.
-    pub(crate) fn hold(&mut self, held: Held) {
-        self.held = Some(held);
+    pub(crate) fn hold(&mut self, charge: Charge) {
+        self.charge = Some(charge);
     }
 
     /// Bytes were moved since the last call.
@@ -241,7 +241,7 @@ impl Wire {
             let emptied =
                 Self::transmit_sealed(&mut self.http, tls, stream, &mut self.ready, &mut self.moved)?;
             if self.http.pending_output() == 0 {
-                self.held = None;
+                self.charge = None;
             }
             return Ok(emptied);
         }
@@ -260,7 +260,7 @@ impl Wire {
             }
         }
         if self.http.pending_output() == 0 {
-            self.held = None;
+            self.charge = None;
         }
         Ok(emptied)
     }
@@ -370,7 +370,7 @@ impl Wire {
 
     /// Closes the socket: with a reset where an orderly end would look like the response's.
     pub(crate) fn close(&mut self) {
-        self.held = None;
+        self.charge = None;
         let Some(stream) = self.stream.take() else { return };
         if self.http.closing() == Closing::Reset {
             let _ = socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO));
@@ -384,7 +384,7 @@ impl Wire {
     pub(crate) fn take_apart(&mut self) -> Option<Parts> {
         let stream = self.stream.take()?;
         let http = std::mem::replace(&mut self.http, Http::new(nano_http::Limits::default()));
-        Some(Parts { stream, http, tls: self.tls.take(), held: self.held.take() })
+        Some(Parts { stream, http, tls: self.tls.take(), charge: self.charge.take() })
     }
 
     // ---- After an upgrade ----

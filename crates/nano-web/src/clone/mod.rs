@@ -6,14 +6,13 @@
 //! from a marked prototype goes to `clone/clone.js`, which knows how to take it apart.
 
 use crate::blocks;
-use crate::host::Accountant;
 use crate::infra::part::{Part, parts};
 use crate::infra::registry::Standard;
 use crate::infra::{self, Args, Ret, Scope, ops, throw};
 use crate::state::try_state;
+use nano_arena::Account;
 use nano_clone::{Attachments, CloneError, HostObjects, HostWritten, Options};
 use std::cell::OnceCell;
-use std::sync::Arc;
 
 pub(crate) static STANDARD: Standard = Standard {
     name: "clone",
@@ -50,7 +49,6 @@ const PROTOTYPES_MAX: usize = 100;
 pub(crate) struct CloneState {
     /// The name of the property that marks the prototypes of interfaces.
     interface_mark: OnceCell<v8::Global<v8::Private>>,
-    account: OnceCell<Arc<dyn nano_clone::Account>>,
 }
 
 /// The mark of interfaces' prototypes.
@@ -101,7 +99,7 @@ impl<'a> Hooks<'a> {
     }
 
     /// For what may leave the isolate.
-    pub(crate) fn options<'o>(&'o self, account: Option<&'o Arc<dyn nano_clone::Account>>) -> Options<'o> {
+    pub(crate) fn options<'o>(&'o self, account: Option<&'o Account>) -> Options<'o> {
         Options { host: Some(self), ordinary: Some(self.object_prototype), account, ..Options::default() }
     }
 
@@ -177,29 +175,9 @@ impl HostObjects for Hooks<'_> {
     }
 }
 
-/// Counts for the isolate what nano-clone holds for it.
-struct Account(Arc<dyn Accountant>);
-
-impl nano_clone::Account for Account {
-    fn take(&self, bytes: usize) -> bool {
-        self.0.take(bytes)
-    }
-
-    fn give_back(&self, bytes: usize) {
-        self.0.give_back(bytes);
-    }
-
-    fn take_anyway(&self, bytes: usize) {
-        self.0.take_anyway(bytes);
-    }
-}
-
-/// The isolate's account, made when it is first needed.
-pub(crate) fn account(scope: &Scope<'_, '_>) -> Option<Arc<dyn nano_clone::Account>> {
-    let state = try_state(scope)?;
-    let account =
-        state.get::<CloneState>().account.get_or_init(|| Arc::new(Account(Arc::clone(state.accountant()))));
-    Some(Arc::clone(account))
+/// The isolate's account.
+pub(crate) fn account(scope: &Scope<'_, '_>) -> Option<Account> {
+    Some(try_state(scope)?.account().clone())
 }
 
 /// What `structuredClone` gives for values that JavaScript itself clones faster; see clone/clone.js.

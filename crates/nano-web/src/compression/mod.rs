@@ -3,16 +3,14 @@
 //! A coder's memory counts against its isolate from its first chunk to its end, and V8 sees it as the size of
 //! a buffer, so that forgotten streams are collected in time.
 
-use crate::host::Accountant;
 use crate::infra::part::{Part, parts};
 use crate::infra::registry::Standard;
 use crate::infra::{
-    Args, Error, Ret, Scope, buffer, collect, fill_u32, native, ops, state, text, throw, uint8_array,
-    with_bytes,
+    Args, Error, Ret, Scope, buffer, charge, fill_u32, native, ops, text, throw, uint8_array, with_bytes,
 };
+use nano_arena::Charge;
 use nano_compression::{Compressor, Decompressor, Format};
 use std::cell::RefCell;
-use std::sync::Arc;
 
 pub(crate) static STANDARD: Standard = Standard {
     name: "compression",
@@ -51,20 +49,14 @@ enum Codec {
 /// A coder of JavaScript's, a native object.
 struct Coder {
     codec: Codec,
-    accountant: Arc<dyn Accountant>,
-    counted: usize,
+    /// `None` once the codec is over.
+    charge: Option<Charge>,
 }
 
 impl Coder {
     fn end(&mut self) {
         self.codec = Codec::Over;
-        self.accountant.give_back(std::mem::take(&mut self.counted));
-    }
-}
-
-impl Drop for Coder {
-    fn drop(&mut self) {
-        self.end();
+        self.charge = None;
     }
 }
 
@@ -74,26 +66,17 @@ fn compression_new(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) 
     let name = text(scope, args.get(0), &mut stack);
     let Some(format) = Format::from_name(&name) else { return };
     let decompress = args.get(1).is_true();
-    let Some(accountant) = state(scope).map(|state| Arc::clone(state.accountant())) else { return };
     let cost = if decompress { Decompressor::memory_bytes(format) } else { Compressor::memory_bytes(format) };
     let no_room =
         Error::Range("the application's memory limit leaves no room for another compression stream");
-    if !accountant.take(cost) {
-        // Streams that were forgotten may still hold what is missing.
-        if !collect(scope) || !accountant.take(cost) {
-            return throw(scope, no_room);
-        }
-    }
+    let Ok(charge) = charge(scope, cost) else { return throw(scope, no_room) };
     let codec = if decompress {
         Decompressor::new(format).map(Codec::Decompress)
     } else {
         Compressor::new(format).map(Codec::Compress)
     };
-    let Ok(codec) = codec else {
-        accountant.give_back(cost);
-        return throw(scope, no_room);
-    };
-    let coder = Coder { codec, accountant, counted: cost };
+    let Ok(codec) = codec else { return throw(scope, no_room) };
+    let coder = Coder { codec, charge };
     match native::new(scope, coder, cost) {
         Some(object) => ret.set(object.into()),
         None => throw(scope, no_room),

@@ -4,33 +4,26 @@
 //! A number is only known to the object that it was made for (a private field), and is free again when that
 //! object is garbage.
 
-use crate::host::Accountant;
 use crate::infra::{Scope, state};
 use crate::state::try_state;
+use nano_arena::{Account, Charge};
 use nano_subtle::{Digester, Key};
 use std::cell::RefCell;
-use std::sync::Arc;
 
 /// What a handle counts against its tenant's memory: an RSA key with all that is computed ahead; others are
 /// smaller.
 const HANDLE_BYTES: usize = 4096;
 
-enum Held {
+enum Material {
     Key(Key),
     Digester(Box<Digester>),
 }
 
 struct Entry {
-    held: Held,
+    material: Material,
     /// Of the object; dropped with the entry.
     weak: Option<v8::Weak<v8::Object>>,
-    accountant: Arc<dyn Accountant>,
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        self.accountant.give_back(HANDLE_BYTES);
-    }
+    _charge: Charge,
 }
 
 /// The table of one isolate.
@@ -41,11 +34,8 @@ pub(crate) struct Handles {
 }
 
 impl Handles {
-    fn insert(&self, held: Held, accountant: &Arc<dyn Accountant>) -> Option<u32> {
-        if !accountant.take(HANDLE_BYTES) {
-            return None;
-        }
-        let entry = Some(Entry { held, weak: None, accountant: Arc::clone(accountant) });
+    fn insert(&self, material: Material, account: &Account) -> Option<u32> {
+        let entry = Some(Entry { material, weak: None, _charge: account.charge(HANDLE_BYTES).ok()? });
         let mut entries = self.entries.borrow_mut();
         match self.free.borrow_mut().pop() {
             Some(number) => {
@@ -70,34 +60,34 @@ impl Handles {
 
     /// The key with this number.
     pub(crate) fn key(&self, number: u32) -> Option<Key> {
-        match &self.entries.borrow().get(number as usize)?.as_ref()?.held {
-            Held::Key(key) => Some(key.clone()),
-            Held::Digester(_) => None,
+        match &self.entries.borrow().get(number as usize)?.as_ref()?.material {
+            Material::Key(key) => Some(key.clone()),
+            Material::Digester(_) => None,
         }
     }
 
     /// Calls `with` with the digest of this number.
     pub(crate) fn with_digester<R>(&self, number: u32, with: impl FnOnce(&mut Digester) -> R) -> Option<R> {
-        match &mut self.entries.borrow_mut().get_mut(number as usize)?.as_mut()?.held {
-            Held::Digester(digester) => Some(with(digester)),
-            Held::Key(_) => None,
+        match &mut self.entries.borrow_mut().get_mut(number as usize)?.as_mut()?.material {
+            Material::Digester(digester) => Some(with(digester)),
+            Material::Key(_) => None,
         }
     }
 }
 
 /// Takes a key in; its number, or none if the tenant's memory is used up.
 pub(crate) fn add_key(scope: &mut Scope<'_, '_>, key: Key) -> Option<u32> {
-    add(scope, Held::Key(key))
+    add(scope, Material::Key(key))
 }
 
 /// The same for a digest.
 pub(crate) fn add_digester(scope: &mut Scope<'_, '_>, digester: Digester) -> Option<u32> {
-    add(scope, Held::Digester(Box::new(digester)))
+    add(scope, Material::Digester(Box::new(digester)))
 }
 
-fn add(scope: &mut Scope<'_, '_>, held: Held) -> Option<u32> {
+fn add(scope: &mut Scope<'_, '_>, material: Material) -> Option<u32> {
     let state = state(scope)?;
-    let number = state.get::<Handles>().insert(held, state.accountant())?;
+    let number = state.get::<Handles>().insert(material, state.account())?;
     scope.adjust_amount_of_external_allocated_memory(HANDLE_BYTES as i64);
     Some(number)
 }

@@ -3,18 +3,17 @@
 //!
 //! Knows ids, promises and buffers; what a request is made of is decided in `client.js`.
 
-use super::fetches::{Counted, Fetch, Fetches, HeadReceiver, deliver, failure, forget, id, reject};
+use super::fetches::{Fetch, Fetches, HeadReceiver, deliver, failure, forget, id, reject};
 use crate::host::{
     NetworkError, NetworkEvent, NetworkRead, OutgoingBody, OutgoingRequest, Redirect, Written,
 };
 use crate::infra::{
-    Args, Error, NO_ROOM, Ret, Scope, buffer, latin1, latin1_bytes, new_error, ops, owner, state, text,
-    throw, try_uint8_array, with_bytes,
+    Args, Error, NO_ROOM, Ret, Scope, buffer, charge, latin1, latin1_bytes, new_error, ops, owner, state,
+    text, throw, try_uint8_array, with_bytes,
 };
 use crate::state::{ExchangeId, Gathered, PendingRead, State};
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 
 ops! {
     "fetchStart" => fetch_start,
@@ -64,10 +63,10 @@ fn fetch_start(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
         let own = has_trace_context(&headers);
         trace = exchange.trace_fetch(&method, &url, (!own).then_some(&mut headers));
     }
-    let counted = match &body {
-        OutgoingBody::Bytes(bytes) if !bytes.is_empty() => match Counted::new(scope, bytes.len()) {
-            Some(counted) => Some(counted),
-            None => {
+    let charge = match &body {
+        OutgoingBody::Bytes(bytes) if !bytes.is_empty() => match charge(scope, bytes.len()) {
+            Ok(charge) => charge,
+            Err(_) => {
                 let error = NetworkError { code: "ENOMEM", message: NO_ROOM.to_owned() };
                 let error = failure(scope, &error);
                 scope.throw_exception(error);
@@ -88,7 +87,7 @@ fn fetch_start(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     };
     let waiter = v8::Local::<v8::Object>::try_from(args.get(7)).ok();
     let waiter = waiter.map(|object| HeadReceiver::Object(v8::Global::new(scope, object), owner));
-    let fetch = Fetch { _body: counted, head: RefCell::new(waiter), ..Fetch::default() };
+    let fetch = Fetch { _body: charge, head: RefCell::new(waiter), ..Fetch::default() };
     let started = match state(scope) {
         Some(state) => start(state, owner, request, fetch),
         None => return,
@@ -217,8 +216,7 @@ fn step<'s>(scope: &mut Scope<'s, '_>, id: u64, all: &mut Option<Gathered>) -> S
         };
         let bytes = match (read, &mut *all) {
             (NetworkRead::Bytes(bytes), Some(all)) => {
-                let accountant = state(scope).map(|state| Arc::clone(state.accountant()));
-                if !accountant.is_some_and(|accountant| all.push(&bytes, accountant)) {
+                if !state(scope).is_some_and(|state| all.push(bytes, state.account())) {
                     forget(scope, id, true);
                     return Step::Failed(new_error(scope, Error::Range(NO_ROOM)));
                 }

@@ -3,13 +3,13 @@
 //! Shared by `client.rs`, which has the native functions behind `fetch()`, and `pipe.rs`, which moves bodies
 //! without JavaScript.
 
-use crate::host::{Accountant, Exchange, FailureCause, Host, NetworkError};
-use crate::infra::{Args, Error, Scope, collect, new_error, state};
+use crate::host::{Exchange, FailureCause, Host, NetworkError};
+use crate::infra::{Args, Error, Scope, new_error, state};
 use crate::sequence::Sequence;
 use crate::state::{ActiveExchange, ExchangeId, PendingRead, State, Upgraded};
+use nano_arena::Charge;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// The isolate's fetches.
 #[derive(Default)]
@@ -28,34 +28,13 @@ pub(super) enum HeadReceiver {
     Object(v8::Global<v8::Object>, Option<f64>),
 }
 
-/// A request's body that is held whole counts for the isolate's memory until its fetch is over: it may have
-/// to be sent again. That a socket which takes nothing has it once more is not counted; so all of them take
-/// no more than twice what they may.
-pub(super) struct Counted {
-    accountant: Arc<dyn Accountant>,
-    bytes: usize,
-}
-
-impl Counted {
-    /// `None`: it is too much.
-    pub(super) fn new(scope: &mut Scope<'_, '_>, bytes: usize) -> Option<Self> {
-        let accountant = Arc::clone(state(scope)?.accountant());
-        // What was dropped and not yet collected may be what is missing.
-        let room = accountant.take(bytes) || collect(scope) && accountant.take(bytes);
-        room.then(|| Self { accountant, bytes })
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.accountant.give_back(self.bytes);
-    }
-}
-
 /// Who waits for what of a fetch.
 #[derive(Default)]
 pub(super) struct Fetch {
-    pub(super) _body: Option<Counted>,
+    /// For a request's body that is held whole until its fetch is over: it may have to be sent again. That a
+    /// socket which takes nothing holds it once more is not charged, so all of them take at most twice what
+    /// they may.
+    pub(super) _body: Option<Charge>,
     pub(super) head: RefCell<Option<HeadReceiver>>,
     pub(super) reading: RefCell<Option<PendingRead>>,
     pub(super) room: RefCell<Option<v8::Global<v8::PromiseResolver>>>,

@@ -153,8 +153,7 @@ fn step<'s>(scope: &mut Scope<'s, '_>, active: &ActiveExchange, all: &mut Option
     loop {
         let bytes = match (active.exchange.read_body(), &mut *all) {
             (BodyRead::Bytes(bytes), Some(all)) => {
-                let accountant = state(scope).map(|state| std::sync::Arc::clone(state.accountant()));
-                if !accountant.is_some_and(|accountant| all.push(&bytes, accountant)) {
+                if !state(scope).is_some_and(|state| all.push(bytes, state.account())) {
                     return Step::Failed(new_error(scope, Error::Range(NO_ROOM)));
                 }
                 continue;

@@ -12,14 +12,13 @@ pub(crate) mod table;
 pub(crate) mod work;
 
 use crate::blocks;
-use crate::host::Accountant;
 use crate::state::{ActiveExchange, ExchangeId, State, try_state};
+use nano_arena::{Account, Charge, Exhausted};
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
 use std::rc::Rc;
-use std::sync::Arc;
 
 pub(crate) type Scope<'s, 'i> = v8::PinScope<'s, 'i>;
 pub(crate) type Args<'s> = v8::FunctionCallbackArguments<'s>;
@@ -247,7 +246,7 @@ const AHEAD_BYTES: usize = 24 << 20;
 /// Has V8 begin to collect where buffers have grown by `AHEAD_BYTES`.
 pub fn collect_ahead(isolate: &mut v8::Isolate) {
     let Some(state) = try_state(isolate) else { return };
-    let (used, low) = (state.accountant().used(), state.get::<Collections>().buffers_low.get());
+    let (used, low) = (state.account().used(), state.get::<Collections>().buffers_low.get());
     if used >= low && used - low < AHEAD_BYTES {
         return;
     }
@@ -267,52 +266,82 @@ pub(crate) fn try_uint8_array<'s>(
     v8::Uint8Array::new(scope, buffer, 0, length)
 }
 
+/// Charges the isolate's account; `None` while the startup snapshot is made, which has no account.
+///
+/// Where the account refuses, V8 collects first, as it does where JavaScript makes a buffer: garbage that was
+/// not collected yet may hold the memory that is missing.
+pub(crate) fn charge(scope: &mut Scope<'_, '_>, bytes: usize) -> Result<Option<Charge>, Exhausted> {
+    let Some(account) = try_state(scope).map(|state| state.account().clone()) else { return Ok(None) };
+    match account.charge(bytes) {
+        Err(_) if collect(scope) => account.charge(bytes).map(Some),
+        charged => charged.map(Some),
+    }
+}
+
 /// A new `ArrayBuffer` that owns `bytes`; none, and no exception, if that is beyond the isolate's memory.
 pub(crate) fn try_array_buffer<'s>(
     scope: &mut Scope<'s, '_>,
     bytes: Vec<u8>,
 ) -> Option<v8::Local<'s, v8::ArrayBuffer>> {
-    /// What a buffer's bytes are counted against, and their true extent.
+    /// A buffer's bytes, and the charge for their true extent.
     struct Owner {
-        accountant: Option<Arc<dyn Accountant>>,
-        counted: usize,
         bytes: Vec<u8>,
+        _charge: Option<Charge>,
     }
     unsafe extern "C" fn release(_: *mut c_void, _: usize, owner: *mut c_void) {
         // SAFETY: `owner` came from `Box::into_raw` below; V8 calls this once.
-        let owner = unsafe { Box::from_raw(owner.cast::<Owner>()) };
-        if let Some(accountant) = &owner.accountant {
-            accountant.give_back(owner.counted);
+        drop(unsafe { Box::from_raw(owner.cast::<Owner>()) });
+    }
+    unsafe extern "C" fn release_exact(data: *mut c_void, length: usize, account: *mut c_void) {
+        // SAFETY: `data` and `length`, which is the capacity too, are those of the vector below, `account` is
+        // of `into_account`; V8 calls this once.
+        unsafe {
+            drop(Vec::from_raw_parts(data.cast::<u8>(), length, length));
+            release_account(account, length);
         }
-        drop(owner.bytes);
     }
     let length = bytes.len();
-    let counted = bytes.capacity();
-    let accountant = try_state(scope).map(|state| Arc::clone(state.accountant()));
-    if let Some(accountant) = &accountant
-        && !accountant.take(counted)
-    {
-        // As V8 does where JavaScript makes a buffer: what was dropped and not yet collected may be what is
-        // missing.
-        if !collect(scope) || !accountant.take(counted) {
-            return None;
+    let charge = charge(scope, bytes.capacity()).ok()?;
+    let store = if length > 0 && bytes.capacity() == length {
+        let data = std::mem::ManuallyDrop::new(bytes).as_mut_ptr().cast::<c_void>();
+        // SAFETY: `data` points at `length` bytes that are the store's until `release_exact`.
+        unsafe {
+            v8::ArrayBuffer::new_backing_store_from_ptr(data, length, release_exact, into_account(charge))
         }
-    }
-    let mut owner = Box::new(Owner { accountant, counted, bytes });
-    let data = owner.bytes.as_mut_ptr().cast::<c_void>();
-    // SAFETY: `data` points at `length` bytes that `owner` keeps, unmoved, until `release`.
-    let store = unsafe {
-        v8::ArrayBuffer::new_backing_store_from_ptr(
-            data,
-            length,
-            release,
-            Box::into_raw(owner).cast::<c_void>(),
-        )
+    } else {
+        let mut owner = Box::new(Owner { bytes, _charge: charge });
+        let data = owner.bytes.as_mut_ptr().cast::<c_void>();
+        let owner = Box::into_raw(owner).cast::<c_void>();
+        // SAFETY: `data` points at `length` bytes that `owner` keeps, unmoved, until `release`.
+        unsafe { v8::ArrayBuffer::new_backing_store_from_ptr(data, length, release, owner) }
     };
     if length >= blocks::BLOCK_BYTES_MIN {
         collect_ahead(scope);
     }
     Some(v8::ArrayBuffer::with_backing_store(scope, &store.make_shared()))
+}
+
+/// The account of a charge, for the callback that frees a backing store: the bytes stay charged until
+/// [`release_account`].
+fn into_account(charge: Option<Charge>) -> *mut c_void {
+    charge.map_or(std::ptr::null_mut(), |charge| {
+        let account = charge.account().clone();
+        charge.into_bytes();
+        account.into_raw().cast_mut().cast::<c_void>()
+    })
+}
+
+/// Releases what a charge left charged.
+///
+/// # Safety
+///
+/// `account` is from [`into_account`] of a charge of `bytes`, and is not used again.
+unsafe fn release_account(account: *mut c_void, bytes: usize) {
+    if !account.is_null() {
+        // SAFETY: not null, so from `Account::into_raw` in `into_account`, and taken back once, as the caller
+        // says.
+        unsafe { Account::from_raw(account.cast_const().cast()) }.release_bytes(bytes);
+    }
 }
 
 /// A new `Uint8Array` of `length` bytes, [`BLOCK_BYTES_MIN`](blocks::BLOCK_BYTES_MIN) or more, in a block of
@@ -328,40 +357,28 @@ pub(crate) unsafe fn uint8_array_with<'s>(
     length: usize,
     write: impl FnOnce(&mut Scope<'s, '_>, &mut [u8]) -> bool,
 ) -> Option<v8::Local<'s, v8::Uint8Array>> {
-    unsafe extern "C" fn release(data: *mut c_void, length: usize, accountant: *mut c_void) {
+    unsafe extern "C" fn release(data: *mut c_void, length: usize, account: *mut c_void) {
         // SAFETY: both are from below; V8 calls this once, with the length that it was given.
         unsafe {
             blocks::free(data.cast(), length);
-            if !accountant.is_null() {
-                Box::from_raw(accountant.cast::<Arc<dyn Accountant>>()).give_back(length);
-            }
+            release_account(account, length);
         }
     }
-    let accountant = try_state(scope).map(|state| Arc::clone(state.accountant()));
-    let counted = accountant
-        .as_ref()
-        .is_none_or(|accountant| accountant.take(length) || collect(scope) && accountant.take(length));
-    let data = if counted { blocks::allocate(length, false) } else { std::ptr::null_mut() };
-    if data.is_null() {
-        if let (true, Some(accountant)) = (counted, &accountant) {
-            accountant.give_back(length);
-        }
+    let charge = charge(scope, length);
+    let data = if charge.is_ok() { blocks::allocate(length, false) } else { std::ptr::null_mut() };
+    let (Ok(charge), false) = (charge, data.is_null()) else {
         throw(scope, Error::Range(NO_ROOM));
         return None;
-    }
+    };
     // SAFETY: the block is new and has `length` bytes; by the caller's word they are not read.
     if !write(scope, unsafe { std::slice::from_raw_parts_mut(data, length) }) {
         // SAFETY: it is the block from above, and nobody has it.
         unsafe { blocks::free(data, length) };
-        if let Some(accountant) = &accountant {
-            accountant.give_back(length);
-        }
         return None;
     }
-    let accountant = accountant.map_or(std::ptr::null_mut(), |owner| Box::into_raw(Box::new(owner)).cast());
+    let account = into_account(charge);
     // SAFETY: the memory is the store's until `release`.
-    let store =
-        unsafe { v8::ArrayBuffer::new_backing_store_from_ptr(data.cast(), length, release, accountant) };
+    let store = unsafe { v8::ArrayBuffer::new_backing_store_from_ptr(data.cast(), length, release, account) };
     let buffer = v8::ArrayBuffer::with_backing_store(scope, &store.make_shared());
     collect_ahead(scope);
     v8::Uint8Array::new(scope, buffer, 0, length)

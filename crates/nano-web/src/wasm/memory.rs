@@ -4,12 +4,11 @@
 //! then within a long one ([`Memories::count`]). One that an instance hides cannot be; its module is given a
 //! maximum that is counted whole. Knows nothing of what becomes of an isolate that has too much.
 
-use crate::host::Accountant;
 use crate::infra::{Args, Error, Ret, Scope, ops, state, throw};
 use crate::state::State;
-use std::cell::{Cell, OnceCell, RefCell};
+use nano_arena::{Account, Charge};
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::sync::Arc;
 use wasmparser::{ExternalKind, MemoryType, Parser, Payload, TypeRef};
 
 /// A page of a memory, unless its type says otherwise.
@@ -38,7 +37,7 @@ struct Tracked {
     /// The memory's buffers that scripts may have: any of them keeps its bytes alive when the memory itself
     /// is gone.
     buffers: Vec<v8::Weak<v8::Object>>,
-    charged: usize,
+    charge: Charge,
 }
 
 /// The memories of one isolate.
@@ -48,8 +47,6 @@ pub(crate) struct Memories {
     tracked: RefCell<HashMap<i32, Vec<Tracked>>>,
     /// What the module hides that was bounded last.
     hidden: Cell<usize>,
-    /// The memories are charged on it; set by the first of them.
-    accountant: OnceCell<Arc<dyn Accountant>>,
 }
 
 impl State {
@@ -60,36 +57,24 @@ impl State {
     }
 
     /// Counts the isolate's memories of WebAssembly, which grow without asking. False: they have grown beyond
-    /// what the isolate's [`Accountant`] allows.
+    /// what the isolate's [`Account`] allows.
     pub fn count_wasm(&self, scope: &mut v8::PinScope<'_, '_>) -> bool {
-        self.get::<Memories>().count(scope, self.accountant())
-    }
-}
-
-impl Drop for Memories {
-    fn drop(&mut self) {
-        let Some(accountant) = self.accountant.get() else { return };
-        for tracked in self.tracked.get_mut().drain().flat_map(|(_, list)| list) {
-            accountant.give_back(tracked.charged);
-        }
+        self.get::<Memories>().count(scope)
     }
 }
 
 impl Memories {
-    /// Looks at all memories. False: they have grown beyond what `accountant` allows.
-    fn count(&self, scope: &mut Scope<'_, '_>, accountant: &Arc<dyn Accountant>) -> bool {
+    /// Charges each memory's size as it is now. False: they have grown beyond what their account allows.
+    fn count(&self, scope: &mut Scope<'_, '_>) -> bool {
         v8::scope!(let scope, scope);
         let mut within = true;
         self.tracked.borrow_mut().retain(|_, list| {
             list.retain_mut(|tracked| {
                 if let Some(object) = tracked.object.to_local(scope) {
-                    within &= tracked.follow(scope, object, accountant);
+                    within &= tracked.follow(scope, object);
                     return true;
                 }
                 tracked.buffers.retain(|buffer| buffer.to_local(scope).is_some());
-                if tracked.buffers.is_empty() {
-                    accountant.give_back(tracked.charged);
-                }
                 !tracked.buffers.is_empty()
             });
             !list.is_empty()
@@ -103,28 +88,28 @@ impl Memories {
         scope: &mut Scope<'_, '_>,
         object: v8::Local<'_, v8::Object>,
         hidden: usize,
-        accountant: &Arc<dyn Accountant>,
+        account: &Account,
     ) -> bool {
-        self.accountant.get_or_init(|| Arc::clone(accountant));
         let hash = object.get_identity_hash().get();
         if let Some(list) = self.tracked.borrow_mut().get_mut(&hash)
             && let Some(known) = list.iter_mut().find(|tracked| tracked.object == object)
         {
-            return known.follow(scope, object, accountant);
+            return known.follow(scope, object);
         }
-        let mut tracked = Tracked { object: v8::Weak::new(scope, object), buffers: Vec::new(), charged: 0 };
+        let mut tracked = Tracked {
+            object: v8::Weak::new(scope, object),
+            buffers: Vec::new(),
+            charge: account.adopt_bytes(0),
+        };
         let mut fits = |scope: &mut Scope<'_, '_>| {
             let number = self.tracked.borrow().values().map(Vec::len).sum::<usize>();
-            number < MAX_MEMORIES
-                && tracked.charge(hidden, accountant)
-                && tracked.follow(scope, object, accountant)
+            number < MAX_MEMORIES && tracked.charge(hidden) && tracked.follow(scope, object)
         };
         if !fits(scope) {
             // What is dead counts until V8 has found out.
             scope.low_memory_notification();
-            self.count(scope, accountant);
+            self.count(scope);
             if !fits(scope) {
-                accountant.give_back(tracked.charged);
                 return false;
             }
         }
@@ -135,23 +120,12 @@ impl Memories {
 
 impl Tracked {
     /// Charges `bytes` if that is more than what is charged. False: there is no room.
-    fn charge(&mut self, bytes: usize, accountant: &Arc<dyn Accountant>) -> bool {
-        if bytes > self.charged {
-            if !accountant.take(bytes - self.charged) {
-                return false;
-            }
-            self.charged = bytes;
-        }
-        true
+    fn charge(&mut self, bytes: usize) -> bool {
+        bytes <= self.charge.bytes() || self.charge.resize(bytes).is_ok()
     }
 
     /// Charges a memory's size as it is now. False: there is no room for it.
-    fn follow(
-        &mut self,
-        scope: &mut Scope<'_, '_>,
-        object: v8::Local<'_, v8::Object>,
-        accountant: &Arc<dyn Accountant>,
-    ) -> bool {
+    fn follow(&mut self, scope: &mut Scope<'_, '_>, object: v8::Local<'_, v8::Object>) -> bool {
         let value: v8::Local<'_, v8::Value> = object.into();
         let Ok(memory) = v8::Local::<v8::WasmMemoryObject>::try_from(value) else { return true };
         let buffer: v8::Local<'_, v8::Value> = memory.buffer().into();
@@ -165,7 +139,7 @@ impl Tracked {
             self.buffers.retain(|buffer| buffer.to_local(scope).is_some());
             self.buffers.push(v8::Weak::new(scope, buffer));
         }
-        self.charge(bytes, accountant)
+        self.charge(bytes)
     }
 }
 
@@ -216,8 +190,8 @@ fn track_hidden(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
 
 fn add(scope: &mut Scope<'_, '_>, value: v8::Local<'_, v8::Value>, hidden: usize) {
     let Ok(object) = v8::Local::<v8::Object>::try_from(value) else { return };
-    let Some((memories, accountant)) = memories(scope) else { return };
-    if !memories.add(scope, object, hidden, &accountant) {
+    let Some((memories, account)) = memories(scope) else { return };
+    if !memories.add(scope, object, hidden, account) {
         throw(
             scope,
             Error::Range("WebAssembly.Memory: the application's memory limit leaves no room for this memory"),
@@ -229,14 +203,10 @@ fn add(scope: &mut Scope<'_, '_>, value: v8::Local<'_, v8::Value>, hidden: usize
 fn reserve(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     let bytes = args.get(1).number_value(scope).unwrap_or(0.0) as u64 * PAGE_BYTES;
     let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-    let Some((memories, accountant)) = memories(scope) else { return };
+    let Some((memories, account)) = memories(scope) else { return };
     let fits = |scope: &mut Scope<'_, '_>| {
-        let fits = memories.count(scope, &accountant) && accountant.take(bytes);
-        if fits {
-            // It is charged when it has grown.
-            accountant.give_back(bytes);
-        }
-        fits
+        // Only a test: the growth itself is charged when it has happened.
+        memories.count(scope) && account.charge(bytes).is_ok()
     };
     if !fits(scope) {
         scope.low_memory_notification();
@@ -251,12 +221,12 @@ fn reserve(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     }
 }
 
-fn memories<'a>(scope: &mut Scope<'_, '_>) -> Option<(&'a Memories, Arc<dyn Accountant>)> {
-    let state = state(scope)?;
-    let memories = std::ptr::from_ref(state.get::<Memories>());
+fn memories<'a>(scope: &mut Scope<'_, '_>) -> Option<(&'a Memories, &'a Account)> {
+    let state = std::ptr::from_ref(state(scope)?);
     // SAFETY: the state outlives all JavaScript of its isolate (`State::attach`), and so this native
     // function.
-    Some((unsafe { &*memories }, Arc::clone(state.accountant())))
+    let state = unsafe { &*state };
+    Some((state.get::<Memories>(), state.account()))
 }
 
 /// The memories that a module defines and does not export.

@@ -16,7 +16,6 @@ use crate::state::{ActiveExchange, ExchangeId, State, Upgraded};
 use pipe::Pipe;
 use socket::{Socket, Sockets, Wire};
 use std::rc::Rc;
-use std::sync::Arc;
 
 pub(crate) static STANDARD: Standard = Standard {
     name: "websocket",
@@ -108,11 +107,10 @@ fn socket_connect(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let receive = v8::Global::new(scope, receive);
     let owner = crate::infra::owner(scope);
     let Some(state) = state(scope) else { return };
-    let accountant = Arc::clone(state.accountant());
     let limits = state.host().websocket_limits();
     let wire = Wire::Fetch(fetch);
     let Some(made) =
-        state.get::<Sockets>().add(|id| Socket::new(id, wire, receive, owner, limits, accountant))
+        state.get::<Sockets>().add(|id| Socket::new(id, wire, receive, owner, limits, state.account()))
     else {
         return throw(scope, Error::Type(NO_MEMORY));
     };
@@ -131,11 +129,10 @@ fn socket_serve(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let Ok(receive) = v8::Local::<v8::Function>::try_from(args.get(2)) else { return };
     let receive = v8::Global::new(scope, receive);
     let Some(state) = state(scope) else { return };
-    let accountant = Arc::clone(state.accountant());
     let limits = state.host().websocket_limits();
     let (owner, wire) = (Some(active.id().as_f64()), Wire::Exchange(active.id()));
     let Some(made) =
-        state.get::<Sockets>().add(|id| Socket::new(id, wire, receive, owner, limits, accountant))
+        state.get::<Sockets>().add(|id| Socket::new(id, wire, receive, owner, limits, state.account()))
     else {
         return throw(scope, Error::Type(NO_MEMORY));
     };

@@ -12,14 +12,14 @@
 //! Each message is a task of its own: microtasks are drained after it. Nothing is borrowed while `receive`
 //! runs.
 
-use crate::host::{Accountant, BodyRead, NetworkRead, WebSocketLimits, Written};
+use crate::host::{BodyRead, NetworkRead, WebSocketLimits, Written};
 use crate::infra::{Scope, state, string, try_array_buffer};
 use crate::state::{ExchangeId, State, Upgraded};
+use nano_arena::{Account, Charge};
 use nano_websocket::{Close, Connection, Event, Limits, Role};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// Output that the peer does not read, in bytes, at which nothing more is read from it: one that only sends
 /// cannot make the tenant's answers pile up. A message or two of the largest usual size.
@@ -77,8 +77,7 @@ pub(crate) struct Socket {
     receive: RefCell<Option<v8::Global<v8::Function>>>,
     /// The request in whose name `receive` runs.
     owner: Option<f64>,
-    accountant: Arc<dyn Accountant>,
-    charged: Cell<usize>,
+    charge: RefCell<Charge>,
     phase: Cell<Phase>,
     /// [`pump`](Self::pump) is on the stack.
     pumping: Cell<bool>,
@@ -110,7 +109,7 @@ impl Socket {
         receive: v8::Global<v8::Function>,
         owner: Option<f64>,
         limits: WebSocketLimits,
-        accountant: Arc<dyn Accountant>,
+        account: &Account,
     ) -> Option<Self> {
         let role = match wire {
             Wire::Fetch(_) => Role::Client,
@@ -118,22 +117,20 @@ impl Socket {
         };
         let mut protocol_limits = Limits::default();
         protocol_limits.message_bytes = limits.message_bytes;
-        let socket = Self {
+        Some(Self {
             id,
             wire,
             protocol: RefCell::new(Connection::new(role, &protocol_limits)),
             receive: RefCell::new(Some(receive)),
             owner,
-            accountant,
-            charged: Cell::new(0),
+            charge: RefCell::new(account.charge(SOCKET_BYTES).ok()?),
             phase: Cell::new(Phase::AwaitsStart),
             pumping: Cell::new(false),
             blocked: Cell::new(false),
             payload: Cell::new(0),
             queue_bytes: limits.queue_bytes,
             close: RefCell::new(None),
-        };
-        socket.charge(0).then_some(socket)
+        })
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -180,19 +177,10 @@ impl Socket {
         self.payload.get()
     }
 
-    /// Counts what the socket takes of memory: so many bytes of messages, and itself.
+    /// Charges the memory of the socket: `bytes` of messages, and itself.
     fn charge(&self, bytes: usize) -> bool {
-        let charged = self.charged.get();
         let wanted = SOCKET_BYTES + bytes / CHARGE_STEP_BYTES * CHARGE_STEP_BYTES;
-        if wanted > charged {
-            if !self.accountant.take(wanted - charged) {
-                return false;
-            }
-        } else {
-            self.accountant.give_back(charged - wanted);
-        }
-        self.charged.set(wanted);
-        true
+        self.charge.borrow_mut().resize(wanted).is_ok()
     }
 
     /// Hands the output to the wire, unless that is full.
@@ -445,11 +433,11 @@ impl Socket {
     pub(crate) fn detach(&self) {
         self.phase.set(Phase::Over);
         self.receive.borrow_mut().take();
-        self.accountant.give_back(self.charged.replace(0));
+        self.charge.borrow_mut().shrink(usize::MAX);
     }
 
     fn release(&self, scope: &mut Scope<'_, '_>) {
-        self.accountant.give_back(self.charged.replace(0));
+        self.charge.borrow_mut().shrink(usize::MAX);
         let Some(state) = state(scope) else { return };
         state.get::<Sockets>().forget(self.id);
         match self.wire {
@@ -496,11 +484,5 @@ impl Upgraded for Socket {
 
     fn is_open(&self) -> bool {
         !self.is_over()
-    }
-}
-
-impl Drop for Socket {
-    fn drop(&mut self) {
-        self.accountant.give_back(self.charged.get());
     }
 }

@@ -159,17 +159,17 @@ fn send_text(
     text: v8::Local<'_, v8::String>,
 ) {
     let bytes = if text.length() > LARGE_TEXT { text.utf8_length(scope) } else { 0 };
-    if bytes > 0 && !state(scope).is_some_and(|state| state.accountant().take(bytes)) {
-        return active.exchange.fail(FailureCause::Memory, NO_ROOM);
+    let mut charge = None;
+    if bytes > 0 {
+        charge = state(scope).and_then(|state| state.account().charge(bytes).ok());
+        if charge.is_none() {
+            return active.exchange.fail(FailureCause::Memory, NO_ROOM);
+        }
     }
     let mut stack = buffer::<4096>();
     let text = text.to_rust_cow_lossy(scope, &mut stack);
-    if bytes > 0
-        && let Some(state) = state(scope)
-    {
-        // It counts as output from here on, until the client has it.
-        state.accountant().give_back(bytes);
-    }
+    // It is charged as output from here on, until the client has it.
+    drop(charge);
     active.exchange.respond(head, Some(text.as_bytes()));
 }
 
@@ -238,13 +238,15 @@ fn send_latin1(state: &State, active: &ActiveExchange, head: &ResponseHead<'_>, 
         return active.exchange.respond(head, Some(text));
     }
     let bytes = text.len() + others;
-    if bytes > LARGE_TEXT && !state.accountant().take(bytes) {
-        return active.exchange.fail(FailureCause::Memory, NO_ROOM);
-    }
+    let charge = match bytes > LARGE_TEXT {
+        true => match state.account().charge(bytes) {
+            Ok(charge) => Some(charge),
+            Err(_) => return active.exchange.fail(FailureCause::Memory, NO_ROOM),
+        },
+        false => None,
+    };
     let utf8: String = text.iter().map(|byte| char::from(*byte)).collect();
-    if bytes > LARGE_TEXT {
-        state.accountant().give_back(bytes);
-    }
+    drop(charge);
     active.exchange.respond(head, Some(utf8.as_bytes()));
 }
 
