@@ -129,6 +129,8 @@ struct Facts {
     named: Vec<String>,
     /// Calls through a prototype, inside of functions.
     prototype_calls: usize,
+    /// `for … of`, spread and array patterns, inside of functions: they call `Symbol.iterator`.
+    iterations: usize,
     /// `internal.primordials`, inside of functions.
     late_primordials: usize,
     depth: usize,
@@ -228,6 +230,30 @@ impl<'a> VisitJs<'a> for Facts {
         walk_js::walk_call_expression(self, it);
     }
 
+    fn visit_for_of_statement(&mut self, it: &ForOfStatement<'a>) {
+        self.iterations += usize::from(self.depth > 0);
+        walk_js::walk_for_of_statement(self, it);
+    }
+
+    fn visit_object_property_kind(&mut self, it: &ObjectPropertyKind<'a>) {
+        // In an object, `...` copies properties and iterates over nothing.
+        if let ObjectPropertyKind::SpreadProperty(spread) = it {
+            self.visit_expression(&spread.argument);
+        } else {
+            walk_js::walk_object_property_kind(self, it);
+        }
+    }
+
+    fn visit_spread_element(&mut self, it: &SpreadElement<'a>) {
+        self.iterations += usize::from(self.depth > 0);
+        walk_js::walk_spread_element(self, it);
+    }
+
+    fn visit_array_pattern(&mut self, it: &ArrayPattern<'a>) {
+        self.iterations += usize::from(self.depth > 0);
+        walk_js::walk_array_pattern(self, it);
+    }
+
     fn visit_function(&mut self, it: &Function<'a>, flags: ScopeFlags) {
         self.depth += 1;
         walk_js::walk_function(self, it, flags);
@@ -272,9 +298,11 @@ fn lint(sources: &[Source]) -> Vec<Finding> {
         for name in bare {
             findings.push(Finding::new("bare global", format!("{} {name}", source.name), 1));
         }
-        for (kind, count) in
-            [("prototype call", facts.prototype_calls), ("late primordials", facts.late_primordials)]
-        {
+        for (kind, count) in [
+            ("prototype call", facts.prototype_calls),
+            ("iteration", facts.iterations),
+            ("late primordials", facts.late_primordials),
+        ] {
             if count > 0 {
                 findings.push(Finding::new(kind, source.name.clone(), count));
             }
@@ -285,7 +313,7 @@ fn lint(sources: &[Source]) -> Vec<Finding> {
 
 #[test]
 fn the_platforms_javascript_uses_nothing_that_a_tenant_can_change() {
-    ratchet::check(&["bare global", "prototype call", "late primordials"], &lint(&platform()));
+    ratchet::check(&["bare global", "prototype call", "iteration", "late primordials"], &lint(&platform()));
 }
 
 #[test]
@@ -309,6 +337,12 @@ fn what_a_tenant_can_change_is_found() {
     assert_eq!(
         found("function f() { return internal.primordials.Map; }"),
         [("late primordials", "x/y.js".into(), 1)]
+    );
+    assert_eq!(
+        found(
+            "function f(list) { for (const x of list) {} const [a] = list; const { b } = list; return f(...list, [...a], { ...b }); }"
+        ),
+        [("iteration", "x/y.js".into(), 4)]
     );
     assert_eq!(
         found("const f = () => new Map(Math.max(1, Math.min(2)));"),
