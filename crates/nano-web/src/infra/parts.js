@@ -32,8 +32,9 @@ function load(number) {
   const stage = { __proto__: internal };
   const stageHooks = stage.hooks = { __proto__: hooks };
   stage.expose = stage.exposeEnumerable = (members) => copy(members, exposed);
-  const names = ops.partExports(number);
-  const hookNames = ops.partHooks(number);
+  const offered = ops.partNames(number);
+  const names = offered[0];
+  const hookNames = offered[1];
   prepare(stage, names);
   prepare(stageHooks, hookNames);
   ops.evaluatePart(number, stage, ops);
@@ -58,21 +59,19 @@ function publish(stage, names, to) {
   }
 }
 
-function defineAccessors(on, names, number) {
-  for (let i = 0; i < names.length; i++) {
-    const name = names[i];
-    ObjectDefineProperty(on, name, {
-      __proto__: null,
-      configurable: true,
-      get() {
-        load(number);
-        return loaded[name];
-      },
-    });
+// Written out, since a function for it would stay in the snapshot.
+for (let number = 0, offered; (offered = ops.partNames(number)) !== undefined; number++) {
+  for (let i = 0; i < offered.length; i++) {
+    for (let j = 0; j < offered[i].length; j++) {
+      const name = offered[i][j];
+      ObjectDefineProperty(i === 0 ? internal : hooks, name, {
+        __proto__: null,
+        configurable: true,
+        get() {
+          load(number);
+          return loaded[name];
+        },
+      });
+    }
   }
-}
-
-for (let number = 0; number < ops.partCount(); number++) {
-  defineAccessors(internal, ops.partExports(number), number);
-  defineAccessors(hooks, ops.partHooks(number), number);
 }

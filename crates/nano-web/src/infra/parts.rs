@@ -1,10 +1,10 @@
 //! Parts of the platform that are evaluated when an isolate first needs them, and how they are evaluated.
 //!
-//! What a small application uses is in the startup snapshot; the rest would cost each isolate memory and time
+//! The startup snapshot has what a small application uses; the rest would cost each isolate memory and time
 //! that most never need. A part's globals are lazy data properties of the global object, which scripts cannot
-//! tell from others; what it exports to the rest of the platform is behind accessors (`infra/parts.js`). Its
-//! text is static and shared by all isolates, and its compiled form is made together with the snapshot
-//! ([`CodeCaches`]). Knows nothing of what parts do.
+//! tell from others; its exports to later folders are behind accessors (`infra/parts.js`). Its text is static
+//! and shared by all isolates, and its compiled form is made together with the snapshot ([`CodeCaches`]).
+//! Knows no part.
 
 use super::part::{File, Part, WEBASSEMBLY};
 use super::{Args, Error, Ret, Scope, ops, registry, throw};
@@ -25,34 +25,21 @@ fn all_parts() -> &'static [&'static Part] {
 }
 
 ops! {
-    "partCount" => part_count,
-    "partExports" => part_exports,
-    "partHooks" => part_hooks,
+    "partNames" => part_names,
     "partsMention" => parts_mention,
     "evaluatePart" => evaluate_part,
 }
 
-fn part_count(_: &mut Scope<'_, '_>, _: Args<'_>, mut ret: Ret<'_>) {
-    ret.set_uint32(all_parts().len() as u32);
-}
-
-/// `partExports(part)`: an array of names.
-fn part_exports(scope: &mut Scope<'_, '_>, args: Args<'_>, ret: Ret<'_>) {
-    let names = part(scope, &args).map_or(&[][..], |(_, part)| part.exports);
-    give_names(scope, ret, names);
-}
-
-/// `partHooks(part)`: an array of names.
-fn part_hooks(scope: &mut Scope<'_, '_>, args: Args<'_>, ret: Ret<'_>) {
-    let names = part(scope, &args).map_or(&[][..], |(_, part)| part.hooks);
-    give_names(scope, ret, names);
-}
-
-fn give_names(scope: &mut Scope<'_, '_>, mut ret: Ret<'_>, names: &[&str]) {
-    let names: Vec<_> =
-        names.iter().filter_map(|name| v8::String::new(scope, name).map(Into::into)).collect();
-    let array = v8::Array::new_with_elements(scope, &names);
-    ret.set(array.into());
+/// `partNames(part)`: an array of two, the names that the part exports and those of its hooks; undefined if
+/// there is no such part.
+fn part_names(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
+    let Some((_, part)) = part(scope, &args) else { return };
+    let [exports, hooks] = [part.exports, part.hooks].map(|names| {
+        let names: Vec<_> =
+            names.iter().filter_map(|name| v8::String::new(scope, name).map(Into::into)).collect();
+        v8::Array::new_with_elements(scope, &names).into()
+    });
+    ret.set(v8::Array::new_with_elements(scope, &[exports, hooks]).into());
 }
 
 /// `partsMention(word)`: whether some part's text has this identifier.
@@ -76,7 +63,8 @@ fn part(scope: &mut Scope<'_, '_>, args: &Args<'_>) -> Option<(usize, &'static P
     all_parts().get(number).map(|part| (number, *part))
 }
 
-/// `evaluatePart(part, internal, ops)`: evaluates its files with these arguments. What they throw comes out.
+/// `evaluatePart(part, internal, ops)`: evaluates its files with these arguments. An exception of theirs
+/// stays pending.
 fn evaluate_part(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     let Some((number, part)) = part(scope, &args) else {
         return throw(scope, Error::Fault("there is no such part of the platform"));
@@ -199,7 +187,7 @@ pub(crate) fn install(scope: &mut Scope<'_, '_>, load: v8::Local<'_, v8::Value>)
     Some(())
 }
 
-/// What a snapshot refers to because of [`install`].
+/// The reference that [`install`] puts into a snapshot.
 pub(crate) fn external_reference() -> v8::ExternalReference {
     let getter: v8::AccessorNameGetterCallback = v8::MapFnTo::map_fn_to(get_global);
     v8::ExternalReference { pointer: getter as *mut std::ffi::c_void }
@@ -214,7 +202,7 @@ fn get_global<'s>(
     mut ret: v8::ReturnValue<'_, v8::Value>,
 ) {
     super::guard(scope, "get_global", |scope| {
-        // What fails has left an exception.
+        // On failure an exception is pending.
         if let Some(value) = load_global(scope, name, args.data()) {
             ret.set(value);
         }

@@ -42,12 +42,19 @@ pub(crate) static STANDARD: Standard = Standard {
     snapshot_exports: &["entry", "forgetApplication", "keepAlive"],
     snapshot_hooks: &["unhandledException"],
     ops: &[ops],
-    snapshot_files: files!["worker/scheduler.js", "worker/dispatch.js", "worker/warm.js"],
+    snapshot_files: files!["worker/dispatch.js", "worker/warm.js"],
     parts: PARTS,
     ..Standard::EMPTY
 };
 
 static PARTS: &[Part] = parts! {
+    {
+        files: ["worker/scheduler.js"],
+        exports: [],
+        globals: ["scheduler"],
+        enumerable: [],
+        exercise: r#"scheduler.wait(1);"#
+    }
     {
         files: ["worker/fetchevent.js"],
         exports: ["fetchEvent"],
