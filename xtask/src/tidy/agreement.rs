@@ -36,3 +36,22 @@ fn the_build_from_source_is_documented() {
         "docs/decisions/v8-library.md speaks of another version of V8"
     );
 }
+
+/// Union merges keep the entries of both sides, and would keep a heading of both sides too.
+#[test]
+fn the_changelog_has_each_heading_once() {
+    let text = fs::read_to_string(workspace_root().join("CHANGELOG.md")).unwrap();
+    let mut titles = 0;
+    let mut headings: Vec<&str> = Vec::new();
+    for line in text.lines().filter(|line| line.starts_with('#')) {
+        if line.starts_with("# ") {
+            titles += 1;
+        } else if line.starts_with("## ") {
+            headings.clear();
+        }
+        assert!(!headings.contains(&line), "CHANGELOG.md has `{line}` twice in one version: merge them");
+        headings.push(line);
+    }
+    assert_eq!(titles, 1, "CHANGELOG.md has one title");
+    assert_eq!(text.matches("\n## [Unreleased]\n").count(), 1, "CHANGELOG.md has one section [Unreleased]");
+}
