@@ -1,4 +1,4 @@
-//! The doors into an isolate's JavaScript: what the embedder calls, and when.
+//! The entry functions of an isolate's JavaScript: the embedder calls them, and each says when.
 //!
 //! Every function here is called with the isolate entered and its context current. Each runs JavaScript and
 //! may leave an exception pending in the caller's try-catch scope; the caller drains microtasks afterwards.
@@ -192,7 +192,7 @@ impl Entries {
         );
     }
 
-    /// A value as a person wants to read it, as `console.log` prints it. `None` only if execution is being
+    /// A value as text for a developer, as `console.log` prints it. `None` only if execution is being
     /// terminated.
     pub fn describe(&self, scope: &mut Scope<'_, '_>, value: v8::Local<'_, v8::Value>) -> Option<String> {
         let text = self.call(scope, Entry::Describe, &[value])?;
@@ -219,7 +219,7 @@ pub fn body_ready(scope: &mut Scope<'_, '_>, id: ExchangeId) {
     }
 }
 
-/// News of a fetch that the isolate has begun.
+/// An event of a fetch that the isolate has started.
 pub fn network_event(scope: &mut Scope<'_, '_>, id: u64, event: NetworkEvent) {
     let Some(state) = try_state(scope) else { return };
     match state.pass_network_event(id, event) {
@@ -249,7 +249,7 @@ pub fn go_away(scope: &mut Scope<'_, '_>, id: ExchangeId) {
     crate::websocket::shut_down(scope, id);
 }
 
-/// Work that [`Host::offload`](crate::Host::offload) was given has ended: who waits for it goes on. An `Err`
+/// Work that [`Host::offload`](crate::Host::offload) was given has ended: its promise is settled. An `Err`
 /// says how it failed (it panicked).
 pub fn work_done(scope: &mut Scope<'_, '_>, id: u32, result: Result<crate::WorkResult, String>) {
     work::complete(scope, id, result);

@@ -2,11 +2,12 @@
 //!
 //! # How it is put together
 //!
-//! One folder for each standard, its JavaScript and its Rust side by side. What every application needs is
-//! evaluated once, at build time, into a startup snapshot ([`snapshot::create`]); the rest are parts that an
-//! isolate evaluates when it first needs them (`infra/parts.rs`). The `STANDARD` of each folder's `mod.rs`
-//! says what it adds, and `standards.rs` lists them. An embedder makes isolates from the snapshot, gives each
-//! a [`State`] with its [`Host`], and enters JavaScript through [`entry::Entries`].
+//! One folder for each standard, its JavaScript and its Rust side by side. The files that every application
+//! needs are evaluated once, at build time, into a startup snapshot ([`snapshot::create`]); the others are
+//! parts that an isolate evaluates when it first needs them (`infra/parts.rs`). The `STANDARD` of each
+//! folder's `mod.rs` lists its additions, and `standards.rs` lists the folders. An embedder makes isolates
+//! from the snapshot, gives each a [`State`] with its [`Host`], and enters JavaScript through
+//! [`entry::Entries`].
 
 pub mod blocks;
 mod caches;

@@ -1,6 +1,6 @@
 // The Cache API: Service Workers section 5.4 and section 5.5 have the interfaces, and Workers
-// `caches.default`. What is stored and for how long is HTTP's business (RFC 9111), as in Workers, and the
-// native store's.
+// `caches.default`. HTTP (RFC 9111) decides what is stored and for how long, as in Workers, and the native
+// store does it.
 //
 // A cache is there as long as it holds something. Of the requests that were stored, keys() gives back the URL
 // and the headers that Vary names: the others are not kept.
@@ -52,7 +52,7 @@ function parseBlock(block) {
   return list;
 }
 
-// A native stream of a body that is too large for one chunk. What is read of it is a piece at a time.
+// A native stream of a body that is too large for one chunk, read a piece at a time.
 function storedStream(body) {
   let offset = 0;
   return internal.streams.createNativeReadableStream({
@@ -66,7 +66,7 @@ function storedStream(body) {
   });
 }
 
-// What the native store found: [status, status text, headers, bytes or native body or null, whether it is a
+// A result of the native store: [status, status text, headers, bytes or native body or null, whether it is a
 // native body]
 function responseOf(found) {
   const body = found[3] === null
@@ -214,7 +214,7 @@ function addAll(name, list, prefix) {
     checkRequest(request, prefix);
     ArrayPrototypePush(requests, request);
   }
-  // What is under way when one fails is of no more use.
+  // When one fails, the others are cancelled.
   const signal = internal.abort.createSignal();
   const responses = [];
   for (let i = 0; i < requests.length; i++) {

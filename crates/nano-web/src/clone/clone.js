@@ -63,9 +63,9 @@ const TRANSFERRED = 16;
 // null if there are none, and undefined if the other side is elsewhere, so that everything has to go into the
 // bytes.
 let locals = null;
-// What is to be transferred: object -> its place in the list; null if nothing is.
+// The objects to transfer: object -> its place in the list; null if there are none.
 let transfers = null;
-// What was transferred, by its place; made when it is first asked for, or at the end.
+// The transferred objects, by their places; made when they are first asked for, or at the end.
 let holders = null;
 let received = null;
 
@@ -382,7 +382,7 @@ function structuredClone(value, options = undefined) {
       return areBuffers(transfer) ? cloneWithBuffers(value, transfer) : cloneWithTransfer(value, transfer).value;
     }
   }
-  // What cannot even be looked into is refused by the serializer, which names it.
+  // The serializer refuses a value that cannot be read, and names it.
   return clone(value);
 }
 

@@ -20,7 +20,7 @@ const OUTPUT_AHEAD_BYTES = 256 << 10;
 const convertFormat = webidl.createEnumConverter("CompressionFormat", ["brotli", "deflate", "deflate-raw", "gzip", "zstd"]);
 
 const empty = new Uint8Array(0);
-// What ops.compressionStep reports: bytes consumed, and 1 if there is more output.
+// Written by ops.compressionStep: bytes consumed, and 1 if there is more output.
 const progress = new Uint32Array(2);
 
 // The two streams around a native coder, which exists from the first chunk to the end.

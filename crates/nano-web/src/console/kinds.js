@@ -54,7 +54,7 @@ function ownData(object, key) {
   return descriptor === undefined ? undefined : descriptor.value;
 }
 
-// What most chains of prototypes consist of: none of it is a proxy, and it need not be asked for natively.
+// Most chains of prototypes consist of these. None is a proxy, so the native question is not needed.
 const ArrayPrototype = Array.prototype;
 const ObjectPrototype = Object.prototype;
 const known = new Set();

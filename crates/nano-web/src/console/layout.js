@@ -20,12 +20,14 @@ const {
   StringPrototypeToUpperCase,
 } = internal.primordials;
 
-// Objects that have no more levels than this inside may be on one line, and rows of numbers have up to 4 times as many columns.
+// Objects that have no more levels than this inside may be on one line, and rows of numbers have up to 4
+// times as many columns.
 const COMPACT_LEVELS = 3;
 
 const escapes = { __proto__: null, 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r" };
 
-// A string in quotes that it does not have itself if possible, with control characters and lone surrogates escaped.
+// A string in quotes that it does not have itself if possible, with control characters and lone surrogates
+// escaped.
 function quote(string) {
   let mark = "'";
   if (StringPrototypeIncludes(string, "'")) {
@@ -90,7 +92,8 @@ function width(text) {
   return columns + text.length - start;
 }
 
-// Puts the items of a long array into rows of equal columns, numbers to the right. The items themselves if that is no gain.
+// Puts the items of a long array into rows of equal columns, numbers to the right. The items themselves if
+// that is no gain.
 function groupEntries(output, context, value) {
   let total = 0;
   let longest = 0;
@@ -107,8 +110,8 @@ function groupEntries(output, context, value) {
   }
   const actual = longest + 2;
   if (!(actual * 3 + context.indentation < context.breakLength && (total / actual > 5 || longest <= 6))) return output;
-  // Rows and columns make about a square on a screen, whose lines are some two and a half times as high as a column is wide;
-  // the more the lengths differ, the narrower a column is taken to be.
+  // Rows and columns make about a square on a screen, whose lines are some two and a half times as high as a
+  // column is wide; the more the lengths differ, the narrower a column is taken to be.
   const biased = MathMax(actual - 3 - MathSqrt(actual - total / output.length), 1);
   const columns = MathMin(
     MathRound(MathSqrt(2.5 * biased * count) / biased),
@@ -132,7 +135,7 @@ function groupEntries(output, context, value) {
       const final = j === end - 1;
       const text = final ? output[j] : `${output[j]}, `;
       const target = final ? (padStart ? widths[j - i] - 2 : 0) : widths[j - i];
-      // What a colour adds to the length takes no column.
+      // The escape sequences of colours take no column.
       const padded = target + text.length - width(text);
       row += padStart ? StringPrototypePadStart(text, padded, " ") : StringPrototypePadEnd(text, padded, " ");
     }

@@ -11,7 +11,7 @@ const PREFIX = "Failed to construct 'DigestStream'";
 
 class DigestStream extends WritableStream {
   #digest;
-  // What the sink and this object share: the native digest lives as long as it.
+  // Shared by the sink and this object: the native digest lives as long as it.
   #state;
 
   constructor(algorithm) {
@@ -20,7 +20,7 @@ class DigestStream extends WritableStream {
     const state = { __proto__: null, written: 0 };
     const number = ops.digesterNew(state, hash);
     const { promise, resolve, reject } = PromiseWithResolvers();
-    // Whoever does not look at the digest is not told of a stream that failed.
+    // A script that does not look at the digest gets no unhandled rejection when the stream fails.
     PromisePrototypeThen(promise, undefined, () => {});
     super({
       __proto__: null,

@@ -79,7 +79,7 @@ function cipher(direction, algorithm, key, data, prefix) {
   return toPromise(ops.subtleCipher(direction, handleOf(key), to.id, to.first, to.second, to.number, data));
 }
 
-// What a key is made of, natively, after normalization for import: the last arguments of several functions.
+// Imports a key natively after normalization: the last arguments of several functions.
 function importBytes(format, bytes, to, extractable, usages) {
   return ops.subtleImport(format, bytes, to.id, to.parameter, to.number, extractable, usages);
 }

@@ -1,7 +1,7 @@
 // TextEncoder and TextDecoder (Encoding Standard section 7.1-section 7.4).
 //
-// The codecs themselves are native; this file holds the interfaces and the state that a decoder keeps between calls.
-// Knows nothing of streams.
+// The codecs themselves are native; this file holds the interfaces and the state that a decoder keeps between
+// calls. Knows nothing of streams.
 
 const { ArrayBufferIsView, TypedArrayPrototypeGetBuffer, TypedArrayPrototypeGetByteOffset, TypedArrayPrototypeGetSymbolToStringTag } = internal.primordials;
 const {
@@ -40,7 +40,8 @@ function viewBytes(source) {
   );
 }
 
-// The bytes that a BufferSource holds now, as a Uint8Array of its own. Web IDL section 3.2.25, "get a copy of the bytes".
+// The bytes that a BufferSource holds now, as a Uint8Array of its own. Web IDL section 3.2.25, "get a copy of
+// the bytes".
 function copyBytes(source) {
   const view = viewBytes(source);
   return new Uint8Array(
@@ -57,7 +58,8 @@ function utf8Decode(bytes) {
   return ops.utf8Decode(bytes, false, false);
 }
 
-// Texts up to this length are tried as ASCII first, in an array that JavaScript makes: the engine does that faster than a native function.
+// Texts up to this length are tried as ASCII first, in an array that JavaScript makes: the engine does that
+// faster than a native function.
 const SHORT_MAX = 1024;
 
 // Where the native encodeInto leaves what it read and wrote; made when first needed, once for an isolate.
@@ -125,7 +127,8 @@ class TextDecoder {
   #encoding = "utf-8";
   #fatal = false;
   #ignoreBOM = false;
-  // The native decoder, as long as one has state: between a decode() with { stream: true } and the next without.
+  // The native decoder, as long as one has state: between a decode() with { stream: true } and the next
+  // without.
   #decoder = null;
 
   constructor(label = undefined, options = undefined) {
@@ -183,7 +186,7 @@ class TextDecoder {
       text = ops.decoderDecode(decoder, bytes, !stream);
     }
     if (text === undefined) {
-      // What follows starts afresh: the decoder that failed is of no more use.
+      // The next chunk starts afresh: the decoder that failed is not used again.
       this.#decoder = null;
       throw malformed(encoding, prefix);
     }

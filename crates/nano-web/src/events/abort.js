@@ -1,9 +1,10 @@
 // AbortController and AbortSignal. DOM section 3
 //
-// A signal made by AbortSignal.any() depends on its sources. Sources know it weakly, so that a short-lived one can be
-// collected though a source lives on; but while somebody waits for its abort (a listener, an algorithm) its sources keep it
-// alive. Likewise a timeout keeps its signal only while somebody waits for it or depends on it.
-// Knows nothing of timers but `internal.timers.startTimeout(ms, fn)`, which it looks up when it is needed.
+// A signal made by AbortSignal.any() depends on its sources. Sources know it weakly, so that a short-lived
+// one can be collected though a source lives on; but while somebody waits for its abort (a listener, an
+// algorithm) its sources keep it alive. Likewise a timeout keeps its signal only while somebody waits for it
+// or depends on it. Knows nothing of timers but `internal.timers.startTimeout(ms, fn)`, which it looks up
+// when it is needed.
 
 const {
   ArrayPrototypePush,
@@ -21,7 +22,7 @@ const webidl = internal.webidl;
 const { constructorKey, converters, requiredArguments } = webidl;
 const { EventTarget, defineEventHandler, fire, hasListeners, observeListeners } = internal.events;
 
-// What only signals have that depend on others, that others depend on, or that a timer will abort.
+// The state of signals that depend on others, that others depend on, or that a timer will abort.
 const Relations = hideObjectPrototype(class Relations {
   constructor() {
     this.dependent = false;
@@ -47,8 +48,8 @@ let removeAlgorithm;
 let takeAlgorithms;
 let isWaitedFor;
 
-// Stands for the AbortError of a signal that was aborted without a reason, until somebody wants to see that: most ask only whether there is
-// one, and an error with its stack trace costs more than all the rest.
+// Stands for the AbortError of a signal that was aborted without a reason, until somebody wants to see that:
+// most ask only whether there is one, and an error with its stack trace costs more than all the rest.
 const unmade = { __proto__: null };
 
 class AbortSignal extends EventTarget {

@@ -213,13 +213,13 @@ const Listener = hideObjectPrototype(class Listener {
     // For event handlers: what was assigned to the attribute, and its rules ("error" or "").
     this.handler = null;
     this.handlerKind = "";
-    // What removes it when its signal aborts.
+    // The abort algorithm that removes it.
     this.signal = null;
     this.abortSteps = null;
   }
 });
 
-// What an EventTarget has once somebody listens to it.
+// The state of an EventTarget that has had a listener.
 const ListenerTable = hideObjectPrototype(class ListenerTable {
   constructor() {
     // The type that was listened to first, and its listeners: an array that is replaced when it changes, or
@@ -346,7 +346,7 @@ const convertAddEventListenerOptions = webidl.createDictionaryConverter(
   ],
 );
 
-// What stands in for the global object, which has no state of its own.
+// The stand-in for the global object, which has no state of its own.
 const globalObject = globalThis;
 const globalTarget = new EventTarget();
 

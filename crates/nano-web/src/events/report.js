@@ -7,8 +7,8 @@ const { webidl } = internal;
 const { converters, requiredArguments } = webidl;
 const { ErrorEvent, PromiseRejectionEvent, dispatch, fire, globalTarget, hasListeners } = internal.events;
 
-// What an ErrorEvent says of an exception. An error knows where it was made; of other values nobody does,
-// unless they were reported by a script: `here` says so.
+// The message and place of an exception, for an ErrorEvent. An error knows where it was made; of other values
+// nobody does, unless they were reported by a script: `here` says so.
 function describeException(error, here) {
   let message;
   try {

@@ -1,6 +1,7 @@
 // EventSource: server-sent events. HTML section 9.2
 //
-// An EventSource fetches its stream by the same machine as fetch(), in the name of the request that has made it, and ends with that.
+// An EventSource fetches its stream by the same machine as fetch(), in the name of the request that has made
+// it, and ends with that.
 
 const {
   ArrayPrototypePush,
@@ -56,7 +57,7 @@ const State = hideObjectPrototype(class State {
     this.reconnectionTime = RECONNECTION_TIME_MS;
     // How often the server was not reached since it last was.
     this.failures = 0;
-    // What an event's `origin` is: that of the address to which redirects have led.
+    // The `origin` of events: that of the address to which redirects have led.
     this.origin = "";
     this.fetchId = 0;
     this.timer = 0;
@@ -72,7 +73,8 @@ const State = hideObjectPrototype(class State {
   }
 });
 
-// section 9.2.2, the constructor's steps from 8 on, and section 9.2.3, "reestablish the connection", from 5 on
+// section 9.2.2, the constructor's steps from 8 on, and section 9.2.3, "reestablish the connection", from 5
+// on
 function connect(state) {
   let block = "accept: text/event-stream\r\npragma: no-cache\r\ncache-control: no-cache\r\n";
   const { lastEventId } = state.parser;
@@ -146,8 +148,8 @@ function take(state, id, chunk) {
   deliver(state, id);
 }
 
-// Dispatches what was received, each event in a task of its own, and then reads on: a server is not read faster than its events are
-// taken.
+// Dispatches what was received, each event in a task of its own, and then reads on: a server is not read
+// faster than its events are taken.
 function deliver(state, id) {
   const { queue } = state;
   if (state.next < queue.length) {
@@ -196,7 +198,8 @@ function fail(state) {
   fire(state.source, "error");
 }
 
-// Ends what is under way. What was received was dispatched before the end was read, unless nobody wants it any more.
+// Ends what is under way. What was received was dispatched before the end was read, unless nobody wants it
+// any more.
 function forget(state) {
   if (state.fetchId !== 0) ops.fetchCancel(state.fetchId, undefined);
   state.fetchId = 0;

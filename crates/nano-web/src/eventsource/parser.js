@@ -19,7 +19,8 @@ const CR = 0x0d;
 const SPACE = 0x20;
 
 const Parser = hideObjectPrototype(class Parser {
-  // `emit(type, data, lastEventId)` is called for each event, `setRetry(milliseconds)` for each time that the stream sets.
+  // `emit(type, data, lastEventId)` is called for each event, `setRetry(milliseconds)` for each time that the
+  // stream sets.
   constructor(emit, setRetry) {
     this.emit = emit;
     this.setRetry = setRetry;
@@ -33,7 +34,7 @@ const Parser = hideObjectPrototype(class Parser {
     // Bytes of a line whose end has not come, in pieces.
     this.rest = [];
     this.restLength = 0;
-    this.begun = false;
+    this.started = false;
     // A LF belongs to the CR before it.
     this.skipLF = false;
     this.type = "";
@@ -50,8 +51,8 @@ const Parser = hideObjectPrototype(class Parser {
       let bytes = TypedArrayPrototypeSubarray(chunk, 0, end);
       if (this.restLength > 0) bytes = this.take(bytes, end);
       // Only at its beginning a stream has a byte order mark.
-      const text = ops.utf8Decode(bytes, this.begun, false);
-      this.begun = true;
+      const text = ops.utf8Decode(bytes, this.started, false);
+      this.started = true;
       this.lines(text);
     }
     if (end < length) {
@@ -60,7 +61,7 @@ const Parser = hideObjectPrototype(class Parser {
     }
   }
 
-  // What waited, and these bytes.
+  // The waiting bytes and these.
   take(bytes, length) {
     const all = new Uint8Array(this.restLength + length);
     const { rest } = this;

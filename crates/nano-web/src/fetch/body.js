@@ -1,8 +1,8 @@
 // Bodies and the Body mixin (Fetch Standard section 2.2.4, section 5.3).
 //
-// A body keeps its source as it was given (a string stays a string) and becomes a stream only when somebody asks for
-// `body`. So an answer of text is neither encoded nor streamed in JavaScript.
-// Knows Request and Response only through the functions that they hand to `mixinBody`.
+// A body keeps its source as it was given (a string stays a string) and becomes a stream only when somebody
+// asks for `body`. So an answer of text is neither encoded nor streamed in JavaScript. Knows Request and
+// Response only through the functions that they hand to `mixinBody`.
 
 const {
   ArrayBufferIsView,
@@ -28,7 +28,7 @@ const { converters } = webidl;
 const { copyBytes, utf8Decode } = internal.encoding;
 const { loaded } = internal;
 
-// What the source of a body is.
+// The kinds of a body's source.
 const STRING = 0;
 // A Uint8Array that nobody else can change.
 const BYTES = 1;
@@ -60,14 +60,15 @@ const InnerBody = hideObjectPrototype(class InnerBody {
 // ---------------------------------------------------------------------------------------------------------------------
 // BodyInit
 
-// Whether a value is of one of the interfaces that a BodyInit may be of. What was never loaded has no objects.
+// Whether a value is of one of the interfaces that a BodyInit may be of. What was never loaded has no
+// objects.
 function isOfPlatform(V) {
   return loaded.streams?.isReadableStream(V) || loaded.file?.isBlob(V) || loaded.formData?.isFormData(V) ||
     loaded.searchParams?.isURLSearchParams(V);
 }
 
-// The conversion to BodyInit, by type of the argument; objects and strings come back as they are. A string is made well-formed by
-// whoever reads it: encoding it does so, and most are only ever sent. section 5.2
+// The conversion to BodyInit, by type of the argument; objects and strings come back as they are. A string is
+// made well-formed by whoever reads it: encoding it does so, and most are only ever sent. section 5.2
 function convertBodyInit(V, prefix, context) {
   if (typeof V === "string") return V;
   if (typeof V === "object" && V !== null) {
@@ -152,8 +153,8 @@ function makeBytesSource(getBytes) {
   };
 }
 
-// The source of an incoming request's body. `requestId` tells the native side which body it is, so that one that is passed
-// on untouched need not come through JavaScript.
+// The source of an incoming request's body. `requestId` tells the native side which body it is, so that one
+// that is passed on untouched need not come through JavaScript.
 const IncomingSource = hideObjectPrototype(class IncomingSource {
   constructor(id) {
     this.requestId = id;
@@ -168,7 +169,7 @@ const IncomingSource = hideObjectPrototype(class IncomingSource {
     ops.bodyCancel(this.requestId);
   }
 
-  // What is left as one Uint8Array, or a promise of it.
+  // The rest as one Uint8Array, or a promise of it.
   readAll() {
     return ops.bodyReadAll(this.requestId);
   }
@@ -180,7 +181,8 @@ function bodyStream(body) {
   const { createNativeReadableStream } = internal.streams;
   const { source } = body;
   if (body.used) {
-    // It was read without a stream: what is left is one that has been read to its end by a reader that still has it.
+    // It was read without a stream: what is left is one that has been read to its end by a reader that still
+    // has it.
     const stream = createNativeReadableStream(makeBytesSource(() => new Uint8Array(0)));
     internal.streams.cancelWithReader(stream);
     return body.stream = stream;
@@ -237,7 +239,7 @@ function transferBody(body) {
   const moved = new InnerBody(body.kind, body.source, null);
   moved.shared = body.shared;
   if (body.stream !== null) {
-    // Whoever holds the old stream must find it locked.
+    // A script that holds the old stream must find it locked.
     moved.kind = STREAM;
     moved.source = null;
     moved.stream = createProxyStream(body.stream);
@@ -246,8 +248,9 @@ function transferBody(body) {
   return moved;
 }
 
-// For whoever sends the body: null, a string, a Uint8Array (not to be changed) or a ReadableStream. The body is used then. Who can
-// move bytes past JavaScript (`native`) gets the source of a body that never was a stream, with its `requestId` or `fetchId`.
+// For whoever sends the body: null, a string, a Uint8Array (not to be changed) or a ReadableStream. The body
+// is used then. Who can move bytes past JavaScript (`native`) gets the source of a body that never was a
+// stream, with its `requestId` or `fetchId`.
 function takeBody(body, native = false) {
   if (body === null) return null;
   if (isUnusable(body)) throw new TypeError("The body has already been used, or its stream is locked.");
@@ -256,7 +259,7 @@ function takeBody(body, native = false) {
     case STRING:
     case BYTES: {
       body.used = true;
-      // Whoever holds the object for longer need not hold what was in it.
+      // A script that holds the object for longer does not hold its content.
       const { source } = body;
       body.source = null;
       return source;
@@ -287,8 +290,8 @@ function isBytes(value) {
   return TypedArrayPrototypeGetSymbolToStringTag(value) === "Uint8Array";
 }
 
-// What `convert(bytes)` makes of all bytes of a stream, as a promise. Nothing on the way is resolved with an object, since a
-// tenant's Object.prototype.then would get hold of it. section 2.2.4, "fully read"
+// What `convert(bytes)` makes of all bytes of a stream, as a promise. Nothing on the way is resolved with an
+// object, since a tenant's Object.prototype.then would get hold of it. section 2.2.4, "fully read"
 function readStream(stream, convert) {
   return new Promise((resolve, reject) => {
     const chunks = [];
@@ -310,7 +313,8 @@ function readStream(stream, convert) {
   });
 }
 
-// All bytes of a body without a stream, as a new Uint8Array or a promise of one. The body is usable, and used afterwards.
+// All bytes of a body without a stream, as a new Uint8Array or a promise of one. The body is usable, and used
+// afterwards.
 function readSource(body) {
   body.used = true;
   switch (body.kind) {
@@ -341,11 +345,11 @@ function parseFormData(bytes, mimeType) {
   throw new TypeError("The Content-Type is neither multipart/form-data nor application/x-www-form-urlencoded.");
 }
 
-// Gives a class the members of Body. `getBody(object)` is its InnerBody or null, `getContentType(object)` the joined value of
-// its Content-Type or null; both throw a TypeError for what is not of the class.
+// Gives a class the members of Body. `getBody(object)` is its InnerBody or null, `getContentType(object)` the
+// joined value of its Content-Type or null; both throw a TypeError for what is not of the class.
 function mixinBody(Class, name, getBody, getContentType) {
-  // "consume body": a promise of what `convert(bytes, object)` makes of it. Where the body is a string still, and
-  // `convertText(string)` is given, that takes its place.
+  // "consume body": a promise of what `convert(bytes, object)` makes of it. Where the body is a string still,
+  // and `convertText(string)` is given, that takes its place.
   function consume(object, method, convert, convertText) {
     try {
       const body = getBody(object);

@@ -237,7 +237,7 @@ const OutgoingFetch = hideObjectPrototype(class OutgoingFetch {
   give(status, reason, head, list, redirected, body) {
     const meta = makeResponseMeta("basic", headUrl(head), redirected, true);
     (0, this.resolve)(makeResponse(status, reason, list, body, meta));
-    // What is only needed until now is not kept as long as the body.
+    // Drops what the body does not need.
     this.resolve = this.reject = ignore;
   }
 

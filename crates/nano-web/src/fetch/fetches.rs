@@ -28,7 +28,7 @@ pub(super) enum HeadReceiver {
     Object(v8::Global<v8::Object>, Option<f64>),
 }
 
-/// Who waits for what of a fetch.
+/// The parties that wait for something of a fetch.
 #[derive(Default)]
 pub(super) struct Fetch {
     /// For a request's body that is held whole until its fetch is over: it may have to be sent again. That a
@@ -46,7 +46,7 @@ pub(super) struct Fetch {
 }
 
 impl Fetches {
-    /// Ends a fetch; who waits for something of it waits for ever.
+    /// Ends a fetch; promises for it stay pending.
     pub(super) fn cancel(&self, host: &dyn Host, id: u64) -> Option<Rc<Fetch>> {
         let removed = self.live.borrow_mut().remove(id)?;
         if let Some(network) = host.network() {
@@ -67,7 +67,7 @@ impl Fetches {
         true
     }
 
-    /// Whether anybody waits for anything.
+    /// Whether a script waits for one of them.
     pub(crate) fn is_awaited(&self) -> bool {
         self.live.borrow().iter().any(|fetch| {
             fetch.head.borrow().is_some()
@@ -117,7 +117,7 @@ impl State {
         }
     }
 
-    /// A fetch is over: what of its bodies still moved is told so.
+    /// A fetch is over: its bodies no longer move.
     pub(super) fn unlink(&self, fetch: &Fetch) {
         if let Some(upgraded) = fetch.upgraded.take() {
             upgraded.abandon(self);
@@ -145,7 +145,7 @@ impl State {
     }
 }
 
-/// What an exchange has begun ends with it, and so do the fetches that its bodies come from or go to.
+/// Cancels the fetches that an exchange has started, and those that its bodies come from or go to.
 pub(super) fn exchange_removed(state: &State, active: &ActiveExchange) {
     for id in active.fetches.take() {
         state.cancel_fetch(id);
@@ -155,8 +155,8 @@ pub(super) fn exchange_removed(state: &State, active: &ActiveExchange) {
     }
 }
 
-/// The fetch is over: who writes its body is told that nobody wants it, and the response that its body went
-/// to breaks off.
+/// The fetch is over: a writer of its request's body gets false, and the response that its body went to
+/// breaks off.
 pub(super) fn forget(scope: &mut Scope<'_, '_>, id: u64, cancel: bool) {
     let Some(state) = state(scope) else { return };
     let removed = state.get::<Fetches>().live.borrow_mut().remove(id);
@@ -173,7 +173,7 @@ pub(super) fn forget(scope: &mut Scope<'_, '_>, id: u64, cancel: bool) {
     }
 }
 
-/// The fetch has failed at what the platform does for it: who waits for its head or its body gets a
+/// The fetch has failed in the platform: the promises for its head and its body are rejected with a
 /// TypeError.
 pub(super) fn fail(scope: &mut Scope<'_, '_>, id: u64, error: &NetworkError) {
     let Some(fetch) = state(scope).and_then(|state| state.get::<Fetches>().get(id)) else { return };
@@ -220,7 +220,7 @@ pub(super) fn deliver<'s>(
     }
 }
 
-/// Who waits for the fetch's head or its body gets `reason`.
+/// Rejects the promises for the fetch's head and its body with `reason`.
 pub(super) fn reject(scope: &mut Scope<'_, '_>, fetch: &Fetch, reason: v8::Local<'_, v8::Value>) {
     let head = match fetch.head.borrow_mut().take() {
         Some(HeadReceiver::Promise(resolver)) => Some(resolver),
@@ -263,6 +263,6 @@ pub(super) fn break_off(exchange: &dyn Exchange, reason: &str) {
 
 /// The fetch's id, the first argument.
 pub(super) fn id(scope: &mut Scope<'_, '_>, args: &Args<'_>) -> u64 {
-    // What is no id (NaN, say) becomes 0, which names none.
+    // A value that is no id (NaN, say) becomes 0, which names none.
     args.get(0).number_value(scope).unwrap_or(0.0) as u64
 }

@@ -268,7 +268,7 @@ class Headers {
   #guard = GUARD_NONE;
   // The head of an incoming request (incoming.js), or null.
   #head = null;
-  // What iteration sees, until the next change.
+  // The pairs that iteration sees, until the next change.
   #sorted = null;
 
   static {

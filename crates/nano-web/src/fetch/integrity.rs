@@ -19,20 +19,20 @@ const AT_ONCE_BYTES: usize = 1 << 20;
 const ALGORITHMS: [(&str, Hash); 3] =
     [("sha256", Hash::Sha256), ("sha384", Hash::Sha384), ("sha512", Hash::Sha512)];
 
-/// What metadata asks for: the strongest algorithm that it names, and the digests of it of which one is to be
-/// the body's. A digest that is no base64 is nobody's.
+/// The strongest algorithm that metadata names, and its digests, one of which must be the body's. A digest
+/// that is not base64 (`None`) matches no body.
 struct Metadata {
     hash: Hash,
     digests: Vec<Option<Vec<u8>>>,
 }
 
 impl Metadata {
-    /// "parse metadata" and "get the strongest metadata". `None`: it names nothing that is known, which any
-    /// body fits.
+    /// "parse metadata" and "get the strongest metadata". `None`: it names no known algorithm, so any body
+    /// fits.
     fn parse(metadata: &str) -> Option<Self> {
         let mut strongest: Option<(usize, Vec<Option<Vec<u8>>>)> = None;
         for item in metadata.split_ascii_whitespace() {
-            // What follows a question mark are options, of which there are none yet.
+            // Options follow a question mark; the standard defines none yet.
             let expression = item.split('?').next().unwrap_or_default();
             let (algorithm, digest) = expression.split_once('-').unwrap_or((expression, ""));
             let known = ALGORITHMS.iter().position(|(name, _)| name.eq_ignore_ascii_case(algorithm));

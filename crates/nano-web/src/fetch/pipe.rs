@@ -30,7 +30,7 @@ pub enum Relayed {
 impl State {
     /// News of a fetch. May be called whether or not the isolate is entered.
     pub fn pass_network_event(&self, id: u64, event: NetworkEvent) -> Relayed {
-        // What nobody knows, nobody waits for.
+        // No script waits for an unknown fetch.
         let Some(fetch) = self.get::<Fetches>().get(id) else { return Relayed::Done };
         match event {
             _ if fetch.relay.must_notify() => Relayed::Notify,

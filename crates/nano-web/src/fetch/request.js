@@ -1,8 +1,9 @@
 // Request (Fetch Standard section 5.4).
 //
-// A server's request is made in constant time from the head that the native side hands over; method, URL, headers, body and
-// signal are made when they are first read. What only matters to a browser (mode, credentials, cache, referrer, integrity,
-// keepalive) is validated and kept as data. Knows nothing of the network.
+// A server's request is made in constant time from the head that the native side hands over; method, URL,
+// headers, body and signal are made when they are first read. What only matters to a browser (mode,
+// credentials, cache, referrer, integrity, keepalive) is validated and kept as data. Knows nothing of the
+// network.
 
 const { StringPrototypeIndexOf } = internal.primordials;
 const {
@@ -22,7 +23,7 @@ const {
 } = internal.body;
 const { headGet, headMethod, headUrl } = internal.incoming;
 
-// What a request has beside method, URL, headers, body and signal. Objects that are shared are frozen.
+// The settings of a request beside method, URL, headers, body and signal. Shared objects are frozen.
 function makeSettings(redirect) {
   return {
     cache: "default",
@@ -38,7 +39,8 @@ function makeSettings(redirect) {
   };
 }
 const defaultSettings = ObjectFreeze(makeSettings("follow"));
-// A proxy that passes a request on wants the redirects for its client, not for itself; other servers' runtimes agree.
+// A proxy that passes a request on wants the redirects for its client, not for itself; other servers'
+// runtimes agree.
 const incomingSettings = ObjectFreeze(makeSettings("manual"));
 
 const convertCache = webidl.createEnumConverter("RequestCache", [
@@ -84,11 +86,13 @@ function convertMethod(method, prefix) {
   return method;
 }
 
-// RequestInit: its members in the order in which Web IDL reads them, converted; undefined where absent. section 5.4
+// RequestInit: its members in the order in which Web IDL reads them, converted; undefined where absent.
+// section 5.4
 function convertRequestInit(init, prefix) {
   if (!webidl.isObject(init)) throw new TypeError(`${prefix}: Argument 2 is not an object.`);
   let value;
-  // (A literal with a null prototype would be a slow hash table. All members are there, so no prototype is ever asked.)
+  // (A literal with a null prototype would be a slow hash table. All members are there, so no prototype is
+  // ever asked.)
   return {
     body: (value = init.body) === undefined || value === null ? value : convertBodyInit(value, prefix, "'body'"),
     cache: (value = init.cache) === undefined ? value : convertCache(value, prefix, "'cache'"),
@@ -145,7 +149,8 @@ function applySettings(input, init, prefix) {
   return settings;
 }
 
-// Whether `init` has a member that is not a setting. section 5.4, "if init is not empty": then the referrer starts afresh.
+// Whether `init` has a member that is not a setting. section 5.4, "if init is not empty": then the referrer
+// starts afresh.
 function hasOthers(init) {
   return init.method !== undefined || init.headers !== undefined || init.body !== undefined ||
     init.signal !== undefined || init.duplex !== undefined;
@@ -177,8 +182,8 @@ class Request {
   // undefined: of an incoming request, not looked at yet
   #body;
   #signal = null;
-  // The signal that this one's follows; or, where the client of an incoming request went away before anybody asked for a
-  // signal, { reason }.
+  // The signal that this one's follows; or, where the client of an incoming request went away before anybody
+  // asked for a signal, { reason }.
   #signalSource = null;
   #settings;
 
@@ -203,7 +208,8 @@ class Request {
     getMethod = (request) => request.#method ??= headMethod(request.#head);
     getUrl = (request) => request.#url ??= headUrl(request.#head);
 
-    // The signal that aborts the request, without making one: null, an AbortSignal, or { reason } if it is aborted already.
+    // The signal that aborts the request, without making one: null, an AbortSignal, or { reason } if it is
+    // aborted already.
     getSignalSource = (request) => request.#signal ?? request.#signalSource;
 
     // The header list, for reading.

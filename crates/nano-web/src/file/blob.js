@@ -30,7 +30,7 @@ const webidl = internal.webidl;
 const { converters } = webidl;
 const { copyBytes } = internal.encoding;
 
-// What one pull of a Blob's stream gives at most: large enough that the cost for each chunk vanishes, small
+// The most bytes of one pull of a Blob's stream: large enough that the cost for each chunk vanishes, small
 // enough for memory.
 const STREAM_CHUNK_BYTES_MAX = 64 * 1024;
 
@@ -146,7 +146,7 @@ function convertOffset(value, context) {
   return typeof value === "number" && (value | 0) === value ? value | 0 : converters["long long"](value, SLICE_PREFIX, context, clamp);
 }
 
-// What makeBlob() and slice() hand to the constructor.
+// The first argument of the constructor when makeBlob() and slice() call it.
 class State {
   constructor(chunks, start, size, type) {
     this.chunks = chunks;

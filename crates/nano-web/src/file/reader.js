@@ -1,4 +1,5 @@
-// FileReader and FileReaderSync (File API section 6): for code that was written before Blobs could be read by themselves.
+// FileReader and FileReaderSync (File API section 6): for code that was written before Blobs could be read by
+// themselves.
 //
 // A Blob is in memory, so there is nothing to wait for but the tasks in which the events are fired.
 
@@ -103,7 +104,7 @@ class FileReader extends EventTarget {
     this.#error = null;
     const size = getSize(blob);
     this.#queue(() => {
-      // Of a file of no bytes nothing is loaded. What comes next is queued first: a listener may abort it.
+      // Of a file of no bytes nothing is loaded. The next step is queued first: a listener may abort it.
       this.#queue(size === 0 ? () => this.#end(kind, blob, label, size) : () => {
         this.#queue(() => this.#end(kind, blob, label, size));
         fireProgress(this, "progress", size, size);
@@ -126,7 +127,8 @@ class FileReader extends EventTarget {
       this.#error = new internal.domexception.DOMException(`The Blob cannot be read: ${error.message}`, "NotReadableError");
       type = "error";
     }
-    // In a task of its own, so that what waits for the first goes on before the second. A listener may begin to read again.
+    // In a task of its own, so that what waits for the first goes on before the second. A listener may begin
+    // to read again.
     const task = this.#task = internal.timers.startTimeout(0, () => {
       if (this.#task === task) fireProgress(this, "loadend", size, size);
     });

@@ -1,10 +1,11 @@
-// The language's own functions that may take long at a time and never look whether somebody waits: each is wrapped, and looks before or after it
-// has had much to do.
+// The language's own functions that may take long at a time and never look whether somebody waits: each is
+// wrapped, and looks before or after it has had much to do.
 //
-// V8 serves interrupts (a time slice for a neighbour, the end of who has used its CPU time) where a function of JavaScript begins, and on a
-// loop's way back only when the loop has run some hundred times. So a loop that does nothing but call functions of C++ that take milliseconds
-// each, `for (;;) JSON.parse(text)`, would hold its thread for many seconds. Functions of C++ that look for themselves are not here. The
-// platform's own code has the originals, from primordials.js.
+// V8 serves interrupts (a time slice for a neighbour, the end of who has used its CPU time) where a function
+// of JavaScript begins, and on a loop's way back only when the loop has run some hundred times. So a loop
+// that does nothing but call functions of C++ that take milliseconds each, `for (;;) JSON.parse(text)`, would
+// hold its thread for many seconds. Functions of C++ that look for themselves are not here. The platform's
+// own code has the originals, from primordials.js.
 
 const {
   FunctionPrototypeToString, Map, MapPrototypeGet, MapPrototypeSet, ObjectDefineProperty, ReflectGetOwnPropertyDescriptor, ReflectGetPrototypeOf,
@@ -34,7 +35,7 @@ const getTag = uncurryThis(ReflectGetOwnPropertyDescriptor(TypedArrayPrototype, 
 const isLong = (value) => typeof value === "string" && value.length >= MANY;
 const isLarge = (array) => getTag(array) !== undefined && getLength(array) >= MANY;
 
-// What stands for an original, to what the original says of its source.
+// Replacement -> the source text of its original.
 const sources = new Map();
 
 function replace(object, methods) {

@@ -1,5 +1,4 @@
-//! What every native function of the platform uses: the table of functions, strings and bytes in and out,
-//! errors.
+//! Shared by all native functions: the macro that lists them, strings and bytes in and out, errors.
 //!
 //! Knows V8 and nothing of any standard.
 
@@ -28,7 +27,7 @@ pub(crate) type Ret<'s> = v8::ReturnValue<'s, v8::Value>;
 pub(crate) struct Op {
     pub(crate) name: &'static str,
     pub(crate) callback: v8::FunctionCallback,
-    /// What optimized code calls instead where the arguments are of its types.
+    /// The form that optimized code calls where the arguments have its types.
     pub(crate) fast: Option<&'static Fast>,
 }
 

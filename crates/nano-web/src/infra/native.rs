@@ -11,8 +11,8 @@ use std::any::TypeId;
 use std::cell::OnceCell;
 use std::ffi::c_void;
 
-/// What the memory begins with. Where the value says that it holds more elsewhere, the rest is never touched
-/// and takes no memory; it only tells V8 how much a collection would free.
+/// The begin of an object's memory. Where the value holds more memory elsewhere, the rest is never touched
+/// and takes no pages; its length only tells V8 how much a collection would free.
 #[repr(C)]
 struct Block<T> {
     type_id: TypeId,

@@ -12,7 +12,7 @@ const { ObjectDefineProperty, ReflectOwnKeys } = internal.primordials;
 // By number: the globals of a part that was evaluated.
 const globals = { __proto__: null };
 
-// What evaluated parts export, by name: `internal.loaded.file?.isBlob(value)` asks without evaluating
+// The exports of evaluated parts, by name: `internal.loaded.file?.isBlob(value)` asks without evaluating
 // anything. Where a part was never evaluated there is no object of its classes.
 const loaded = internal.loaded = { __proto__: null };
 
@@ -38,7 +38,7 @@ function load(number) {
   prepare(stage, names);
   prepare(stageHooks, hookNames);
   ops.evaluatePart(number, stage, ops);
-  // What follows needs less of the stack than what has succeeded.
+  // The rest needs less of the stack than what has succeeded.
   publish(stage, names, internal);
   publish(stageHooks, hookNames, hooks);
   return globals[number] = exposed;

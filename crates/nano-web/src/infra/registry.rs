@@ -1,4 +1,4 @@
-//! What each folder adds to the platform, and the sum of it. `standards.rs` fills the registry before the
+//! The additions of each folder to the platform, and their sum. `standards.rs` fills the registry before the
 //! first isolate is made.
 
 use super::Op;
@@ -6,7 +6,7 @@ use super::part::{File, Part};
 use crate::state::ExchangeRemoved;
 use std::sync::OnceLock;
 
-/// What one folder adds to the platform: its `STANDARD`.
+/// The additions of one folder to the platform: its `STANDARD`.
 ///
 /// The files of JavaScript share an object, `internal`. A folder offers names of it and uses those of earlier
 /// folders; where an earlier one has to call a later one, it declares a hook, which the later one implements.
@@ -60,7 +60,7 @@ impl Standard {
     }
 }
 
-/// What all standards add, in the order of their list.
+/// The additions of all standards, in the order of their list.
 #[derive(Default)]
 pub(crate) struct Platform {
     pub(crate) ops: Vec<Op>,

@@ -1,4 +1,4 @@
-//! What this folder itself adds to the platform: primordials, Web IDL, the loader of parts, DOMException.
+//! The additions of this folder itself: primordials, Web IDL, the loader of parts, DOMException.
 
 use super::part::{File, Part, files, parts};
 use super::parts;

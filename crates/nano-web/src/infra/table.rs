@@ -1,7 +1,7 @@
 //! The `ops` object: native functions by name, each made when it is first used, since an isolate uses few of
 //! them.
 //!
-//! Knows nothing of what they do.
+//! Knows no native function.
 
 use super::{Error, Op, Scope, guard, registry, throw};
 
@@ -23,7 +23,7 @@ pub(crate) fn install(scope: &mut Scope<'_, '_>, ops: v8::Local<'_, v8::Object>)
     Some(())
 }
 
-/// What a snapshot refers to because of [`install`].
+/// The reference that [`install`] puts into a snapshot.
 pub(crate) fn external_reference() -> v8::ExternalReference {
     let getter: v8::AccessorNameGetterCallback = v8::MapFnTo::map_fn_to(get_op);
     v8::ExternalReference { pointer: getter as *mut std::ffi::c_void }
@@ -41,7 +41,7 @@ fn get_op<'s>(
         let Some(op) = registry::get().ops.get(index) else {
             return throw(scope, Error::Fault("there is no such native function"));
         };
-        // What fails has left an exception.
+        // On failure an exception is pending.
         if let Some(function) = make(scope, op) {
             ret.set(function.into());
         }

@@ -78,7 +78,7 @@ function illegalInvocation() {
   throw new TypeError("Illegal invocation");
 }
 
-// What an interface without a constructor accepts from its own file, and from nobody else:
+// The argument by which an interface without a constructor knows its own file:
 // `constructor(key = undefined) { if (key !== constructorKey) illegalConstructor(); }`
 const constructorKey = Symbol("constructor key");
 

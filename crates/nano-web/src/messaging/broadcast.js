@@ -1,7 +1,8 @@
-// BroadcastChannel, within one application: its channels in this isolate and in those on other threads. HTML section 9.5
+// BroadcastChannel, within one application: its channels in this isolate and in those on other threads. HTML
+// section 9.5
 //
-// A message is serialized once, natively, and read once for each channel that it reaches. Other isolates are the host's business:
-// it is told which names this isolate listens to, and calls receive() for each message.
+// A message is serialized once, natively, and read once for each channel that it reaches. Other isolates are
+// the host's business: it is told which names this isolate listens to, and calls receive() for each message.
 
 const {
   ArrayPrototypePush,
@@ -18,7 +19,7 @@ const { converters, requiredArguments } = webidl;
 const { EventTarget, defineEventHandler, dispatch, hasListeners, observeListeners } = internal.events;
 const { newMessageEvent, queueTask } = internal.messaging;
 
-// What is known of a channel. A channel that somebody listens to is kept; nobody would miss any other.
+// The state of a channel. A channel with listeners is kept alive; no script can tell whether any other is.
 const Member = hideObjectPrototype(class Member {
   constructor(channel) {
     this.weak = new WeakRef(channel);
@@ -72,7 +73,8 @@ function updateAlive(member, channel, open) {
   }
 }
 
-// A task for each channel of the name but one; `message` is the native side's number for it, which is given back with the last.
+// A task for each channel of the name but one; `message` is the native side's number for it, which is given
+// back with the last.
 function deliver(name, message, except) {
   const list = MapPrototypeGet(members, name);
   let left = 1;

@@ -17,7 +17,7 @@ const convertMessageEventInit = webidl.createDictionaryConverter("MessageEventIn
   { __proto__: null, key: "ports", converter: convertPorts, defaultValue: () => [] },
 ]);
 
-// What the platform's own events have; never seen by scripts.
+// The state of the platform's own events; scripts never see it.
 const received = { __proto__: null };
 
 class MessageEvent extends Event {

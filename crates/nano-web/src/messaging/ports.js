@@ -81,7 +81,7 @@ const Message = hideObjectPrototype(class Message {
 
 const PortState = hideObjectPrototype(class PortState {
   constructor() {
-    // What it is entangled with; null once either side is closed.
+    // The port that it is entangled with; null once either side is closed.
     this.other = null;
     // Who has it: a MessagePort, or a function of the platform's that is called with the data of each
     // message.
@@ -198,7 +198,7 @@ class MessagePort extends EventTarget {
       throw internal.clone.newDataCloneError(`${prefix}: A port cannot be transferred through itself.`);
     }
     const target = state === null ? null : state.other;
-    // What is sent to a port together with itself is lost.
+    // A message that is sent to a port together with that port is lost.
     const doomed = target !== null && target.port !== null && ArrayPrototypeIncludes(transfer, target.port);
     const { value, transferred } = internal.clone.cloneWithTransfer(message, transfer);
     if (target !== null && !doomed) enqueue(target, value, transferred);

@@ -1,6 +1,8 @@
-// Performance (High Resolution Time section 8), its timeline (Performance Timeline section 3) and user timing (User Timing section 2-section 3).
+// Performance (High Resolution Time section 8), its timeline (Performance Timeline section 3) and user timing
+// (User Timing section 2-section 3).
 //
-// What observers do with new entries is in performance/observer.js. `detail` is cloned by `internal.structuredClone` where that exists.
+// performance/observer.js hands new entries to observers. `detail` is cloned by `internal.structuredClone`
+// where that exists.
 
 const {
   ArrayPrototypePush,
@@ -76,7 +78,7 @@ const convertMarkOptions = webidl.createDictionaryConverter("PerformanceMarkOpti
   { __proto__: null, key: "startTime", converter: converters.double },
 ]);
 
-// What a mark is made of; the arguments are converted here, since super() comes first in the constructor.
+// The state of a mark; the arguments are converted here, since super() comes first in the constructor.
 function markState(count, name, options, prefix) {
   webidl.requiredArguments(count, 1, prefix);
   name = converters.DOMString(name, prefix, "Argument 1");
@@ -155,7 +157,8 @@ let notifyObservers = () => {};
 
 let getTimeline;
 
-// "filter buffer map by name and type": those of `entries` that match, by start. Performance Timeline section 6.3
+// "filter buffer map by name and type": those of `entries` that match, by start. Performance Timeline section
+// 6.3
 function filterEntries(entries, name, type) {
   const result = [];
   for (let i = 0; i < entries.length; i++) {

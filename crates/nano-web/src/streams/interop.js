@@ -1,5 +1,5 @@
-// What other standards and the runtime use of streams: Streams section 9. Functions here take and give the
-// objects that scripts see (shells), where the rest of this folder works on their states.
+// The interface of streams for other standards and the runtime: Streams section 9. Functions here take and
+// give the objects that scripts see (shells), where the rest of this folder works on their states.
 //
 // Transferable streams (section 4.2.6, section 5.2.6, section 6.2.2) will be two more sources and sinks on a
 // message port, made with createReadableStreamFromSource and createWritableStreamFromSink.

@@ -1,11 +1,12 @@
 // Readable byte streams whose source is native: the bodies of requests and responses.
 //
-// A source is an object of the runtime's: `pull(view | null) -> Uint8Array | null | Promise<Uint8Array | null>`, where null means
-// the end, and `cancel(reason)`, which may return a promise. Pulls come one at a time, and only when somebody reads: nothing is
-// read ahead and nothing started when the stream is made. Given a view (its buffer is the source's for the duration), the
-// source fills it from its start and returns a Uint8Array of the same buffer that begins at the same place, or it returns bytes
-// of its own, which are then copied. Bytes returned belong to the stream.
-// An untouched stream can be taken apart again, so that the runtime moves the bytes without JavaScript.
+// A source is an object of the runtime's: `pull(view | null) -> Uint8Array | null | Promise<Uint8Array |
+// null>`, where null means the end, and `cancel(reason)`, which may return a promise. Pulls come one at a
+// time, and only when somebody reads: nothing is read ahead and nothing started when the stream is made.
+// Given a view (its buffer is the source's for the duration), the source fills it from its start and returns
+// a Uint8Array of the same buffer that begins at the same place, or it returns bytes of its own, which are
+// then copied. Bytes returned belong to the stream. An untouched stream can be taken apart again, so that the
+// runtime moves the bytes without JavaScript.
 
 const { PromiseReject, TypedArrayPrototypeSet } = internal.primordials;
 const {
@@ -57,7 +58,8 @@ const PendingView = hideObjectPrototype(class PendingView {
   }
 });
 
-// What stands in a controller's place. Requests wait in the reader; the views of a BYOB reader's wait here beside them.
+// Takes a controller's place. Requests wait in the reader; the views of a BYOB reader's wait here beside
+// them.
 const NativeController = hideObjectPrototype(class NativeController {
   constructor(source) {
     this.stream = null;
@@ -78,7 +80,7 @@ const NativeController = hideObjectPrototype(class NativeController {
       readRequest.chunkSteps(rest);
       return;
     }
-    // What is at hand already needs no queue and no promise.
+    // Bytes that are at hand need no queue and no promise.
     if (!this.pulling && this.stream.reader.requests.size === 0) {
       const result = this.pullSource(null);
       if (result === null) {
@@ -295,7 +297,8 @@ function createNativeReadableStreamState(source) {
   return controller.stream = new ReadableStreamState(controller);
 }
 
-// The source of an untouched native stream, which is disturbed and locked from then on; undefined for any other stream.
+// The source of an untouched native stream, which is disturbed and locked from then on; undefined for any
+// other stream.
 function takeNativeSourceOfState(stream) {
   const controller = stream.controller;
   if (!(controller instanceof NativeController)) return undefined;

@@ -1,7 +1,8 @@
 // Piping. Streams section 4.9.1, ReadableStreamPipeTo
 //
-// One object serves a whole pipe: it is the read request of each read and the write request of each write, so a chunk costs
-// nothing here. Chunks that are queued already go over in one turn, as long as the destination wants them.
+// One object serves a whole pipe: it is the read request of each read and the write request of each write, so
+// a chunk costs nothing here. Chunks that are queued already go over in one turn, as long as the destination
+// wants them.
 
 const { PromisePrototypeThen, PromiseWithResolvers, TypeError, hideObjectPrototype } = internal.primordials;
 const streams = internal.streams;
@@ -96,7 +97,7 @@ const Pipe = hideObjectPrototype(class Pipe {
       this.write(chunk);
       return;
     }
-    // Who enqueues a chunk does not run the sink's code.
+    // The code that enqueues a chunk does not run the sink's code.
     PromisePrototypeThen(resolved, () => {
       this.reading = false;
       this.write(chunk);
@@ -211,8 +212,9 @@ function waitForBoth(a, b) {
   return deferred.promise;
 }
 
-// section 4.9.1, ReadableStreamPipeTo, on states. With `atOnce` the first read does not wait for the next microtask: a source that has
-// not started yet is then pulled once for both, as transferred streams of browsers have it.
+// section 4.9.1, ReadableStreamPipeTo, on states. With `atOnce` the first read does not wait for the next
+// microtask: a source that has not started yet is then pulled once for both, as transferred streams of
+// browsers have it.
 function ReadableStreamPipeTo(
   source, dest, preventClose, preventAbort, preventCancel, signal = undefined, atOnce = false,
 ) {

@@ -1,8 +1,10 @@
-// What the streams are built from: queues, promises made only when somebody looks, and transfer of buffers.
-// Streams section 8 (queue-with-sizes, miscellaneous) and Web IDL section 3.2.24 (promises). Knows nothing of streams.
+// The building blocks of the streams: queues, promises made only when somebody looks, and transfer of
+// buffers. Streams section 8 (queue-with-sizes, miscellaneous) and Web IDL section 3.2.24 (promises). Knows
+// nothing of streams.
 //
-// The objects that scripts see (ReadableStream, its readers, its controller) are shells with one private field; all state is
-// in internal objects, which files of this folder reach without a brand check, and which need no shell to work.
+// The objects that scripts see (ReadableStream, its readers, its controller) are shells with one private
+// field; all state is in internal objects, which files of this folder reach without a brand check, and which
+// need no shell to work.
 
 const {
   ArrayBufferPrototypeGetDetached,
@@ -30,7 +32,8 @@ function setPromiseIsHandledToTrue(promise) {
   PromisePrototypeThen(promise, undefined, noop);
 }
 
-// A first-in first-out queue: a ring that doubles when it is full. Nothing is allocated for one that stays empty.
+// A first-in first-out queue: a ring that doubles when it is full. Nothing is allocated for one that stays
+// empty.
 const Queue = hideObjectPrototype(class Queue {
   constructor() {
     this.items = null;
@@ -143,8 +146,8 @@ const REJECTED = 2;
 // Rejected with a LazyTypeError
 const RELEASED = 3;
 
-// A promise for undefined or an error, made when it is first asked for. Rejections count as handled, as those of the
-// standard's `closed` and `ready` promises do.
+// A promise for undefined or an error, made when it is first asked for. Rejections count as handled, as those
+// of the standard's `closed` and `ready` promises do.
 const LazyPromise = hideObjectPrototype(class LazyPromise {
   constructor() {
     this.state = PENDING;
@@ -234,7 +237,8 @@ const LazyTypeError = hideObjectPrototype(class LazyTypeError {
   }
 });
 
-// Streams section 8.3, IsDetachedBuffer and TransferArrayBuffer. A buffer that cannot be detached (a WebAssembly memory's) throws.
+// Streams section 8.3, IsDetachedBuffer and TransferArrayBuffer. A buffer that cannot be detached (a
+// WebAssembly memory's) throws.
 const isDetachedBuffer = ArrayBufferPrototypeGetDetached;
 function transferArrayBuffer(buffer) {
   if (ArrayBufferPrototypeGetDetached(buffer)) throw new TypeError("The ArrayBuffer is detached.");
@@ -251,8 +255,8 @@ function createReadResult(value, done) {
   return { value, done };
 }
 
-// Call a function that may return a promise or throw; always a promise. One that returns nothing costs no new promise.
-// There is one for each number of arguments, because scripts can count them.
+// Call a function that may return a promise or throw; always a promise. One that returns nothing costs no new
+// promise. There is one for each number of arguments, because scripts can count them.
 function promiseCall0(method, receiver) {
   try {
     const result = FunctionPrototypeCall(method, receiver);

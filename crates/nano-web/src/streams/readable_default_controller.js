@@ -1,7 +1,7 @@
 // ReadableStreamDefaultController, and making streams with one. Streams section 4.6, section 4.9.4
 //
-// What fills the stream is a source: an object with `start(controller)`, `pull(controller) -> promise` or null in its place, and
-// `cancel(reason) -> promise`. UserSource is that of a script's underlying source.
+// A source fills the stream: an object with `start(controller)`, `pull(controller) -> promise` or null in its
+// place, and `cancel(reason) -> promise`. UserSource is that of a script's underlying source.
 
 const { FunctionPrototypeCall, PromisePrototypeThen, PromiseResolve, TypeError, hideObjectPrototype } = internal.primordials;
 const webidl = internal.webidl;
@@ -49,7 +49,8 @@ const UserSource = hideObjectPrototype(class UserSource {
   }
 });
 
-// A source of functions, for other standards and for the streams' own: each returns a promise, or undefined for "done".
+// A source of functions, for other standards and for the streams' own: each returns a promise, or undefined
+// for "done".
 const AlgorithmSource = hideObjectPrototype(class AlgorithmSource {
   constructor(startAlgorithm, pullAlgorithm, cancelAlgorithm) {
     this.startAlgorithm = startAlgorithm;

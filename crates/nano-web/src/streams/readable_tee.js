@@ -1,4 +1,5 @@
-// Teeing. Streams section 4.9.1, ReadableStreamTee and its two algorithms. Branches are states; shells are the caller's.
+// Teeing. Streams section 4.9.1, ReadableStreamTee and its two algorithms. Branches are states; shells are
+// the caller's.
 
 const {
   ArrayBufferIsView,
@@ -38,8 +39,8 @@ const {
   resolved,
 } = streams;
 
-// What structured clone makes of a chunk. Bytes, which is what bodies are made of, need no serializer; of a view only what it
-// shows is copied. Other objects are shared as long as there is no structured clone.
+// The structured clone of a chunk. Bytes, which is what bodies are made of, need no serializer; of a view
+// only what it shows is copied. Other objects are shared as long as there is no structured clone.
 function cloneChunk(chunk) {
   if (isUint8Array(chunk)) return CloneAsUint8Array(chunk);
   if (isArrayBuffer(chunk)) return ArrayBufferPrototypeSlice(chunk, 0);
@@ -81,7 +82,8 @@ const BranchSource = hideObjectPrototype(class BranchSource {
   }
 });
 
-// What both algorithms share: cancellation reaches the stream once both branches are canceled, with both reasons.
+// Shared by both algorithms: cancellation reaches the stream once both branches are canceled, with both
+// reasons.
 class Tee {
   constructor(stream) {
     this.stream = stream;

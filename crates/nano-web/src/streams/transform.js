@@ -1,7 +1,7 @@
 // Transform streams. Streams section 6
 //
-// A transformer is an object with `start(controller)`, `transform(chunk, controller)`, `flush(controller)` and `cancel(reason)`;
-// the last three return promises.
+// A transformer is an object with `start(controller)`, `transform(chunk, controller)`, `flush(controller)`
+// and `cancel(reason)`; the last three return promises.
 
 const {
   FunctionPrototypeCall,
@@ -65,13 +65,14 @@ const UserTransformer = hideObjectPrototype(class UserTransformer {
   cancel(reason) {
     if (this.cancelMethod === undefined) return resolved;
     const promise = promiseCall1(this.cancelMethod, this.object, reason);
-    // A promise of the script's settles after the start of a side that is starting, as it does where each is wrapped anew.
+    // A promise of the script's settles after the start of a side that is starting, as it does where each is
+    // wrapped anew.
     return promise === resolved ? promise : PromisePrototypeThen(promise, noop);
   }
 });
 
-// A transformer of functions, for other standards. They are called with the controller's state as their last argument, which
-// the functions of streams/interop.js take.
+// A transformer of functions, for other standards. They are called with the controller's state as their last
+// argument, which the functions of streams/interop.js take.
 const AlgorithmTransformer = hideObjectPrototype(class AlgorithmTransformer {
   constructor(transformAlgorithm, flushAlgorithm, cancelAlgorithm) {
     this.transformAlgorithm = transformAlgorithm;
@@ -92,8 +93,8 @@ const AlgorithmTransformer = hideObjectPrototype(class AlgorithmTransformer {
   }
 });
 
-// The internal slots of a TransformStream and of its controller, and at the same time the source of its readable side and
-// the sink of its writable side.
+// The internal slots of a TransformStream and of its controller, and at the same time the source of its
+// readable side and the sink of its writable side.
 const TransformState = hideObjectPrototype(class TransformState {
   constructor(transformer, startPromise) {
     this.startPromise = startPromise;
@@ -280,7 +281,7 @@ function TransformStreamDefaultControllerEnqueue(stream, chunk) {
 
 // section 6.4.2, TransformStreamDefaultControllerPerformTransform
 function TransformStreamDefaultControllerPerformTransform(stream, chunk) {
-  // What is written while the readable side's cancel() has yet to take effect goes nowhere.
+  // A chunk that is written while the readable side's cancel() has yet to take effect is dropped.
   if (stream.transformer === null) return resolved;
   const promise = stream.transformer.transform(chunk, stream);
   if (promise === resolved) return promise;
@@ -314,7 +315,8 @@ class TransformStream {
 
   constructor(transformer = undefined, writableStrategy = undefined, readableStrategy = undefined) {
     if (transformer === webidl.constructorKey) {
-      // From inside: for a state that exists, or for two streams that are elsewhere a transform's: { readable, writable }.
+      // From inside: for a state that exists, or for two streams that are elsewhere a transform's: {
+      // readable, writable }.
       this.#stream = writableStrategy;
       return;
     }
@@ -392,7 +394,8 @@ streams.TransformStreamDefaultControllerEnqueue = TransformStreamDefaultControll
 streams.TransformStreamDefaultControllerTerminate = TransformStreamDefaultControllerTerminate;
 streams.TransformStreamError = TransformStreamError;
 streams.createTransformState = createTransformState;
-// A promise of the next change if the readable side wants nothing now; null if it wants more or will never want anything.
+// A promise of the next change if the readable side wants nothing now; null if it wants more or will never
+// want anything.
 streams.transformBackpressure = (stream) => stream.backpressure ? whenBackpressureChanges(stream) : null;
 streams.getTransformState = getTransformState;
 streams.isTransformStream = isTransformStream;

@@ -1,8 +1,9 @@
-// Writable streams: their state, their controller's state, and all algorithms. Streams section 5.5. The classes that scripts see are in
-// writable_classes.js.
+// Writable streams: their state, their controller's state, and all algorithms. Streams section 5.5. The
+// classes that scripts see are in writable_classes.js.
 //
-// A sink is an object with `start(controller)`, `write(chunk, controller)`, `close()` and `abort(reason)`; the last three return
-// promises. A write request is any object with `resolve()` and `reject(error)`; one may serve many writes.
+// A sink is an object with `start(controller)`, `write(chunk, controller)`, `close()` and `abort(reason)`;
+// the last three return promises. A write request is any object with `resolve()` and `reject(error)`; one may
+// serve many writes.
 
 const {
   FunctionPrototypeCall,
@@ -113,7 +114,7 @@ const AlgorithmSink = hideObjectPrototype(class AlgorithmSink {
   }
 });
 
-// What a queue holds at the place where the stream is to close
+// The entry of a queue at which the stream is to close
 const closeSentinel = { __proto__: null };
 
 // The internal slots of a WritableStreamDefaultController
@@ -358,7 +359,8 @@ function WritableStreamDefaultWriterRelease(writer) {
   writer.stream = null;
 }
 
-// section 5.5.3, WritableStreamDefaultWriterWrite. `request` is settled with the write, also if it fails at once.
+// section 5.5.3, WritableStreamDefaultWriterWrite. `request` is settled with the write, also if it fails at
+// once.
 function WritableStreamDefaultWriterWrite(writer, chunk, request) {
   const stream = writer.stream;
   const controller = stream.controller;

@@ -34,7 +34,7 @@ fn timer_start(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let repeat = args.get(1).is_true();
     if let Some(state) = state(scope) {
         let id = state.host().timer_start(if delay.is_finite() { delay.max(0.0) } else { 0.0 }, repeat);
-        // What the timer does is done for the request in whose name it was started.
+        // The callback runs in the name of the request that started the timer.
         if let Some(owner) = owner(scope) {
             state.get::<TimerOwners>().0.borrow_mut().insert(id, owner);
         }

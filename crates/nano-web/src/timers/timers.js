@@ -73,7 +73,7 @@ function clearInterval(id = undefined) {
   cancel(id === undefined ? 0 : converters.long(id, "Failed to execute 'clearInterval'", "Argument 1"));
 }
 
-// The timer `id` is due. What its callback throws is thrown here.
+// The timer `id` is due. An exception of its callback is thrown here.
 function fire(id) {
   const task = MapPrototypeGet(tasks, id);
   if (task === undefined) return;

@@ -15,7 +15,7 @@ pub(super) struct FileUrl {
     fragment: Option<String>,
 }
 
-/// What is percent-encoded beside controls and what is not ASCII. URL section 1.3
+/// The characters that are percent-encoded beside controls and non-ASCII ones. URL section 1.3
 const PATH: &[u8] = b" \"#<>?^`{}";
 const QUERY: &[u8] = b" \"#<>'";
 const FRAGMENT: &[u8] = b" \"<>`";

@@ -1,5 +1,6 @@
-//! The URL parser for most URLs there are: `http` and `https`, a host of plain ASCII labels, and nothing in it that would have to be
-//! encoded. What is not of that kind is not refused here but left to [`super::quirk`], which gives the same for what is (a test compares).
+//! The URL parser for most URLs: `http` and `https`, a host of plain ASCII labels, and nothing that would
+//! have to be encoded. Other input falls through to [`super::quirk`]; a test compares both on input that both
+//! parse.
 //!
 //! Knows no JavaScript.
 
@@ -19,7 +20,7 @@ pub(super) fn room() -> Room {
 /// A URL that was parsed: its serialization, and the offsets in it as `url.js` has them.
 pub(super) struct Plain<'a> {
     room: &'a mut Room,
-    /// So much of the room is written.
+    /// Bytes of the room that are written.
     length: usize,
     pub(super) scheme_end: u32,
     pub(super) username_end: u32,
@@ -39,7 +40,8 @@ const FRAGMENT: u8 = 4;
 const USER: u8 = 8;
 const HOST: u8 = 16;
 
-/// Where a byte may stand as it is. URL, section 1.3: none of these is in the percent-encode set of its place.
+/// Where a byte may stand as it is. URL, section 1.3: none of these is in the percent-encode set of its
+/// place.
 static ALLOWED: [u8; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;
@@ -81,7 +83,8 @@ pub(super) fn parse<'a>(input: &[u8], base: Option<&[u8]>, room: &'a mut Room) -
 impl Plain<'_> {
     /// The serialization.
     pub(super) fn href(&self) -> &[u8] {
-        // SAFETY: the first `length` bytes are written: `push` alone makes it larger, by what it has written there.
+        // SAFETY: the first `length` bytes are written: `push` alone makes it larger, by what it has written
+        // there.
         unsafe { std::slice::from_raw_parts(self.room.as_ptr().cast(), self.length) }
     }
 
@@ -124,7 +127,7 @@ impl Plain<'_> {
         }
     }
 
-    /// What follows the path.
+    /// The query and the fragment.
     fn query_and_fragment(&mut self, rest: &[u8]) -> Option<()> {
         let mut rest = rest;
         if rest.first() == Some(&b'?') {
@@ -168,8 +171,8 @@ fn is_plain_host(host: &[u8]) -> bool {
     last_is_name
 }
 
-/// Whether a host is an IPv4 address as the URL standard serializes it (section 3.6, "IPv4 serializer"): four decimal numbers without
-/// leading zeros.
+/// Whether a host is an IPv4 address as the URL standard serializes it (section 3.6, "IPv4 serializer"): four
+/// decimal numbers without leading zeros.
 pub fn is_serialized_ipv4(host: &[u8]) -> bool {
     let mut parts = 0;
     host.split(|byte| *byte == b'.').all(|part| {
@@ -261,7 +264,8 @@ fn absolute<'a>(input: &[u8], room: &'a mut Room) -> Option<Plain<'a>> {
 fn relative<'a>(input: &[u8], mut base: Plain<'a>) -> Option<Plain<'a>> {
     let path = span(input, PATH);
     let (path, rest) = input.split_at(path);
-    // What has a colon before the first slash may have a scheme; what begins with two slashes has an authority.
+    // An input with a colon before its first slash may have a scheme; one that begins with two slashes has an
+    // authority.
     let first = path.split(|byte| *byte == b'/').next().unwrap_or_default();
     if first.contains(&b':') || path.starts_with(b"//") || has_encoded_dot(path) {
         return None;

@@ -1,8 +1,8 @@
-//! What the URL Standard asks beyond what the `url` crate does: parsing and setting of single components,
+//! The URL Standard beyond the `url` crate: parsing and setting of single components,
 //! with the crate's result corrected where the standard has moved on.
 //!
-//! Knows no JavaScript. What stays different is listed in tests/wpt/url.json and data.json. URLs of files are
-//! [`super::file`]'s.
+//! Knows no JavaScript. The remaining differences are listed in tests/wpt/url.json and data.json. URLs of
+//! files are [`super::file`]'s.
 
 use super::file::{self, FileUrl};
 use std::borrow::Cow;
@@ -218,7 +218,7 @@ fn set_pathname(mut url: Url, value: &str) -> Url {
     let parts = quirks::internal_components(&url);
     let href = url.as_str();
     let tail = parts.query_start.or(parts.fragment_start).map_or("", |at| &href[at as usize..]);
-    // What would end the path, and what the parser would take from the end of its input.
+    // Characters that would end the path, or that the parser would strip from the end of its input.
     let mut path = String::with_capacity(value.len());
     for c in value.chars() {
         match c {
@@ -253,7 +253,7 @@ pub(super) fn origin(href: &str) -> String {
     show(mask.as_ref(), &quirks::origin(&url)).into_owned()
 }
 
-/// What an input has where a host would be, user and port around it.
+/// The part of an input where a host would be, with user and port.
 fn authority(input: &str) -> Option<&str> {
     let input = input.trim_start_matches(|c: char| c <= ' ');
     let scheme = input.bytes().position(|byte| !(byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)));

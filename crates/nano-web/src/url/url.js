@@ -14,7 +14,7 @@ const {
 const webidl = internal.webidl;
 const { converters } = webidl;
 
-// What the native setter is asked for. `href` is 0, though this file parses anew instead.
+// The components that the native setter sets, by number. `href` is 0, though this file parses anew instead.
 const PROTOCOL = 1;
 const USERNAME = 2;
 const PASSWORD = 3;
@@ -32,8 +32,8 @@ const HAS_AUTHORITY = 1;
 // host end, port, path start, query start, fragment start, flags. Made when first needed, once for an
 // isolate.
 let offsets;
-// What was parsed last, if `offsets` are still its own: applications parse the same string (a request's URL)
-// several times.
+// The URL that was parsed last, if `offsets` are still its own: applications parse the same string (a
+// request's URL) several times.
 let lastInput = null;
 let lastHref = "";
 
@@ -156,7 +156,7 @@ class URL {
     this.#flags = offsets[8];
   }
 
-  // A setter other than href's. What cannot be set is left as it is.
+  // A setter other than href's. A value that cannot be set changes nothing.
   #set(which, value) {
     const href = setComponent(this.#href, which, value);
     if (href !== null) this.#take(href);

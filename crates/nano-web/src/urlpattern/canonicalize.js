@@ -1,4 +1,4 @@
-// What the components of a URL pattern, and of what is matched against one, are encoded like: as the URL parser would have it.
+// How the components of a URL pattern and of its inputs are encoded: as the URL parser does it.
 // URL Pattern Standard, section 3.1 and section 3.2 (https://urlpattern.spec.whatwg.org/)
 
 const {
@@ -18,7 +18,7 @@ function invalid(what, value) {
   return new TypeError(`'${value}' is not a valid ${what} of a URL.`);
 }
 
-// What is left of the dummy URL's component `key` after it was set.
+// The dummy URL's component `key` after it was set.
 function canonicalize(key, what, value) {
   if (value === "") return "";
   const components = setComponents(DUMMY, key, value);
@@ -103,7 +103,8 @@ function isAbsolutePathname(value, isPattern) {
 
 const withoutFirst = (value, character) => value[0] === character ? StringPrototypeSlice(value, 1) : value;
 
-// section 3.2, "process a URLPatternInit". `initial` is what components are that nobody gives: undefined or "".
+// section 3.2, "process a URLPatternInit". `initial` is what components are that nobody gives: undefined or
+// "".
 function processInit(init, isPattern, initial) {
   const result = {
     __proto__: null, protocol: initial, username: initial, password: initial, hostname: initial, port: initial,
@@ -121,7 +122,7 @@ function processInit(init, isPattern, initial) {
     if (inherit) result.hostname = processBase(base.hostname, isPattern);
     inherit &&= port === undefined;
     if (inherit) result.port = base.port;
-    // What is secret is not inherited by a pattern.
+    // A pattern does not inherit the username or the password.
     if (!isPattern && inherit && username === undefined) {
       result.username = base.username;
       if (password === undefined) result.password = base.password;

@@ -1,6 +1,6 @@
 // Pattern strings: tokens, parts, and the regular expressions and normalized patterns that are made of parts.
-// URL Pattern Standard, section 2 (https://urlpattern.spec.whatwg.org/). Knows nothing of URLs: what a component's text must
-// be encoded like is a function that is given.
+// URL Pattern Standard, section 2 (https://urlpattern.spec.whatwg.org/). Knows nothing of URLs: what a
+// component's text must be encoded like is a function that is given.
 
 const {
   ArrayPrototypePush, RegExp, RegExpPrototypeExec, StringFromCodePoint, StringPrototypeCodePointAt, StringPrototypeSlice,
@@ -35,7 +35,8 @@ function isValidNameCodePoint(codePoint, first) {
 
 const width = (codePoint) => codePoint > 0xffff ? 2 : 1;
 
-// The end of the regular expression in brackets that begin at `start` - 1, after its closing bracket; -1 if it has none.
+// The end of the regular expression in brackets that begin at `start` - 1, after its closing bracket; -1 if
+// it has none.
 function regexpEnd(input, start) {
   let depth = 1;
   let at = start;
@@ -62,7 +63,8 @@ function regexpEnd(input, start) {
   return -1;
 }
 
-// section 2.1.2, "tokenize": an array of { type, index, value }. What is no token is an error if `strict`.
+// section 2.1.2, "tokenize": an array of { type, index, value }. A character that begins no token is an error
+// if `strict`.
 function tokenize(input, strict) {
   const tokens = [];
   let index = 0;
@@ -165,7 +167,8 @@ const escapeRegexp = (text) => escape(text, regexpSpecial);
 // section 2.1.6, "escape a pattern string"
 const escapePattern = (text) => escape(text, patternSpecial);
 
-// section 2.1.4, "parse a pattern string": a list of parts. `options` has a delimiter and a prefix of one character or none.
+// section 2.1.4, "parse a pattern string": a list of parts. `options` has a delimiter and a prefix of one
+// character or none.
 function parsePattern(input, options, encode) {
   const tokens = tokenize(input, true);
   const parts = [];
@@ -352,7 +355,8 @@ function generatePattern(parts, options) {
   return result;
 }
 
-// The text that a component matches with these values for its groups; undefined if there is none, or not one alone. section 1.2, "generate"
+// The text that a component matches with these values for its groups; undefined if there is none, or not one
+// alone. section 1.2, "generate"
 function generateText(component, groups) {
   const { parts, encode, regexp } = component;
   let result = "";
@@ -395,7 +399,8 @@ function compareComponents(left, right) {
   return 0;
 }
 
-// section 1.5, "compile a component": { pattern, regexp, names, hasRegExpGroups }, and for the functions above its parts
+// section 1.5, "compile a component": { pattern, regexp, names, hasRegExpGroups }, and for the functions
+// above its parts
 function compileComponent(input, options, encode) {
   const parts = parsePattern(input, options, encode);
   const names = [];

@@ -1,8 +1,9 @@
-// The WebAssembly namespace (WebAssembly JavaScript Interface), so far as memories are concerned: V8 implements it, and counts a
-// memory neither as heap nor as an external buffer.
+// The WebAssembly namespace (WebAssembly JavaScript Interface), so far as memories are concerned: V8
+// implements it, and counts a memory neither as heap nor as an external buffer.
 //
-// Every memory that comes into being passes here, and is counted by the native side: made by a script, exported by an instance, or
-// hidden in one, whose growth nobody could see: such a module is given a maximum (memory.rs). Knows nothing of limits.
+// Every memory that comes into being passes here, and is counted by the native side: made by a script,
+// exported by an instance, or hidden in one, whose growth nobody could see: such a module is given a maximum
+// (memory.rs). Knows nothing of limits.
 
 const {
   ObjectDefineProperty, PromisePrototypeThen, PromiseReject, ReflectConstruct, ReflectGetOwnPropertyDescriptor,
@@ -72,7 +73,7 @@ const methods = {
     internal.look();
     return validate(bytes);
   },
-  // Whoever has the buffer keeps its bytes when the memory is gone: so it is counted as it is now.
+  // A script that has the buffer keeps its bytes when the memory is gone, so it is counted as it is now.
   get buffer() {
     const buffer = getBuffer(this);
     ops.wasmTrack(this);

@@ -1,6 +1,5 @@
 //! Native functions of WebSockets (WHATWG WebSockets, and Workers' `WebSocketPair`): framing between
-//! JavaScript's messages and a connection's bytes. What events there are, and when, is decided in
-//! `websocket.js`.
+//! JavaScript's messages and a connection's bytes. `websocket.js` decides which events are fired, and when.
 
 mod pipe;
 pub(crate) mod socket;
@@ -77,7 +76,7 @@ ops! {
 
 /// The socket whose id is the first argument, unless it is over.
 fn socket(scope: &mut Scope<'_, '_>, args: &Args<'_>) -> Option<Rc<Socket>> {
-    // What is no id (NaN, say) becomes 0, which names none.
+    // A value that is no id (NaN, say) becomes 0, which names none.
     let id = args.get(0).number_value(scope).unwrap_or(0.0) as u64;
     state(scope)?.get::<Sockets>().get(id)
 }

@@ -80,7 +80,7 @@ function respond(requestId, socket, block) {
   }
   state.peer = peer.peer = null;
   peer.id = id;
-  // What the other end has sent before.
+  // The messages that the other end has sent before.
   const { queue } = state;
   state.queue = [];
   for (let i = 0; i < queue.length; i++) {

@@ -1,8 +1,9 @@
 // WebSocket: the client of the WebSockets standard (section 3), and both ends of Workers' WebSocketPair.
 //
-// What a WebSocket is at is in a State, apart from the object that scripts see. It is at the end of a connection (`id` names it to
-// `ops`, which frames messages and does the closing handshake: websocket/socket.rs), or of a pair within the isolate (`peer`), or at
-// neither yet, or no more. https://developers.cloudflare.com/workers/runtime-apis/websockets/ has accept() and the pair.
+// What a WebSocket is at is in a State, apart from the object that scripts see. It is at the end of a
+// connection (`id` names it to `ops`, which frames messages and does the closing handshake:
+// websocket/socket.rs), or of a pair within the isolate (`peer`), or at neither yet, or no more.
+// https://developers.cloudflare.com/workers/runtime-apis/websockets/ has accept() and the pair.
 
 const {
   ArrayBufferIsView,
@@ -33,14 +34,14 @@ const OPEN = 1;
 const CLOSING = 2;
 const CLOSED = 3;
 
-// What a native socket reports, and what waits in a queue.
+// The kinds of a native socket's reports, and of entries of a queue.
 const TEXT = 0;
 const BINARY = 1;
 const PEER_CLOSES = 2;
 const OVER = 3;
 
-// How long the peer may take for its half of the closing handshake, and a server for closing the connection after it: then it is closed
-// from here. What browsers wait is of the same order.
+// How long the peer may take for its half of the closing handshake, and a server for closing the connection
+// after it: then it is closed from here. Browsers wait about as long.
 const CLOSE_TIMEOUT_MS = 10_000;
 
 // The most bytes of a close frame's reason. RFC 6455 section 5.5
@@ -113,7 +114,7 @@ function closeLater(state, code, reason, wasClean, failed) {
   queueTask(() => closed(state, code, reason, wasClean, failed));
 }
 
-// What a native socket reports: see websocket/socket.rs.
+// Called by a native socket: see websocket/socket.rs.
 function receive(state, kind, a, b, c, d) {
   if (kind === TEXT || kind === BINARY) {
     deliver(state, a);
@@ -195,7 +196,7 @@ function lose(state) {
   closeLater(state, 1006, "", false, true);
 }
 
-// What one turn sends goes to the network together.
+// The messages of one turn go to the network together.
 function flushSoon(state) {
   if (state.flushing) return;
   state.flushing = true;
@@ -255,8 +256,8 @@ function isBoundary(text, at) {
   return unit === 0x2c || unit === 0x20 || unit === 0x09;
 }
 
-// Why a response with the status 101 and these headers is not the one that was asked for, or "". `protocols` null: whatever is chosen
-// is the application's business.
+// Why a response with the status 101 and these headers is not the one that was asked for, or "". `protocols`
+// null: whatever is chosen is the application's business.
 function checkResponse(list, key, protocols) {
   if (!hasElement(list, "upgrade", "websocket")) return "the response's Upgrade is not websocket";
   if (!hasElement(list, "connection", "upgrade")) return "the response's Connection does not say Upgrade";
@@ -325,7 +326,8 @@ function established(state, list) {
 const convertProtocols = converters["sequence<DOMString>"];
 const clampCode = webidl.withOptions(converters["unsigned short"], { __proto__: null, clamp: true });
 
-// (DOMString or sequence<DOMString>), or an object with `protocols` and `headers`, which other servers' runtimes take too.
+// (DOMString or sequence<DOMString>), or an object with `protocols` and `headers`, which other servers'
+// runtimes take too.
 function convertOptions(V, prefix) {
   if (!webidl.isObject(V)) {
     return { __proto__: null, protocols: [converters.DOMString(V, prefix, "Argument 2")], headers: [] };
@@ -341,7 +343,7 @@ function convertOptions(V, prefix) {
   return { __proto__: null, protocols, headers };
 }
 
-// What names the handshake itself is not the application's.
+// The application may not set the fields of the handshake itself.
 function withoutHandshake(list) {
   const rest = [];
   for (let i = 0; i < list.length; i += 2) {
@@ -388,7 +390,8 @@ function checkProtocols(protocols, prefix) {
   }
 }
 
-// What a server may say: all that is defined for it, and what is an application's own. RFC 6455 section 7.4
+// The codes that a server may send: those that are defined for it, and an application's own. RFC 6455 section
+// 7.4
 function isServersCode(code) {
   return code >= 1000 && code <= 4999 && code !== 1004 && code !== 1005 && code !== 1006 && code !== 1015;
 }

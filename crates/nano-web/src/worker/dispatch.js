@@ -116,7 +116,7 @@ const inFlight = new Map();
 // throws, the rejection of its promise included, comes out here and goes to `fail`.
 function dispatch(head, id) {
   const request = createIncomingRequest(id, head);
-  // What the handler's turn has queued may still change the response: microtasks are drained first.
+  // Microtasks of the handler's turn may still change the response, so they are drained first.
   const value = ops.drainMicrotasks(handle(request, id));
   // A thenable that is no native promise counts as one, as it does to `await`.
   if (isResponse(value) || !webidl.isObject(value)) send(id, value, request);
@@ -249,8 +249,8 @@ function stream(id, request, response, body) {
   );
 }
 
-// Sends what a fetch receives, without JavaScript: see fetch/pipe.rs. Who could abort one of the two is
-// remembered until the end.
+// Sends the body that a fetch receives, without JavaScript: see fetch/pipe.rs. Who could abort one of the two
+// is remembered until the end.
 function passOn(id, request, response, source) {
   const { failure } = source;
   if (failure !== null) {
@@ -304,7 +304,7 @@ function abort(id, late) {
 
 // ---- For logs ----
 
-// What a person needs to see of a thrown value: the stack, its causes; never throws.
+// A thrown value as text for a developer: the stack, its causes. Never throws.
 function describe(value) {
   try {
     return internal.console.inspect(value);

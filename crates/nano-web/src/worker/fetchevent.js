@@ -1,6 +1,7 @@
 // The event that an application of the service-worker form gets for each request.
 //
-// https://w3c.github.io/ServiceWorker/#extendableevent-interface and #fetchevent-interface, as Workers have them.
+// https://w3c.github.io/ServiceWorker/#extendableevent-interface and #fetchevent-interface, as Workers have
+// them.
 
 const { PromiseResolve, TypeError } = internal.primordials;
 const { Event } = internal.events;
@@ -39,7 +40,7 @@ internal.webidl.configureInterface(FetchEvent);
 internal.fetchEvent = {
   __proto__: null,
   make: (request, id) => new FetchEvent("fetch", { __proto__: null, request, id }),
-  // What was passed to respondWith(), as a promise; undefined if nothing was.
+  // The argument of respondWith(), as a promise; undefined if it was not called.
   respondedWith,
 };
 internal.expose({ FetchEvent });
