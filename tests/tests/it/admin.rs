@@ -1,4 +1,5 @@
-//! The administration listener, over its socket: who may ask what, what the numbers say, and its page in a browser.
+//! The administration listener, over its socket: who may ask what, what the numbers say, and its page in a
+//! browser.
 
 use nano_tests::{Client, Dir, Nano, Options, PATIENCE, Response, nano, request};
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
-//! Fetches that are ended at each of the states that they go through (a name is resolved, a connection made and secured, the request sent, the
-//! response received): by the application, by its client, with the isolate, with the process. None leaves a file descriptor, a connection
-//! or memory.
+//! Fetches that are ended at each of the states that they go through (a name is resolved, a connection made
+//! and secured, the request sent, the response received): by the application, by its client, with the
+//! isolate, with the process. None leaves a file descriptor, a connection or memory.
 
 use crate::fetching::{upstream, wait_for_end, wait_until};
 use nano_tests::{Client, Dir, Nano, Options, get, request};
@@ -168,7 +168,8 @@ fn assert_nothing_is_left(server: &Nano, mut round: impl FnMut()) {
     for _ in 0..ROUNDS {
         round();
     }
-    // What is left behind is left by every round; a companion thread that began meanwhile has some files of its own.
+    // What is left behind is left by every round; a companion thread that began meanwhile has some files of
+    // its own.
     server.wait_usage("files are closed", |usage| usage.files < before.files + ROUNDS);
     server.wait_usage("memory is given back", |usage| {
         usage.resident < before.resident + (ROUNDS * BODY_BYTES / 4) as u64

@@ -1,6 +1,7 @@
-//! Compiled by the test of clock jumps and loaded before the C library (LD_PRELOAD): the calendar's clock as somebody would set it. Clocks that
-//! nobody can set are left alone. The number of seconds to add is in the file that NANO_TEST_CLOCK names, which is mapped when the
-//! library is loaded: before the process gives up reading.
+//! Compiled by the test of clock jumps and loaded before the C library (LD_PRELOAD): the calendar's clock as
+//! somebody would set it. Clocks that nobody can set are left alone. The number of seconds to add is in the
+//! file that NANO_TEST_CLOCK names, which is mapped when the library is loaded: before the process gives up
+//! reading.
 
 use std::ffi::{c_int, c_long, c_void};
 use std::os::fd::AsRawFd;

@@ -1,5 +1,5 @@
-//! crypto.subtle beside the world: tokens that jose has made in Node, keys and signatures of OpenSSL, and what neighbours notice of
-//! long work.
+//! crypto.subtle beside the world: tokens that jose has made in Node, keys and signatures of OpenSSL, and
+//! what neighbours notice of long work.
 
 use nano_tests::{Client, Dir, Nano, Options, request, run};
 use std::io::Write;
@@ -110,7 +110,8 @@ const KINDS: [Kind; 6] = [
     },
 ];
 
-/// Imports both keys, exports them again, signs, and verifies OpenSSL's signature. ECDSA's are in DER there, and two numbers here.
+/// Imports both keys, exports them again, signs, and verifies OpenSSL's signature. ECDSA's are in DER there,
+/// and two numbers here.
 const SCRIPT: &str = r#"
 import pkcs8 from "./private.der" with { type: "bytes" };
 import spki from "./public.der" with { type: "bytes" };
@@ -232,13 +233,14 @@ export default {
 };
 "#;
 
-/// While a tenant has keys made, the thread is the others': all of these are answered before the keys are there. A thread that made
-/// the keys itself would answer none.
+/// While a tenant has keys made, the thread is the others': all of these are answered before the keys are
+/// there. A thread that made the keys itself would answer none.
 const ANSWERS_MEANWHILE: usize = 20;
 
 #[test]
 fn neighbours_are_served_while_keys_are_made() {
-    // How many numbers are tried before two are primes is chance: the usual limits would now and then end the request.
+    // How many numbers are tried before two are primes is chance: the usual limits would now and then end the
+    // request.
     let config = r#"{ "apps": [
         { "name": "keys", "path": "keys.js", "timeout_ms": 120000, "wall_timeout_ms": 120000 },
         { "name": "neighbour", "path": "neighbour.js" }] }"#;

@@ -1,4 +1,5 @@
-//! The files in docs/deploy say what the binary understands: their options are there, their configuration is valid, their probes are answered.
+//! The files in docs/deploy say what the binary understands: their options are there, their configuration is
+//! valid, their probes are answered.
 
 use nano_tests::{Dir, Nano, Options, get, run};
 use std::path::PathBuf;

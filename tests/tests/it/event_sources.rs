@@ -9,8 +9,8 @@ use std::thread;
 const HEAD: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream;charset=utf-8\r\nconnection: close\r\n\r\n";
 
-/// A server that gives the nth of its connections the nth of these answers, in these pieces, and keeps the requests' heads. More
-/// connections get 204.
+/// A server that gives the nth of its connections the nth of these answers, in these pieces, and keeps the
+/// requests' heads. More connections get 204.
 fn upstream(answers: Vec<Vec<Vec<u8>>>) -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

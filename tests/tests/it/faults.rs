@@ -149,7 +149,8 @@ fn a_log_that_cannot_be_written_and_names_that_cannot_be_resolved_hold_nobody_up
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
-/// The calendar is set forwards and back while there is load: what waits waits as long as before, and what tells the time tells the new one.
+/// The calendar is set forwards and back while there is load: what waits waits as long as before, and what
+/// tells the time tells the new one.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_clock_that_is_set_harms_nobody() {

@@ -1,12 +1,13 @@
-//! Applications that compute for long are served by a thread beside their worker: connections go there and come back between two requests,
-//! and whoever asks notices nothing of it.
+//! Applications that compute for long are served by a thread beside their worker: connections go there and
+//! come back between two requests, and whoever asks notices nothing of it.
 
 use nano_tests::frames::WebSocket;
 use nano_tests::{Client, Dir, Nano, Options, get, request};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// `/` says which isolate it is, `/spin` computes for 150 ms, `/slow` for a second and a half, `/socket` is a WebSocket that echoes.
+/// `/` says which isolate it is, `/spin` computes for 150 ms, `/slow` for a second and a half, `/socket` is a
+/// WebSocket that echoes.
 const APP: &str = r#"
 const isolate = crypto.randomUUID();
 const spin = (ms) => { const end = performance.now() + ms; while (performance.now() < end); };

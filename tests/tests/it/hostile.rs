@@ -179,7 +179,8 @@ fn what_breaks_the_rules_is_refused_and_the_connection_closes() {
     server.stop();
 }
 
-/// Bytes at random, and requests with bytes changed at random: an answer or an end, never a stall, and the server goes on.
+/// Bytes at random, and requests with bytes changed at random: an answer or an end, never a stall, and the
+/// server goes on.
 #[test]
 fn noise_gets_an_answer_or_an_end() {
     let mut random = Random::new("noise_gets_an_answer_or_an_end");

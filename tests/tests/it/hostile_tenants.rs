@@ -1,5 +1,6 @@
-//! Tenants that misbehave: each is stopped by the limit that is there for it, with the status that the documentation gives, and its
-//! neighbour on the same thread is served all the time. Memory has tests of its own (`memory.rs`), and so have clients (`hostile.rs`).
+//! Tenants that misbehave: each is stopped by the limit that is there for it, with the status that the
+//! documentation gives, and its neighbour on the same thread is served all the time. Memory has tests of its
+//! own (`memory.rs`), and so have clients (`hostile.rs`).
 
 use nano_tests::{Client, Dir, Nano, Options, Response, get, request};
 use std::io;
@@ -123,8 +124,8 @@ fn misbehave(kind: &str, wanted: impl Fn(&str, &Response) -> bool) {
 #[test]
 fn who_computes_without_end_is_stopped_by_its_cpu_limit() {
     misbehave("cpu", |name, response| {
-        // What works on other threads does so at a low priority: where the machine has other things to do, its time may be over before it
-        // has had so much of the processor.
+        // What works on other threads does so at a low priority: where the machine has other things to do,
+        // its time may be over before it has had so much of the processor.
         let waits = matches!(name, "digests" | "keys") && response.status == 504;
         waits || response.status == 503 && response.text().contains("CPU time")
     });
@@ -222,7 +223,8 @@ export default {
 
 #[test]
 fn many_short_runs_count_as_one_long_one() {
-    // Each timer's run is short; nobody sees it twice. Two requests take turns: the one that works is told from the one that waits.
+    // Each timer's run is short; nobody sees it twice. Two requests take turns: the one that works is told
+    // from the one that waits.
     let code = r#"
 const spin = (ms) => { const end = performance.now() + ms; while (performance.now() < end); };
 export default {

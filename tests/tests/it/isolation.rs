@@ -107,7 +107,8 @@ fn two_applications_interleave_on_one_thread() {
     for round in 0..20 {
         one.send(request("GET", "/wait", "a", &[], b""));
         other.send(request("GET", "/wait", "b", &[], b""));
-        // Both wait once `third`, sent later on the same thread, is answered by each; it may come first, so ask until done.
+        // Both wait once `third`, sent later on the same thread, is answered by each; it may come first, so
+        // ask until done.
         let mut wakes = 0;
         for (waiter, host) in [(&mut one, "a"), (&mut other, "b")] {
             waiter.stream().set_nonblocking(true).unwrap();

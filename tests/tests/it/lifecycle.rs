@@ -107,7 +107,8 @@ fn reloads_under_load_fail_no_request() {
     server.stop();
 }
 
-/// A thousand applications under a budget of 512 MB, visited at random by Zipf's law: 5,000 visits; with `NANO_LONG`, 200,000.
+/// A thousand applications under a budget of 512 MB, visited at random by Zipf's law: 5,000 visits; with
+/// `NANO_LONG`, 200,000.
 #[test]
 fn a_thousand_applications_share_a_budget() {
     const APPS: usize = 1000;
@@ -293,7 +294,8 @@ fn buffers_count_for_the_budget() {
         export default { fetch: () => new Response(count++ ? 'warm' : 'cold ' + bytes.at(-1)) };";
     let dir = Dir::new(&[("a.js", code), ("nano.jsonc", &config)]);
     let server = Nano::config(dir, Options::default());
-    // One after the other, so that each is the longest idle when its turn comes again: there is room for three.
+    // One after the other, so that each is the longest idle when its turn comes again: there is room for
+    // three.
     for visit in 0..30 {
         assert_eq!(get(server.port(), &format!("a{}", visit % 10), "/").text(), "cold 1");
     }

@@ -253,7 +253,8 @@ fn wait_until_goes_on_after_the_response() {
     assert_eq!(done, 2, "{:?}", server.log.all());
 }
 
-/// Of several applications, one that cannot be loaded fails alone, and is tried again when its files may be right.
+/// Of several applications, one that cannot be loaded fails alone, and is tried again when its files may be
+/// right.
 #[test]
 fn a_broken_application_of_many_fails_alone_and_can_be_repaired() {
     let config = r#"{ "apps": [{ "name": "good", "path": "good.js" }, { "name": "bad", "path": "bad" }] }"#;

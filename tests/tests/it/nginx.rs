@@ -1,4 +1,5 @@
-//! fetch() and the server beside nginx: what servers of others send, and what proxies of others make of what we send.
+//! fetch() and the server beside nginx: what servers of others send, and what proxies of others make of what
+//! we send.
 
 use crate::fetching::{PASS_ON, wait_until};
 use nano_tests::{Client, Dir, Nano, Nginx, Options, Pattern, get, request, run};
@@ -259,8 +260,9 @@ fn nginx_in_front_of_the_server_proxies_bodies_both_ways() {
     let headers = client.get("/headers").text();
     assert!(headers.contains(r#""x-forwarded-for":"127.0.0.1""#), "{headers}");
     let length = LARGE / 4;
-    // nginx speaks HTTP/1.1 to the server, with chunks if its client does; or, after it has stored all, HTTP/1.0. It sends no more of a request
-    // once the response has begun, so the response waits for all of it.
+    // nginx speaks HTTP/1.1 to the server, with chunks if its client does; or, after it has stored all,
+    // HTTP/1.0. It sends no more of a request once the response has begun, so the response waits for all of
+    // it.
     for path in ["/gathered", "/buffered"] {
         for chunked in [false, true] {
             let framing = if chunked {

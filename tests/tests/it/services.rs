@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// A server on a socket, which answers each request with what `answer` makes of its head, or says nothing more if that is empty; how many
-/// connections it has.
+/// A server on a socket, which answers each request with what `answer` makes of its head, or says nothing
+/// more if that is empty; how many connections it has.
 fn serve(path: &Path, answer: impl Fn(&[String]) -> String + Send + Sync + 'static) -> Arc<AtomicUsize> {
     let listener = UnixListener::bind(path).unwrap();
     let open = Arc::new(AtomicUsize::new(0));

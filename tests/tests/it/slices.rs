@@ -33,8 +33,8 @@ export default {
 };
 "#;
 
-/// While the hog computes for two seconds, this many answers of the neighbour must come at least. Without slices there is none;
-/// with them, a slice of 2 ms in every 4 has room for several.
+/// While the hog computes for two seconds, this many answers of the neighbour must come at least. Without
+/// slices there is none; with them, a slice of 2 ms in every 4 has room for several.
 const LEAST_ANSWERS: usize = 100;
 
 fn neighbour_answers_while(way: &str, least: usize) {
@@ -116,8 +116,8 @@ fn loops_of_calls_into_the_engine_give_way() {
     }
 }
 
-/// Responses of one turn are written together. One that waits for that is written all the same when what comes after it in the turn
-/// does not end.
+/// Responses of one turn are written together. One that waits for that is written all the same when what
+/// comes after it in the turn does not end.
 #[test]
 fn an_answer_that_waits_for_its_turn_is_written_before_a_neighbours_slice() {
     let config = r#"{

@@ -1,4 +1,5 @@
-//! What NANO and a service manager tell each other: readiness, reloads, the end, signs of life, sockets that are handed over.
+//! What NANO and a service manager tell each other: readiness, reloads, the end, signs of life, sockets that
+//! are handed over.
 
 use nano_tests::{Dir, Nano, Options, PATIENCE, request};
 use std::io::Read;

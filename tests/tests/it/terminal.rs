@@ -1,4 +1,5 @@
-//! `nano top` on a terminal: a pseudo-terminal shows what it draws, takes keys, changes its size, and is as it was before at the end.
+//! `nano top` on a terminal: a pseudo-terminal shows what it draws, takes keys, changes its size, and is as
+//! it was before at the end.
 
 use nano_tests::{Dir, Nano, Options, PATIENCE, get, nano};
 use std::fs::File;
@@ -39,7 +40,8 @@ impl Terminal {
         let (master, slave) = unsafe { (File::from_raw_fd(master), OwnedFd::from_raw_fd(slave)) };
         let end = || Stdio::from(slave.try_clone().unwrap());
         command.stdin(end()).stdout(end()).stderr(end());
-        // SAFETY: both may be called between fork and exec: the terminal becomes the child's own, so that it hears of its size.
+        // SAFETY: both may be called between fork and exec: the terminal becomes the child's own, so that it
+        // hears of its size.
         unsafe {
             command.pre_exec(|| {
                 libc::setsid();

@@ -1,4 +1,5 @@
-//! The type declarations of `types/`, with TypeScript's own compiler: an application that uses them, and each global of the program.
+//! The type declarations of `types/`, with TypeScript's own compiler: an application that uses them, and each
+//! global of the program.
 
 use nano_tests::{Dir, Nano, Options, run};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! TypeScript as `nano serve`, `run` and `check` take it, and stack traces in the coordinates of the source that a person wrote.
+//! TypeScript as `nano serve`, `run` and `check` take it, and stack traces in the coordinates of the source
+//! that a person wrote.
 
 use nano_tests::{Dir, Nano, Options, get, run};
 
@@ -59,7 +60,8 @@ fn what_is_wrong_in_typescript_is_told_with_its_place() {
     }
 }
 
-/// `dist/index.js`, compiled from `src/index.ts`: line 1, column 1 from 3:5; line 1, column 11 from 10:3; line 2, column 1 from 21:7.
+/// `dist/index.js`, compiled from `src/index.ts`: line 1, column 1 from 3:5; line 1, column 11 from 10:3;
+/// line 2, column 1 from 21:7.
 const MAP: &str = r#"{"version":3,"sources":["../src/index.ts"],"names":[],"mappings":"AAEI,UAOF;AAWI"}"#;
 
 #[test]

@@ -1,4 +1,5 @@
-//! Two versions of one application at a time: what belongs to the old one stays with it, and what has not begun is the new one's.
+//! Two versions of one application at a time: what belongs to the old one stays with it, and what has not
+//! begun is the new one's.
 
 use nano_tests::{Client, Dir, Nano, Options, PATIENCE, get, request};
 use std::time::Instant;

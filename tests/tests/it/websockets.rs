@@ -1,5 +1,5 @@
-//! WebSockets as applications have them, beside those of others: the package ws under Node as client and as server, and raw frames
-//! where the bytes matter. Peers that break the rules are in `hostile_websockets.rs`.
+//! WebSockets as applications have them, beside those of others: the package ws under Node as client and as
+//! server, and raw frames where the bytes matter. Peers that break the rules are in `hostile_websockets.rs`.
 
 use nano_tests::frames::{CLOSE, KEY, PING, PONG, WebSocket, masked, upgrade};
 use nano_tests::{Dir, Nano, Options, get, request};
