@@ -17,11 +17,11 @@ use mio::{Interest, Token, event::Source};
 use crate::clock::{self, Clock};
 use crate::config::{Config, Stats, Wait};
 use crate::event::{Event, Handle, Readiness, SourceId, TimerId};
-use crate::moment::Moment;
 use crate::shared::{Notification, Shared, System};
 use crate::slots::Slots;
 use crate::wheel::Wheel;
 use crate::world::World;
+use nano_time::Moment;
 
 /// The token of the eventfd. No handle has it: generations start at 1, and slots end before `u32::MAX`.
 const WAKER: Token = Token(usize::MAX);

@@ -11,11 +11,11 @@ use crate::core::{Backend, Core};
 use crate::event::{Event, SourceId, TimerId};
 use crate::job::{Job, Task};
 use crate::mailbox::{self, Capacity, Mailbox, Sender};
-use crate::moment::Moment;
 use crate::pool::{Pool, PoolFull};
 use crate::probe::Probe;
 use crate::shared::Waker;
 use crate::simulation::Simulation;
+use nano_time::Moment;
 
 /// An event loop. It stays on its thread; share it there by reference or `Rc`.
 ///

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::core::{Backend, Core};
 use crate::event::{Readiness, SourceId};
-use crate::moment::Moment;
 use crate::world::World;
+use nano_time::Moment;
 
 /// The test's handle on a loop made by [`Loop::simulated`](crate::Loop::simulated).
 ///

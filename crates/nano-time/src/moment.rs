@@ -1,16 +1,17 @@
-//! Points in a loop's time: nanoseconds since the loop was made. Their source is in clock.rs.
+//! A point in time. It does not know which clock it comes from.
 
-use std::fmt;
-use std::ops::{Add, AddAssign, Sub};
-use std::time::Duration;
+use core::fmt;
+use core::ops::{Add, AddAssign, Sub};
+use core::time::Duration;
 
-/// A point in a loop's time: nanoseconds since the loop was made.
+/// A point in time: nanoseconds since its clock's zero, which for a loop of nano-loop is when the loop was
+/// made.
 ///
-/// Moments of different loops do not compare, since each loop starts at its own zero. 64 bits last 584 years;
+/// Moments of different clocks do not compare, since each has its own zero. 64 bits last 584 years;
 /// arithmetic saturates at both ends and never panics.
 ///
 /// ```
-/// use nano_loop::Moment;
+/// use nano_time::Moment;
 /// use std::time::Duration;
 ///
 /// let later = Moment::ZERO + Duration::from_millis(5);
@@ -22,22 +23,22 @@ use std::time::Duration;
 pub struct Moment(u64);
 
 impl Moment {
-    /// When the loop was made.
+    /// The clock's zero.
     pub const ZERO: Moment = Moment(0);
     /// The end of time. As a deadline it means "never", for all purposes.
     pub const MAX: Moment = Moment(u64::MAX);
 
-    /// The moment `nanos` nanoseconds after the loop was made.
+    /// The moment `nanos` nanoseconds after the clock's zero.
     pub const fn from_nanos(nanos: u64) -> Moment {
         Moment(nanos)
     }
 
-    /// Nanoseconds since the loop was made.
+    /// Nanoseconds since the clock's zero.
     pub const fn as_nanos(self) -> u64 {
         self.0
     }
 
-    /// Milliseconds since the loop was made, with their fraction (what `performance.now()` wants).
+    /// Milliseconds since the clock's zero, with their fraction (what `performance.now()` wants).
     pub fn as_millis_f64(self) -> f64 {
         self.0 as f64 / 1e6
     }
