@@ -1,4 +1,5 @@
-//! Compressing. The levels are those that people take for content that is made as it is sent: most of the gain, a fraction of the work.
+//! Compressing. The levels are those that people take for content that is made as it is sent: most of the
+//! gain, a fraction of the work.
 
 use crate::{Error, Format, Step};
 use flate2::{Compress, Compression, FlushCompress, Status};
@@ -74,8 +75,8 @@ impl Compressor {
         }
     }
 
-    /// Takes input and gives output. With `finish` the input is the last: call until nothing is left of it and
-    /// [`more`](Step::more) is false. `output` must not be empty.
+    /// Takes input and gives output. With `finish` the input is the last: call until nothing is left of it
+    /// and [`more`](Step::more) is false. `output` must not be empty.
     ///
     /// # Errors
     ///

@@ -2,9 +2,10 @@
 
 mod compress;
 mod decompress;
+mod memory;
 
 pub use compress::Compressor;
-pub use decompress::Decompressor;
+pub use decompress::{Decompressor, Tolerance};
 
 /// A compressed format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,7 +22,8 @@ pub enum Format {
     Zstd,
 }
 
-/// The largest window of Zstandard that is decompressed, as a power of two: 8 MiB, what RFC 9659 allows on the web.
+/// The largest window of Zstandard that is decompressed, as a power of two: 8 MiB, what RFC 9659 allows on
+/// the web.
 pub const MAX_WINDOW_LOG: u32 = 23;
 
 impl Format {
@@ -75,7 +77,7 @@ pub enum Error {
     Trailing,
     /// What was compressed is not complete.
     Truncated,
-    /// The memory for it could not be had.
+    /// The system has no memory for it, or the account that pays for it has reached its limit.
     NoMemory,
 }
 

@@ -1,4 +1,7 @@
-//! What goes in comes out, however it is split; what is broken is told; a bomb never gives more than there is room for.
+//! What goes in comes out, however it is split; what is broken is told; a bomb never gives more than there is
+//! room for.
+
+mod memory;
 
 use nano_compression::{Compressor, Decompressor, Error, Format};
 use proptest::prelude::*;
