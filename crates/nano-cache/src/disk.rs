@@ -1,4 +1,5 @@
-//! The disk tier: one file without a name, written round and round. What would be overwritten is forgotten first.
+//! The disk tier: one file without a name, written round and round. What would be overwritten is forgotten
+//! first.
 //!
 //! Knows bytes and places, nothing of what they are.
 
@@ -57,8 +58,8 @@ impl Ring {
         Ok(Self { file: Arc::new(file), capacity, head: 0, regions: VecDeque::new() })
     }
 
-    /// A place for so many bytes of the entry `id`, and the entries that had to go for it. `None` if there is none: it is too
-    /// large, or what is there is being read.
+    /// A place for so many bytes of the entry `id`, and the entries that had to go for it. `None` if there is
+    /// none: it is too large, or what is there is being read.
     pub(crate) fn place(&mut self, id: u64, length: u64) -> Option<(Arc<Region>, Vec<u64>)> {
         if length > self.capacity {
             return None;

@@ -1,9 +1,11 @@
-//! What time it is: of the calendar, for what fields of messages say, and of a clock that nobody sets, for how long something is there.
+//! What time it is: of the calendar, for what fields of messages say, and of a clock that nobody sets, for
+//! how long something is there.
 
 use std::ops::Add;
 use std::time::{Duration, Instant, SystemTime};
 
-/// A moment on both clocks. If somebody sets the calendar's, entries stay fresh for neither longer nor shorter.
+/// A moment on both clocks. If somebody sets the calendar's, entries stay fresh for neither longer nor
+/// shorter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
     /// What `Date` and `Expires` are compared with.

@@ -1,11 +1,14 @@
-//! What may be stored, for how long, and which request it answers: RFC 9111, and RFC 9110 for conditions and ranges.
+//! What may be stored, for how long, and which request it answers: RFC 9111, and RFC 9110 for conditions and
+//! ranges.
 //!
 //! Pure functions of heads and times.
 
 use crate::Response;
+use nano_http::FieldClasses;
 use std::time::{Duration, SystemTime};
 
-/// How long a response is fresh that says nothing about it and has no date of change: what Workers' edge does.
+/// How long a response is fresh that says nothing about it and has no date of change: what Workers' edge
+/// does.
 const DEFAULT_FRESHNESS: Duration = Duration::from_secs(2 * 60 * 60);
 /// The longest that is guessed from the date of change. RFC 9111, section 4.2.2
 const HEURISTIC_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -59,7 +62,8 @@ fn seconds(value: Option<&str>) -> Option<Duration> {
     Some(Duration::from_secs(value.parse::<u64>().unwrap_or(MAX_SECONDS).min(MAX_SECONDS)))
 }
 
-/// For how long a response that arrives now is fresh, and its age now; `None` if it may not be stored. RFC 9111, sections 3 and 4.2
+/// For how long a response that arrives now is fresh, and its age now; `None` if it may not be stored. RFC
+/// 9111, sections 3 and 4.2
 pub(crate) fn storable(response: &Response, now: SystemTime) -> Option<(Duration, Duration)> {
     let Response { status, headers, .. } = response;
     if !(200..600).contains(status) || *status == 206 || *status == 304 {
@@ -133,13 +137,7 @@ pub(crate) fn strip(headers: &mut Vec<(String, String)>) {
             gone.extend(fields.split(',').map(|field| field.trim().to_ascii_lowercase()));
         }
     }
-    headers.retain(|(name, _)| {
-        !gone.contains(name)
-            && !matches!(
-                name.as_str(),
-                "connection" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "upgrade" | "age"
-            )
-    });
+    headers.retain(|(name, _)| !gone.contains(name) && !FieldClasses::of(name.as_bytes()).is_not_stored());
 }
 
 /// Whether the request's conditions are met by what is stored: then 304 is the answer. RFC 9110, section 13
@@ -157,7 +155,8 @@ pub(crate) fn not_modified(request: &Headers, stored: &Headers) -> bool {
     }
 }
 
-/// The part of a body that a request wants: first byte and length. `Err`: nothing of it can be given. RFC 9110, section 14
+/// The part of a body that a request wants: first byte and length. `Err`: nothing of it can be given. RFC
+/// 9110, section 14
 pub(crate) fn range(request: &Headers, stored: &Headers, length: u64) -> Result<Option<(u64, u64)>, ()> {
     let Some(text) = get(request, "range") else { return Ok(None) };
     if let Some(condition) = get(request, "if-range") {

@@ -80,7 +80,8 @@ pub enum Lookup {
     Hit(Hit),
 }
 
-/// A response out of the cache: 200 or what was stored, 206 for a range, 304 for a condition that is met, 416.
+/// A response out of the cache: 200 or what was stored, 206 for a range, 304 for a condition that is met,
+/// 416.
 #[derive(Clone, Debug)]
 pub struct Hit {
     /// Its head, with its Age.
@@ -94,7 +95,8 @@ pub struct Hit {
 pub struct Stored {
     /// The request's URL, without its fragment.
     pub url: String,
-    /// Of the request's header fields those that the response's Vary names; `None` for one that was not there.
+    /// Of the request's header fields those that the response's Vary names; `None` for one that was not
+    /// there.
     pub variant: Vec<(String, Option<String>)>,
 }
 
@@ -288,8 +290,8 @@ impl Tenant {
         lock(&self.inner).remove_matching(&key, |entry| policy_matches(entry, request)) > 0
     }
 
-    /// What a cache holds that is fresh, or what of it is stored for one URL, in the order in which it was stored: at most
-    /// [`Limits::tenant_entries`](crate::Limits::tenant_entries).
+    /// What a cache holds that is fresh, or what of it is stored for one URL, in the order in which it was
+    /// stored: at most [`Limits::tenant_entries`](crate::Limits::tenant_entries).
     pub fn stored(&self, cache: &str, url: Option<&str>, now: Now) -> Vec<Stored> {
         let inner = lock(&self.inner);
         let known = |id: &u64| inner.entries.get(id).filter(|entry| entry.fresh_until > now.steady);
@@ -444,7 +446,8 @@ impl Inner {
         }
     }
 
-    /// Hands an entry's body to the thread that writes; what it frees in memory then. `None` if it cannot take it.
+    /// Hands an entry's body to the thread that writes; what it frees in memory then. `None` if it cannot
+    /// take it.
     fn begin_move(&mut self, inner: &Arc<Mutex<Self>>, id: u64) -> Option<usize> {
         if self.limits.disk_bytes == 0 {
             return None;

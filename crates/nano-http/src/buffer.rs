@@ -11,8 +11,8 @@ const KEEP_BYTES: usize = 256 << 10;
 
 /// Received bytes that are not consumed yet: `data[start..end]`.
 ///
-/// Bytes before `floor` (a head that is still looked at) stay where they are. All of `data` is initialized, so
-/// that reads into its spare part need no unsafe code; it is filled with zeros only when it grows.
+/// Bytes before `floor` (a head that is still looked at) stay where they are. All of `data` is initialized,
+/// so that reads into its spare part need no unsafe code; it is filled with zeros only when it grows.
 #[derive(Debug, Default)]
 pub(crate) struct Incoming {
     data: Vec<u8>,

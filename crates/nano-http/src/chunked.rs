@@ -1,12 +1,13 @@
-//! The chunked transfer coding, RFC 9112 7.1: chunk-size lines. Data and trailers are the connection's business.
+//! The chunked transfer coding, RFC 9112, section 7.1: chunk-size lines, read and written.
 
+use crate::Refusal;
+use crate::framing::Strictness;
 use crate::grammar::{is_tchar, is_token};
-use crate::{Limits, Refusal};
 
 /// A chunk-size line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ChunkLine {
-    /// Length of the line with its CRLF.
+    /// Length of the line with its end.
     pub len: usize,
     /// Data bytes that follow; 0 for the last chunk.
     pub size: u64,
@@ -14,29 +15,71 @@ pub(crate) struct ChunkLine {
     pub extensions: usize,
 }
 
-/// Most hexadecimal digits of a chunk size: 64 bits. Leading zeros count, so that no size has endless spellings.
+/// Most hexadecimal digits of a chunk size: 64 bits. Leading zeros count, so that no size has endless
+/// spellings.
 const SIZE_DIGITS: usize = 16;
 
-/// Reads the line at the start of `bytes`; `None` when it is not complete yet. What it says depends on the
-/// line alone, not on how much of it has arrived.
-pub(crate) fn chunk_line(bytes: &[u8], limits: &Limits) -> Result<Option<ChunkLine>, Refusal> {
-    let window = &bytes[..bytes.len().min(limits.chunk_line_bytes)];
-    let Some(end) = memchr::memchr(b'\n', window) else {
-        return if window.len() < limits.chunk_line_bytes {
-            Ok(None)
-        } else {
-            Err(Refusal::ChunkLineTooLong)
-        };
-    };
-    let Some(line) = window[..end].strip_suffix(b"\r") else { return Err(Refusal::BareLineFeed) };
-    let digits = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
-    if digits == 0 || digits > SIZE_DIGITS {
-        return Err(Refusal::ChunkSize);
+/// The last chunk without trailer fields.
+pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+/// The line before a chunk of `size` bytes, which is not 0; CRLF follows the chunk.
+pub fn push_chunk_line(out: &mut Vec<u8>, size: usize) {
+    let digits = (usize::BITS - size.leading_zeros()).div_ceil(4).max(1);
+    for at in (0..digits).rev() {
+        out.push(b"0123456789abcdef"[size >> (4 * at) & 15]);
     }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Reads the line at the start of `bytes`; `None` when it is not complete yet. In a strict reading the answer
+/// depends on the line alone, not on how much of it has arrived; a tolerant one refuses what cannot become a
+/// line at once.
+pub(crate) fn chunk_line(
+    bytes: &[u8],
+    line_bytes: usize,
+    strictness: Strictness,
+) -> Result<Option<ChunkLine>, Refusal> {
+    let window = &bytes[..bytes.len().min(line_bytes)];
+    let Some(end) = memchr::memchr(b'\n', window) else {
+        if window.len() >= line_bytes {
+            return Err(Refusal::ChunkLineTooLong);
+        }
+        if strictness == Strictness::Tolerant {
+            tolerant_size(window.strip_suffix(b"\r").unwrap_or(window), window.is_empty())?;
+        }
+        return Ok(None);
+    };
+    let line = match (window[..end].strip_suffix(b"\r"), strictness) {
+        (Some(line), _) => line,
+        (None, Strictness::Tolerant) => &window[..end],
+        (None, Strictness::Strict) => return Err(Refusal::BareLineFeed),
+    };
+    let digits = match strictness {
+        Strictness::Strict => {
+            let digits = size_digits(line);
+            if digits == 0 || digits > SIZE_DIGITS {
+                return Err(Refusal::ChunkSize);
+            }
+            check_extensions(&line[digits..])?;
+            digits
+        }
+        Strictness::Tolerant => tolerant_size(line, false)?,
+    };
     let size = line[..digits].iter().fold(0u64, |n, &b| n << 4 | u64::from(hex_value(b)));
-    let extensions = &line[digits..];
-    check_extensions(extensions)?;
-    Ok(Some(ChunkLine { len: end + 1, size, extensions: extensions.len() }))
+    Ok(Some(ChunkLine { len: end + 1, size, extensions: line.len() - digits }))
+}
+
+fn size_digits(line: &[u8]) -> usize {
+    line.iter().take_while(|b| b.is_ascii_hexdigit()).count()
+}
+
+/// The digits at the start of a line, or of the part of one that has arrived, without its end; anything may
+/// follow a `;` or white space after them.
+fn tolerant_size(line: &[u8], may_be_empty: bool) -> Result<usize, Refusal> {
+    let digits = size_digits(line);
+    let follows = matches!(line.get(digits), None | Some(b';' | b' ' | b'\t'));
+    let valid = follows && digits <= SIZE_DIGITS && !line.contains(&b'\r') && (digits > 0 || may_be_empty);
+    if valid { Ok(digits) } else { Err(Refusal::ChunkSize) }
 }
 
 fn hex_value(digit: u8) -> u8 {
@@ -108,7 +151,30 @@ mod tests {
     use super::*;
 
     fn size(line: &[u8]) -> Result<Option<u64>, Refusal> {
-        chunk_line(line, &Limits::default()).map(|l| l.map(|l| l.size))
+        chunk_line(line, 256, Strictness::Strict).map(|l| l.map(|l| l.size))
+    }
+
+    #[test]
+    fn tolerant_lines() {
+        let size = |line: &[u8]| chunk_line(line, 256, Strictness::Tolerant).map(|l| l.map(|l| l.size));
+        for good in [&b"5\r\nhello"[..], b"5\n", b"5 \r\n", b"5;anything = at \"all\r\n", b"0005\t\n"] {
+            assert_eq!(size(good), Ok(Some(5)), "{}", good.escape_ascii());
+        }
+        for partial in [&b""[..], b"5", b"5\r", b"5;a", b"ffffffffffffffff"] {
+            assert_eq!(size(partial), Ok(None), "{}", partial.escape_ascii());
+        }
+        for bad in [&b"\r"[..], b"\n", b"x", b"5x", b"5\rx", b"5;a\rb\r\n", b"00000000000000005", b"\r\n"] {
+            assert_eq!(size(bad), Err(Refusal::ChunkSize), "{}", bad.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn lines_are_written_as_they_are_read() {
+        for size in [1, 15, 16, 255, 4096, 65_537, usize::MAX] {
+            let mut out = Vec::new();
+            push_chunk_line(&mut out, size);
+            assert_eq!(out, format!("{size:x}\r\n").into_bytes());
+        }
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! One server-side connection: what came in becomes events, responses become bytes. It does no I/O, reads no
 //! clock, and allocates nothing for a request once its buffers are warm.
 //!
-//! `Phase` says which part of the exchange runs; within `Phase::Request` the request's body (`Body`) and the
-//! response (`Response`) advance independently of each other, as HTTP allows.
+//! `Phase` has one variant for each state, which holds what only that state has. Within `Phase::Request` the
+//! request's body (`BodyDecoder`) and the response (`Response`) advance independently of each other, as HTTP
+//! allows.
 
 mod input;
 mod output;
 
+use crate::Limits;
+use crate::body::BodyDecoder;
 use crate::buffer::{BufferPool, Incoming, Outgoing};
-use crate::head::{HeaderRange, Parsed};
+use crate::head::{HeaderRange, Parsed, Persistence};
 use crate::scan::Scanner;
-use crate::{Limits, Refusal};
 
 /// What [`Connection::next`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +52,8 @@ pub enum Closing {
     /// Write the output, then close.
     Flush,
     /// Write the output, shut down the sending side, and go on reading ([`Connection::fill`], then
-    /// [`Connection::next`], which discards) until `next` returns [`Input::Closed`] or a time has passed. Closing
-    /// at once would reset the connection over unread input, and the client might lose our answer.
+    /// [`Connection::next`], which discards) until `next` returns [`Input::Closed`] or a time has passed.
+    /// Closing at once would reset the connection over unread input, and the client might lose our answer.
     Linger,
     /// Close at once with a reset: the response has no length, so an orderly end would look complete.
     Reset,
@@ -79,35 +81,97 @@ pub enum Awaiting {
     Nothing,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Phase {
     /// Between requests, or in the middle of a head.
-    Head,
+    Head(HeadReading),
     /// From the head, or a refusal, to the end of the response.
-    Request,
-    /// The response is finished; the rest of the request's body is read and thrown away. Then the next
-    /// request begins, or the connection closes if `keep_alive` is false.
-    Discard,
-    Closing {
-        linger: bool,
-        reset: bool,
-    },
+    Request(Exchange),
+    /// The response is finished; the rest of the request's body is read and thrown away.
+    Discard(Discarding),
+    Closing(Ending),
     /// After an upgrade: the bytes are no longer HTTP/1.
     HandedOver,
 }
 
-/// The request's body.
+/// How far the next head was read.
+#[derive(Debug, Default)]
+struct HeadReading {
+    scanner: Scanner,
+    /// Empty lines before it.
+    leading_lines: u8,
+}
+
+/// One request with its response.
+#[derive(Debug)]
+struct Exchange {
+    head: Parsed,
+    /// Where the pinned head lies in the incoming buffer.
+    head_at: usize,
+    body: BodyDecoder,
+    body_limit: u64,
+    body_end: BodyEnd,
+    response: Response,
+    expectation: Expectation,
+    persistence: Persistence,
+}
+
+/// Whether [`Input::BodyEnd`] was given for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Body {
-    Ended,
-    /// Bytes to come with Content-Length.
-    Length(u64),
-    ChunkLine,
-    /// Bytes to come of this chunk.
-    ChunkData(u64),
-    ChunkEnd,
-    Trailers(Scanner),
-    Failed(Refusal),
+enum BodyEnd {
+    Due,
+    Reported,
+}
+
+/// Whether the client waits for 100, which has not been sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expectation {
+    None,
+    ContinueDue,
+}
+
+/// What is read away after a response.
+#[derive(Debug)]
+struct Discarding {
+    body: BodyDecoder,
+    body_limit: u64,
+    /// Bytes thrown away so far.
+    discarded: u64,
+    afterwards: Afterwards,
+}
+
+/// What follows when the rest of a body was thrown away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Afterwards {
+    NextRequest,
+    /// The connection closes. The client's own word may have been that it goes on.
+    Close(Persistence),
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Flush,
+    /// Bytes thrown away so far.
+    Linger(u64),
+    Reset,
+}
+
+/// Where the trailer fields of the current request lie.
+#[derive(Debug, Default)]
+struct Trailers {
+    at: usize,
+    len: usize,
+    fields: Vec<HeaderRange>,
+}
+
+/// What is known of the next read.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reads {
+    /// The last `next` wanted more input.
+    are_awaited: bool,
+    /// The last read filled all the room there was: the next one gets more.
+    fill_their_room: bool,
 }
 
 /// The response.
@@ -144,66 +208,29 @@ pub struct Connection {
     phase: Phase,
     incoming: Incoming,
     outgoing: Outgoing,
-
-    scanner: Scanner,
-    leading_lines: u8,
-    parsed: Parsed,
+    /// The fields of the current head; kept, so that the next one needs no memory.
     fields: Vec<HeaderRange>,
-    /// Where the pinned head lies in the incoming buffer.
-    head_at: usize,
-
-    body: Body,
-    body_limit: u64,
-    /// Body bytes announced by the chunks so far.
-    chunked_bytes: u64,
-    extension_bytes: usize,
-    end_reported: bool,
-    trailers_at: (usize, usize),
-    trailer_fields: Vec<HeaderRange>,
-    /// Bytes thrown away in `Discard` or `Closing`.
-    discarded: u64,
-
-    response: Response,
-    /// The client waits for 100, which has not been sent.
-    continue_due: bool,
-    keep_alive: bool,
-
-    eof: bool,
-    draining: bool,
-    /// The last `next` wanted more input.
-    starved: bool,
-    /// The last read filled all the room there was: the next one gets more.
-    read_full: bool,
+    trailers: Trailers,
+    reads: Reads,
+    /// The client has ended its side.
+    is_eof: bool,
+    /// The server is shutting down.
+    is_draining: bool,
 }
 
 impl Connection {
     /// A connection that has been accepted. It holds no memory until the first [`fill`](Connection::fill).
     pub fn new(limits: Limits) -> Connection {
         Connection {
-            phase: Phase::Head,
+            limits,
+            phase: Phase::Head(HeadReading::default()),
             incoming: Incoming::default(),
             outgoing: Outgoing::default(),
-            scanner: Scanner::default(),
-            leading_lines: 0,
-            parsed: Parsed::EMPTY,
             fields: Vec::new(),
-            head_at: 0,
-            body: Body::Ended,
-            body_limit: limits.body_bytes,
-            chunked_bytes: 0,
-            extension_bytes: 0,
-            end_reported: false,
-            trailers_at: (0, 0),
-            trailer_fields: Vec::new(),
-            discarded: 0,
-            response: Response::None,
-            continue_due: false,
-            keep_alive: true,
-            eof: false,
-            draining: false,
-            starved: false,
-            read_full: false,
-            limits,
+            trailers: Trailers::default(),
+            reads: Reads::default(),
+            is_eof: false,
+            is_draining: false,
         }
     }
 
@@ -227,10 +254,10 @@ impl Connection {
         }
     }
 
-    /// Gives the buffers to the pool if nothing is in them: call it when the driver is done with the connection
-    /// for now. In the middle of a request it does nothing.
+    /// Gives the buffers to the pool if nothing is in them: call it when the driver is done with the
+    /// connection for now. In the middle of a request it does nothing.
     pub fn give_buffers(&mut self, pool: &mut BufferPool) {
-        let unused = !matches!(self.phase, Phase::Request | Phase::Discard);
+        let unused = !matches!(self.phase, Phase::Request(_) | Phase::Discard(_));
         if unused && self.incoming.has_memory() && self.incoming.is_empty() && self.outgoing.len() == 0 {
             self.incoming.unpin();
             pool.give(
@@ -238,64 +265,58 @@ impl Connection {
                 std::mem::take(&mut self.outgoing),
                 std::mem::take(&mut self.fields),
             );
-            self.trailer_fields = Vec::new();
+            self.trailers = Trailers::default();
         }
     }
 
     // ---- the end ----
 
     fn begin_next(&mut self) {
-        self.phase = Phase::Head;
-        self.scanner = Scanner::default();
-        self.leading_lines = 0;
-        self.response = Response::None;
-        self.body = Body::Ended;
+        self.phase = Phase::Head(HeadReading::default());
         self.incoming.unpin();
     }
 
-    fn close(&mut self, linger: bool) -> Input {
+    fn close(&mut self, ending: Ending) -> Input {
         self.incoming.unpin();
-        self.discarded = 0;
-        self.phase = Phase::Closing { linger: linger && !self.eof, reset: false };
+        self.phase =
+            Phase::Closing(if self.is_eof && ending != Ending::Reset { Ending::Flush } else { ending });
         Input::Closed
     }
 
-    fn discard_all(&mut self) {
-        self.discarded += self.incoming.len() as u64;
+    /// Throws away all input; how much it was.
+    fn discard_all(&mut self) -> u64 {
+        let discarded = self.incoming.len() as u64;
         self.incoming.consume(usize::MAX >> 1);
+        discarded
     }
 
     /// Throws away no more of a body ([`Awaiting::Discard`]): the connection closes, lingering. Without such
     /// a body it does nothing.
     pub fn stop_discarding(&mut self) {
-        if self.phase == Phase::Discard {
-            self.close(true);
+        if let Phase::Discard(_) = self.phase {
+            self.close(Ending::Linger(0));
         }
     }
 
     /// The server is shutting down: the response in progress, or the next one, says `Connection: close`, and
     /// an idle connection closes at the next [`next`](Connection::next).
     pub fn drain(&mut self) {
-        self.draining = true;
+        self.is_draining = true;
     }
 
     /// Gives up: a response in the middle is never completed. See [`closing`](Connection::closing).
     pub fn abort(&mut self) {
-        let reset = self.phase == Phase::Request && self.response == Response::UntilClose;
-        self.close(false);
-        self.phase = Phase::Closing { linger: false, reset };
-    }
-
-    fn is_reset(&self) -> bool {
-        matches!(self.phase, Phase::Closing { reset: true, .. })
+        let reset =
+            matches!(&self.phase, Phase::Request(exchange) if exchange.response == Response::UntilClose);
+        self.close(if reset { Ending::Reset } else { Ending::Flush });
     }
 
     /// How the connection should end, if it should.
     pub fn closing(&self) -> Closing {
         match self.phase {
-            Phase::Closing { reset: true, .. } => Closing::Reset,
-            Phase::Closing { linger: true, .. } if !self.eof => Closing::Linger,
-            Phase::Closing { .. } => Closing::Flush,
+            Phase::Closing(Ending::Reset) => Closing::Reset,
+            Phase::Closing(Ending::Linger(_)) if !self.is_eof => Closing::Linger,
+            Phase::Closing(_) => Closing::Flush,
             _ => Closing::Open,
         }
     }
@@ -315,13 +336,13 @@ impl Connection {
             return Awaiting::Output;
         }
         match self.phase {
-            Phase::Head if self.incoming.is_empty() => Awaiting::Head,
-            Phase::Head => Awaiting::HeadRest,
-            Phase::Request if self.starved => Awaiting::Body,
-            Phase::Request => Awaiting::Handler,
-            Phase::Discard => Awaiting::Discard,
-            Phase::Closing { .. } if self.closing() == Closing::Linger => Awaiting::Linger,
-            Phase::Closing { .. } | Phase::HandedOver => Awaiting::Nothing,
+            Phase::Head(_) if self.incoming.is_empty() => Awaiting::Head,
+            Phase::Head(_) => Awaiting::HeadRest,
+            Phase::Request(_) if self.reads.are_awaited => Awaiting::Body,
+            Phase::Request(_) => Awaiting::Handler,
+            Phase::Discard(_) => Awaiting::Discard,
+            Phase::Closing(_) if self.closing() == Closing::Linger => Awaiting::Linger,
+            Phase::Closing(_) | Phase::HandedOver => Awaiting::Nothing,
         }
     }
 }

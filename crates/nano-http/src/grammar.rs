@@ -86,8 +86,8 @@ pub(crate) fn is_target_byte(b: u8) -> bool {
     CLASS[b as usize] & TARGET != 0
 }
 
-/// token
-pub(crate) fn is_token(bytes: &[u8]) -> bool {
+/// Whether `bytes` is a token, as names of methods and header fields are: RFC 9110, section 5.6.2.
+pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&b| is_tchar(b))
 }
 
@@ -141,25 +141,6 @@ pub(crate) fn is_authority(bytes: &[u8]) -> bool {
     port.len() <= 5
         && port.iter().all(u8::is_ascii_digit)
         && port.iter().fold(0u32, |n, b| n * 10 + u32::from(b - b'0')) <= 65_535
-}
-
-/// A field that frames messages or steers the connection: the connection writes these itself, and neither a
-/// response's header block nor a trailer section may hold them.
-///
-/// ```
-/// assert!(nano_http::is_framing_field(b"Content-Length"));
-/// assert!(!nano_http::is_framing_field(b"Content-Type"));
-/// ```
-pub fn is_framing_field(name: &[u8]) -> bool {
-    let names: &[&[u8]] = match name.len() {
-        7 => &[b"upgrade", b"trailer"],
-        10 => &[b"connection", b"keep-alive"],
-        14 => &[b"content-length"],
-        16 => &[b"proxy-connection"],
-        17 => &[b"transfer-encoding"],
-        _ => return false,
-    };
-    names.iter().any(|n| n.eq_ignore_ascii_case(name))
 }
 
 /// A field that [`push_field`] cannot write without changing the meaning of the message.

@@ -3,6 +3,7 @@
 
 use std::mem::MaybeUninit;
 
+use crate::framing::Framing;
 use crate::grammar::{is_authority, list};
 use crate::{Limits, Refusal};
 
@@ -79,12 +80,11 @@ impl Version {
     }
 }
 
-/// How the request's body is delimited: RFC 9112 6.3.
+/// Whether a connection serves another request after the current one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Framing {
-    None,
-    Length(u64),
-    Chunked,
+pub(crate) enum Persistence {
+    KeepAlive,
+    Close,
 }
 
 /// What the connection and the view need to know of a head; the fields lie in a vector beside it.
@@ -94,7 +94,7 @@ pub(crate) struct Parsed {
     pub version: Version,
     pub framing: Framing,
     pub content_length: Option<u64>,
-    pub keep_alive: bool,
+    pub persistence: Persistence,
     pub expects_continue: bool,
     pub is_head: bool,
     method: Span,
@@ -113,7 +113,7 @@ impl Parsed {
         version: Version::Http11,
         framing: Framing::None,
         content_length: None,
-        keep_alive: false,
+        persistence: Persistence::Close,
         expects_continue: false,
         is_head: false,
         method: Span { start: 0, end: 0 },
@@ -243,7 +243,7 @@ fn judge(head: &[u8], line: RequestLine, fields: &[HeaderRange]) -> Result<Parse
         }
     }
 
-    if coding.seen {
+    if coding != Coding::Absent {
         if length.is_some() {
             return Err(Refusal::LengthAndCoding);
         }
@@ -255,10 +255,10 @@ fn judge(head: &[u8], line: RequestLine, fields: &[HeaderRange]) -> Result<Parse
     if host.is_none() && line.version == Version::Http11 {
         return Err(Refusal::HostMissing);
     }
-    let framing = match (coding.seen, length) {
-        (true, _) => Framing::Chunked,
-        (false, None | Some(0)) => Framing::None,
-        (false, Some(n)) => Framing::Length(n),
+    let framing = match (coding, length) {
+        (Coding::Absent, None | Some(0)) => Framing::None,
+        (Coding::Absent, Some(n)) => Framing::Length(n),
+        _ => Framing::Chunked,
     };
     let http11 = line.version == Version::Http11;
     let at = line.target.start as usize;
@@ -267,7 +267,11 @@ fn judge(head: &[u8], line: RequestLine, fields: &[HeaderRange]) -> Result<Parse
         version: line.version,
         framing,
         content_length: length,
-        keep_alive: !close && (http11 || keep_alive),
+        persistence: if !close && (http11 || keep_alive) {
+            Persistence::KeepAlive
+        } else {
+            Persistence::Close
+        },
         expects_continue: expects_continue && framing != Framing::None,
         is_head: method == b"HEAD",
         method: line.method,
@@ -295,41 +299,48 @@ fn content_length(value: &[u8]) -> Result<u64, Refusal> {
 }
 
 /// Transfer-Encoding over all its field lines: RFC 9112 6.1. Only chunked alone, once, is taken.
-#[derive(Default)]
-struct Coding {
-    seen: bool,
-    chunked: u32,
-    chunked_last: bool,
-    unknown: bool,
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Coding {
+    /// There is no such field.
+    #[default]
+    Absent,
+    Chunked,
+    /// Other codings, and chunked nowhere.
+    Unknown,
+    /// Other codings, then chunked.
+    UnknownThenChunked,
+    /// Chunked twice, or not last.
+    Invalid,
 }
 
 impl Coding {
     fn read(&mut self, value: &[u8]) -> Result<(), Refusal> {
-        self.seen = true;
         for coding in list(value) {
             let name = crate::grammar::trim(coding.split(|&b| b == b';').next().unwrap_or(&[]));
             if !crate::grammar::is_token(name) {
                 return Err(Refusal::CodingInvalid);
             }
-            self.chunked_last = name.eq_ignore_ascii_case(b"chunked");
-            if self.chunked_last {
-                // chunked has no parameters.
-                if name.len() != coding.len() {
-                    return Err(Refusal::CodingInvalid);
-                }
-                self.chunked += 1;
-            } else {
-                self.unknown = true;
+            let is_chunked = name.eq_ignore_ascii_case(b"chunked");
+            // chunked has no parameters.
+            if is_chunked && name.len() != coding.len() {
+                return Err(Refusal::CodingInvalid);
             }
+            *self = match (*self, is_chunked) {
+                (Coding::Absent, true) => Coding::Chunked,
+                (Coding::Absent | Coding::Unknown, false) => Coding::Unknown,
+                (Coding::Unknown, true) => Coding::UnknownThenChunked,
+                _ => Coding::Invalid,
+            };
         }
         Ok(())
     }
 
-    fn decide(&self) -> Result<(), Refusal> {
-        if self.chunked > 1 || (self.chunked == 1 && !self.chunked_last) {
-            return Err(Refusal::CodingInvalid);
+    fn decide(self) -> Result<(), Refusal> {
+        match self {
+            Coding::Absent | Coding::Chunked => Ok(()),
+            Coding::Unknown | Coding::UnknownThenChunked => Err(Refusal::CodingUnknown),
+            Coding::Invalid => Err(Refusal::CodingInvalid),
         }
-        if self.unknown { Err(Refusal::CodingUnknown) } else { Ok(()) }
     }
 }
 
@@ -406,8 +417,8 @@ impl<'a> Head<'a> {
         self.parsed.query.map(|q| q.of(self.bytes))
     }
 
-    /// Whom the request is for, `host [":" port]`: from an absolute-form target, else from Host (RFC 9112 3.2.2).
-    /// `None` only in HTTP/1.0. It is valid by the grammar; its case is as sent.
+    /// Whom the request is for, `host [":" port]`: from an absolute-form target, else from Host (RFC 9112
+    /// 3.2.2). `None` only in HTTP/1.0. It is valid by the grammar; its case is as sent.
     pub fn authority(&self) -> Option<&'a [u8]> {
         self.parsed.authority.map(|a| a.of(self.bytes))
     }
@@ -461,7 +472,7 @@ impl<'a> Head<'a> {
 
     /// Whether the client asked to keep the connection (by version and Connection).
     pub fn keep_alive(&self) -> bool {
-        self.parsed.keep_alive
+        self.parsed.persistence == Persistence::KeepAlive
     }
 
     /// The Upgrade field, when Connection names it too.

@@ -16,9 +16,9 @@ pub struct Limits {
     ///
     /// 128: browsers behind several proxies send about 40.
     pub fields: usize,
-    /// Request body after the transfer coding is removed. Beyond: 413, at once when Content-Length tells, else
-    /// at the chunk that would exceed it. [`Connection::set_body_limit`](crate::Connection::set_body_limit)
-    /// replaces it for one request.
+    /// Request body after the transfer coding is removed. Beyond: 413, at once when Content-Length tells,
+    /// else at the chunk that would exceed it.
+    /// [`Connection::set_body_limit`](crate::Connection::set_body_limit) replaces it for one request.
     ///
     /// 100 MiB: what the hosting platforms that the product's users come from allow by default.
     pub body_bytes: u64,
@@ -49,7 +49,7 @@ pub struct Limits {
     /// 16 MiB: more than Linux's largest default socket buffers on both sides hold together (4 MiB to send,
     /// 6 MiB received), so that everything that was sent before the client could know is read.
     pub linger_bytes: u64,
-    /// Body bytes kept in memory, delivered to nobody yet, before [`want_read`](crate::Connection::want_read)
+    /// Body bytes kept in memory, not delivered yet, before [`want_read`](crate::Connection::want_read)
     /// says no: the request side of back-pressure.
     ///
     /// 64 KiB: one large read.
@@ -70,7 +70,7 @@ impl Limits {
     pub const MOST_FIELDS: usize = 256;
 
     /// Empty lines allowed before a request line. RFC 9112 2.2 wants at least one skipped (old clients sent
-    /// one after a body); more serve nobody.
+    /// one after a body); more have no use.
     pub const LEADING_EMPTY_LINES: u8 = 2;
 }
 

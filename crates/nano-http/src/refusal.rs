@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// A request that is not served. The connection answers with [`status`](Refusal::status) and closes: after any
-/// of these the two sides may disagree about where the next request starts.
+/// A request that is not served. The connection answers with [`status`](Refusal::status) and closes: after
+/// any of these the two sides may disagree about where the next request starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Refusal {

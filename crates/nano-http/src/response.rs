@@ -8,8 +8,8 @@ pub struct ResponseHead<'a> {
     pub status: u16,
     /// The reason phrase; `None` for the status's own. One with control characters counts as `None`.
     pub reason: Option<&'a [u8]>,
-    /// Lines `name: value CRLF`, made with [`push_field`](crate::push_field), without any
-    /// [`is_framing_field`](crate::is_framing_field): those are written by the connection.
+    /// Lines `name: value CRLF`, made with [`push_field`](crate::push_field), without any field of the class
+    /// [`is_writers`](crate::FieldClasses::is_writers): those are written by the connection.
     pub header_block: &'a [u8],
     /// The Date field's value, which a driver formats once a second. `None` when the block has one.
     pub date: Option<&'a [u8; 29]>,
@@ -20,17 +20,6 @@ impl<'a> ResponseHead<'a> {
     pub fn new(status: u16, header_block: &'a [u8]) -> ResponseHead<'a> {
         ResponseHead { status, reason: None, header_block, date: None }
     }
-}
-
-/// How much body a response has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyLength {
-    /// So many bytes: Content-Length.
-    Known(u64),
-    /// Not known yet: chunked, or until the connection closes in HTTP/1.0.
-    Unknown,
-    /// No body: Content-Length 0 where the status allows a body.
-    None,
 }
 
 /// What the framing fields say.

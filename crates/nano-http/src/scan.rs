@@ -35,8 +35,8 @@ impl Scanner {
         self.pos == 0
     }
 
-    /// Reads on in `section`, which starts with the bytes seen before. Returns the section's length, its empty
-    /// line included, or `None` when it is not complete yet.
+    /// Reads on in `section`, which starts with the bytes seen before. Returns the section's length, its
+    /// empty line included, or `None` when it is not complete yet.
     pub(crate) fn run(&mut self, section: &[u8], limits: &SectionLimits) -> Result<Option<usize>, Refusal> {
         while self.pos < section.len() {
             if self.pos >= limits.bytes {

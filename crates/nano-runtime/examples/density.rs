@@ -103,7 +103,7 @@ fn measure(count: usize) -> Result<(), Box<dyn std::error::Error>> {
         runtime.request(
             instance,
             Rc::new(Visit::default()),
-            b"GET\nhttp://example.com/path?query\nhost:example.com",
+            b"GET\nhttp://example.com/path?query\nhost: example.com\r\n",
         );
         visited.push(start.elapsed());
     }

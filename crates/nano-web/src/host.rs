@@ -4,6 +4,7 @@
 //! each request, puts both into a [`State`](crate::State), and wakes the isolate through the functions of
 //! [`entry`](crate::entry).
 
+pub use nano_http::{BodyLength, Written};
 use std::any::Any;
 use std::sync::Arc;
 
@@ -214,31 +215,12 @@ pub struct NetworkError {
     pub message: String,
 }
 
-/// One step of reading a response's body.
-#[derive(Debug)]
-pub enum NetworkRead {
-    /// The next bytes; never empty.
-    Bytes(Vec<u8>),
-    /// The body is complete, the fetch over.
-    End,
-    /// Nothing has come: [`NetworkEvent::Body`] follows.
-    Pending,
-    /// The body broke off, the fetch is over.
-    Failed(NetworkError),
-}
+/// One step of reading a response's body. After its end, or a failure, the fetch is over; after `Pending`
+/// [`NetworkEvent::Body`] follows.
+pub type NetworkRead = nano_http::BodyRead<NetworkError>;
 
-/// One step of passing a response's body on.
-#[derive(Debug)]
-pub enum NetworkPassed {
-    /// Bytes were given, and this is what their receiver said.
-    Bytes(Written),
-    /// The body is complete, the fetch over.
-    End,
-    /// Nothing has come: [`NetworkEvent::Body`] follows.
-    Pending,
-    /// The body broke off, the fetch is over.
-    Failed(NetworkError),
-}
+/// One step of passing a response's body on, with what its receiver said; else as [`NetworkRead`].
+pub type NetworkPassed = nano_http::BodyRead<NetworkError, Written>;
 
 /// News of a fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -251,40 +233,10 @@ pub enum NetworkEvent {
     Room,
 }
 
-/// What is known of a request body's length before it is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyLength {
-    /// The request has no body.
-    None,
-    /// Chunked: known only at its end.
-    Unknown,
-    /// Bytes, from Content-Length.
-    Known(u64),
-}
-
-/// One step of reading a request's body.
-#[derive(Debug)]
-pub enum BodyRead {
-    /// The next bytes; never empty.
-    Bytes(Vec<u8>),
-    /// The body is complete.
-    End,
-    /// Nothing has arrived yet: the embedder calls [`entry::body_ready`](crate::entry::body_ready) when that changes.
-    Pending,
-    /// The body broke off or broke a rule; the text says how.
-    Failed(String),
-}
-
-/// What [`Exchange::write`] says of the room that is left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// There is room for more.
-    Ready,
-    /// The bytes were taken, and the producer should wait for [`entry::writable`](crate::entry::writable).
-    Full,
-    /// The client is gone; nothing was taken.
-    Gone,
-}
+/// One step of reading a request's body. After `Pending` the embedder calls
+/// [`entry::body_ready`](crate::entry::body_ready) when something has arrived. The text of a failure says how the body
+/// broke off or which rule it broke.
+pub type BodyRead = nano_http::BodyRead<String>;
 
 /// The head of a response.
 #[derive(Clone, Copy, Debug)]

@@ -493,7 +493,7 @@ fn start(scope: &mut Scope<'_, '_>, world: &World<'_>, handler: &str) {
     world.entries.start(scope, default, Some(env), None).expect("it has a handler");
 }
 
-const HEAD: &str = "GET\nhttp://app.test/path?q=1\nhost:app.test\nx-a:1";
+const HEAD: &str = "GET\nhttp://app.test/path?q=1\nhost: app.test\r\nx-a: 1\r\n";
 
 /// Serves one request with an application of one function; nothing of it may be left afterwards.
 fn serve(handler: &'static str, exchange: fn() -> TestExchange) -> Answer {

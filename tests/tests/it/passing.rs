@@ -19,6 +19,10 @@ fn serve(mut stream: BufReader<TcpStream>) {
             "/chunked" => send(
                 b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nchu\r\n4;x=y\r\nnked\r\n0\r\nT: 1\r\n\r\n",
             ),
+            "/trailer" => send(
+                b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: T\r\nte: trailers\r\n\r\n\
+                  3\r\nabc\r\n0\r\nT: 1\r\n\r\n",
+            ),
             "/empty" => send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
             // The rest comes when the client has the first part, and asks.
             "/half" | "/cut" | "/cut-chunk" => {
@@ -132,6 +136,30 @@ export default {
         let response = client.response();
         assert_eq!(response.text(), if path == "/empty" { "" } else { "amear" });
         assert_eq!(response.header("content-encoding"), None);
+    }
+    server.stop();
+}
+
+#[test]
+fn trailer_fields_are_not_announced_without_trailers() {
+    let (port, _) = upstream(serve);
+    let code = r#"
+export default {
+  async fetch(request) {
+    const { searchParams } = new URL(request.url);
+    if (searchParams.get("how") === "own") return new Response("own", { headers: { trailer: "T", te: "trailers", "x-own": "1" } });
+    const response = await fetch(`http://127.0.0.1:${searchParams.get("port")}/trailer`);
+    return searchParams.get("how") === "touched" ? new Response(response.body, response) : response;
+  },
+};
+"#;
+    let server = Nano::app(code);
+    let mut client = server.connect();
+    for how in ["plain", "touched", "own"] {
+        ask(&mut client, "GET", &format!("/?how={how}"), port);
+        let response = client.response();
+        assert_eq!(response.text(), if how == "own" { "own" } else { "abc" });
+        assert_eq!((response.header("trailer"), response.header("te")), (None, None), "{how}");
     }
     server.stop();
 }

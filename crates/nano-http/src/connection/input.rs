@@ -2,18 +2,27 @@
 
 use std::io;
 
-use super::{Body, Connection, Input, Phase, Response};
-use crate::chunked::chunk_line;
-use crate::grammar::is_framing_field;
-use crate::head::{self, Attempt, Framing, Head, HeaderRange, Parsed};
-use crate::scan::{Scanner, SectionLimits, field_line};
+use super::{
+    Afterwards, BodyEnd, Connection, Discarding, Ending, Exchange, Expectation, HeadReading, Input, Phase,
+    Response, Trailers,
+};
+use crate::body::{BodyDecoder, BodyLimits, BodyStep};
+use crate::buffer::Incoming;
+use crate::fields::FieldClasses;
+use crate::framing::{Framing, Strictness};
+use crate::head::{self, Attempt, Head, HeaderRange, Parsed, Persistence};
+use crate::scan::{SectionLimits, field_line};
 use crate::{Limits, Refusal};
 
 /// Room offered to a read while a body streams in.
 const LARGE_READ: usize = 64 << 10;
 
+/// Room offered to all other reads.
+const SMALL_READ: usize = 2 << 10;
+
 static EMPTY: Parsed = Parsed::EMPTY;
 
+/// What is next of a request's body.
 enum Step {
     Data,
     NeedMore,
@@ -27,16 +36,21 @@ impl Connection {
     /// # Errors
     /// What `read` returns; the connection is as before then.
     pub fn fill(&mut self, read: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> io::Result<usize> {
-        if matches!(self.phase, Phase::Closing { .. }) {
-            self.discard_all();
-        }
-        let streaming = matches!(self.phase, Phase::Closing { .. }) || self.body != Body::Ended;
-        let least = if streaming && self.read_full { LARGE_READ } else { 2 << 10 };
+        let streaming = match &self.phase {
+            Phase::Closing(_) => {
+                self.discard_for_closing();
+                true
+            }
+            Phase::Request(exchange) => !exchange.body.is_ended(),
+            Phase::Discard(discarding) => !discarding.body.is_ended(),
+            Phase::Head(_) | Phase::HandedOver => false,
+        };
+        let least = if streaming && self.reads.fill_their_room { LARGE_READ } else { SMALL_READ };
         let room = self.incoming.spare(least);
         let n = read(room)?;
-        self.read_full = n >= room.len();
+        self.reads.fill_their_room = n >= room.len();
         self.incoming.filled(n);
-        self.starved = false;
+        self.reads.are_awaited = false;
         if n == 0 {
             self.received_eof();
         }
@@ -58,44 +72,46 @@ impl Connection {
 
     /// The client has ended its side. What was received before is still served.
     pub fn received_eof(&mut self) {
-        self.eof = true;
-        self.starved = false;
+        self.is_eof = true;
+        self.reads.are_awaited = false;
     }
 
     /// Whether the client has ended its side. While a response is due, it may have hung up, or may wait for
     /// the response with its side shut down: the driver decides.
     pub fn is_eof(&self) -> bool {
-        self.eof
+        self.is_eof
     }
 
     /// Whether the driver should read from the socket: false when enough is buffered, which is how a slow
     /// application slows its client down, and after the end.
     pub fn want_read(&self) -> bool {
-        if self.eof {
+        if self.is_eof {
             return false;
         }
-        match self.phase {
-            Phase::Head => {
+        match &self.phase {
+            Phase::Head(_) => {
                 self.outgoing.len() <= self.limits.output_ahead
                     || self.incoming.len() < self.limits.pipeline_ahead
             }
-            Phase::Request => match self.body {
-                Body::Ended | Body::Failed(_) => self.incoming.len() < self.limits.pipeline_ahead,
-                Body::Length(_) | Body::ChunkData(_) => self.incoming.len() < self.limits.body_ahead,
-                // A line or section that is not complete is bounded by its own limit.
-                _ => self.starved || self.incoming.len() < self.limits.body_ahead,
-            },
-            Phase::Discard => true,
-            Phase::Closing { linger, .. } => linger,
+            Phase::Request(exchange) if exchange.body.is_ended() || exchange.body.is_failed() => {
+                self.incoming.len() < self.limits.pipeline_ahead
+            }
+            Phase::Request(exchange) if exchange.body.is_in_data() => {
+                self.incoming.len() < self.limits.body_ahead
+            }
+            // A line or section that is not complete is bounded by its own limit.
+            Phase::Request(_) => self.reads.are_awaited || self.incoming.len() < self.limits.body_ahead,
+            Phase::Discard(_) => true,
+            Phase::Closing(ending) => matches!(ending, Ending::Linger(_)),
             Phase::HandedOver => false,
         }
     }
 
-    /// Finds out what the received bytes mean, one event at a time. The same bytes give the same events however
-    /// they were split; only how body bytes are portioned differs.
+    /// Finds out what the received bytes mean, one event at a time. The same bytes give the same events
+    /// however they were split; only how body bytes are portioned differs.
     ///
-    /// Nothing of a later, pipelined request is looked at before the current one's response is finished and its
-    /// body consumed or given up.
+    /// Nothing of a later, pipelined request is looked at before the current one's response is finished and
+    /// its body consumed or given up.
     ///
     /// # Errors
     /// The request is refused: answer with [`respond_error`](Connection::respond_error), or, when a response
@@ -104,42 +120,36 @@ impl Connection {
     pub fn next(&mut self) -> Result<Input, Refusal> {
         let input = loop {
             match self.phase {
-                Phase::Head => break self.next_in_head(),
-                Phase::Request => break self.next_in_request(),
-                Phase::Discard => {
+                Phase::Head(_) => break self.next_in_head(),
+                Phase::Request(_) => break self.next_in_request(),
+                Phase::Discard(_) => {
                     if let Some(input) = self.next_in_discard() {
                         break Ok(input);
                     }
                 }
-                Phase::Closing { linger, .. } => {
-                    self.discard_all();
-                    let over = !linger || self.eof || self.discarded > self.limits.linger_bytes;
-                    if over {
-                        self.phase = Phase::Closing { linger: false, reset: self.is_reset() };
-                    }
-                    break Ok(if over { Input::Closed } else { Input::NeedMore });
-                }
+                Phase::Closing(_) => break Ok(self.next_in_closing()),
                 Phase::HandedOver => break Ok(Input::Wait),
             }
         };
-        self.starved = input == Ok(Input::NeedMore);
+        self.reads.are_awaited = input == Ok(Input::NeedMore);
         input
     }
 
     fn next_in_head(&mut self) -> Result<Input, Refusal> {
+        let Phase::Head(HeadReading { scanner, leading_lines }) = &mut self.phase else {
+            return Ok(Input::Wait);
+        };
         if self.outgoing.len() > self.limits.output_ahead {
             return Ok(Input::Wait);
         }
-        if self.scanner.is_fresh() {
-            while self.leading_lines < Limits::LEADING_EMPTY_LINES
-                && self.incoming.bytes().starts_with(b"\r\n")
-            {
+        if scanner.is_fresh() {
+            while *leading_lines < Limits::LEADING_EMPTY_LINES && self.incoming.bytes().starts_with(b"\r\n") {
                 self.incoming.consume(2);
-                self.leading_lines += 1;
+                *leading_lines += 1;
             }
             if self.incoming.is_empty() {
-                if self.eof || self.draining {
-                    return Ok(self.close(false));
+                if self.is_eof || self.is_draining {
+                    return Ok(self.close(Ending::Flush));
                 }
                 return Ok(Input::NeedMore);
             }
@@ -154,10 +164,10 @@ impl Connection {
             fields: self.limits.fields.min(Limits::MOST_FIELDS),
             too_large: Refusal::HeadTooLarge,
         };
-        match self.scanner.run(self.incoming.bytes(), &limits) {
+        match scanner.run(self.incoming.bytes(), &limits) {
             Err(refusal) => self.refuse(refusal),
-            Ok(None) if self.eof => {
-                self.close(false);
+            Ok(None) if self.is_eof => {
+                self.close(Ending::Flush);
                 Ok(Input::Truncated)
             }
             Ok(None) => Ok(Input::NeedMore),
@@ -172,178 +182,146 @@ impl Connection {
         }
     }
 
-    fn begin_request(&mut self, parsed: Parsed) -> Result<Input, Refusal> {
-        self.head_at = self.incoming.pin(parsed.len);
-        self.phase = Phase::Request;
-        self.response = Response::None;
-        self.keep_alive = parsed.keep_alive;
-        self.continue_due = parsed.expects_continue;
-        self.end_reported = false;
-        self.body_limit = self.limits.body_bytes;
-        self.body = match parsed.framing {
-            Framing::None => Body::Ended,
-            Framing::Length(n) => Body::Length(n),
-            Framing::Chunked => {
-                self.chunked_bytes = 0;
-                self.extension_bytes = 0;
-                Body::ChunkLine
-            }
-        };
-        self.parsed = parsed;
-        if let Body::Length(n) = self.body
-            && n > self.body_limit
-        {
-            return self.fail_body(Refusal::BodyTooLarge);
+    fn begin_request(&mut self, head: Parsed) -> Result<Input, Refusal> {
+        let head_at = self.incoming.pin(head.len);
+        let framing = head.framing;
+        let body_limit = self.limits.body_bytes;
+        self.phase = Phase::Request(Exchange {
+            head_at,
+            body: BodyDecoder::new(framing, Strictness::Strict),
+            body_limit,
+            body_end: BodyEnd::Due,
+            response: Response::None,
+            expectation: if head.expects_continue { Expectation::ContinueDue } else { Expectation::None },
+            persistence: head.persistence,
+            head,
+        });
+        match framing {
+            Framing::Length(bytes) if bytes > body_limit => self.fail_body(Refusal::BodyTooLarge),
+            _ => Ok(Input::Head),
         }
-        Ok(Input::Head)
     }
 
     /// Refuses a head: there is no request, but a response is due.
     pub(super) fn refuse(&mut self, refusal: Refusal) -> Result<Input, Refusal> {
-        self.parsed = Parsed::EMPTY;
         self.fields.clear();
-        self.phase = Phase::Request;
-        self.response = Response::None;
-        self.continue_due = false;
+        self.phase = Phase::Request(Exchange {
+            head: Parsed::EMPTY,
+            head_at: 0,
+            body: BodyDecoder::ended(),
+            body_limit: 0,
+            body_end: BodyEnd::Due,
+            response: Response::None,
+            expectation: Expectation::None,
+            persistence: Persistence::Close,
+        });
         self.fail_body(refusal)
     }
 
     fn fail_body(&mut self, refusal: Refusal) -> Result<Input, Refusal> {
-        self.body = Body::Failed(refusal);
-        self.keep_alive = false;
+        if let Phase::Request(exchange) = &mut self.phase {
+            exchange.body.fail(refusal);
+            exchange.persistence = Persistence::Close;
+        }
         Err(refusal)
     }
 
     fn next_in_request(&mut self) -> Result<Input, Refusal> {
-        match self.advance_body() {
+        let Phase::Request(exchange) = &mut self.phase else { return Ok(Input::Wait) };
+        let limits = body_limits(&self.limits, exchange.body_limit);
+        match advance_body(&mut exchange.body, &mut self.incoming, &mut self.trailers, &limits) {
             Ok(Step::Data) => Ok(Input::Body),
-            Ok(Step::NeedMore) if self.eof => {
-                self.keep_alive = false;
+            Ok(Step::NeedMore) if self.is_eof => {
+                exchange.persistence = Persistence::Close;
                 Ok(Input::Truncated)
             }
             Ok(Step::NeedMore) => Ok(Input::NeedMore),
-            Ok(Step::Ended) if self.end_reported => Ok(Input::Wait),
-            Ok(Step::Ended) => {
-                self.end_reported = true;
-                Ok(Input::BodyEnd)
-            }
+            Ok(Step::Ended) => match std::mem::replace(&mut exchange.body_end, BodyEnd::Reported) {
+                BodyEnd::Due => Ok(Input::BodyEnd),
+                BodyEnd::Reported => Ok(Input::Wait),
+            },
             Err(refusal) => self.fail_body(refusal),
         }
     }
 
-    /// Gets to the next body bytes or to the end of the body.
-    fn advance_body(&mut self) -> Result<Step, Refusal> {
-        loop {
-            let bytes = self.incoming.bytes();
-            match &mut self.body {
-                Body::Ended => return Ok(Step::Ended),
-                Body::Failed(refusal) => return Err(*refusal),
-                Body::Length(_) | Body::ChunkData(_) => {
-                    return Ok(if bytes.is_empty() { Step::NeedMore } else { Step::Data });
-                }
-                Body::ChunkLine => {
-                    let Some(line) = chunk_line(bytes, &self.limits)? else { return Ok(Step::NeedMore) };
-                    self.extension_bytes += line.extensions;
-                    if self.extension_bytes > self.limits.chunk_extension_bytes {
-                        return Err(Refusal::ChunkLineTooLong);
-                    }
-                    self.incoming.consume(line.len);
-                    if line.size == 0 {
-                        self.body = Body::Trailers(Scanner::trailers());
-                        continue;
-                    }
-                    self.chunked_bytes =
-                        self.chunked_bytes.checked_add(line.size).ok_or(Refusal::BodyTooLarge)?;
-                    if self.chunked_bytes > self.body_limit {
-                        return Err(Refusal::BodyTooLarge);
-                    }
-                    self.body = Body::ChunkData(line.size);
-                }
-                Body::ChunkEnd => match bytes {
-                    [] | [b'\r'] => return Ok(Step::NeedMore),
-                    [b'\r', b'\n', ..] => {
-                        self.incoming.consume(2);
-                        self.body = Body::ChunkLine;
-                    }
-                    _ => return Err(Refusal::ChunkEnd),
-                },
-                Body::Trailers(scanner) => {
-                    let limits = SectionLimits {
-                        bytes: self.limits.trailer_bytes,
-                        fields: self.limits.fields,
-                        too_large: Refusal::TrailersTooLarge,
-                    };
-                    let Some(len) = scanner.run(bytes, &limits)? else { return Ok(Step::NeedMore) };
-                    self.end_trailers(len)?;
-                }
-            }
-        }
-    }
-
-    /// The trailer section is complete: notes where its fields lie.
-    fn end_trailers(&mut self, len: usize) -> Result<(), Refusal> {
-        self.trailer_fields.clear();
-        let section = &self.incoming.bytes()[..len];
-        let mut at = 0;
-        for line in section[..len - 2].split_inclusive(|&b| b == b'\n') {
-            let text = line.strip_suffix(b"\r\n").unwrap_or(line);
-            let (name, value) = field_line(text)?;
-            if is_forbidden_trailer(name.of(text)) {
-                return Err(Refusal::TrailerForbidden);
-            }
-            self.trailer_fields.push(HeaderRange { name: name.shift(at), value: value.shift(at) });
-            at += line.len();
-        }
-        self.trailers_at = (self.incoming.pin(len), len);
-        self.body = Body::Ended;
-        Ok(())
-    }
-
-    /// Reads the rest of a body away; `None` when the next request may begin.
+    /// Reads the rest of a body away; `None` when the next request may begin, or the connection closes.
     fn next_in_discard(&mut self) -> Option<Input> {
         loop {
-            match self.advance_body() {
-                Ok(Step::Ended) if self.keep_alive => {
-                    self.begin_next();
-                    return None;
-                }
+            let Phase::Discard(Discarding { body, body_limit, discarded, afterwards }) = &mut self.phase
+            else {
+                return None;
+            };
+            let limits = body_limits(&self.limits, *body_limit);
+            match advance_body(body, &mut self.incoming, &mut self.trailers, &limits) {
                 Ok(Step::Ended) => {
-                    // A client that meant to go on may have sent more already.
-                    let linger = self.parsed.keep_alive || !self.incoming.is_empty();
-                    self.close(linger);
+                    match *afterwards {
+                        Afterwards::NextRequest => self.begin_next(),
+                        // A client that meant to go on may have sent more already.
+                        Afterwards::Close(client)
+                            if client == Persistence::KeepAlive || !self.incoming.is_empty() =>
+                        {
+                            self.close(Ending::Linger(0));
+                        }
+                        Afterwards::Close(_) => {
+                            self.close(Ending::Flush);
+                        }
+                    }
                     return None;
                 }
-                Ok(Step::NeedMore) if self.eof => return Some(self.close(false)),
+                Ok(Step::NeedMore) if self.is_eof => return Some(self.close(Ending::Flush)),
                 Ok(Step::NeedMore) => return Some(Input::NeedMore),
                 Ok(Step::Data) => {
-                    let n = self.body().len();
-                    self.discarded += n as u64;
-                    if self.discarded > self.limits.discard_bytes {
-                        self.close(true);
+                    let n = body.available(self.incoming.len());
+                    *discarded += n as u64;
+                    if *discarded > self.limits.discard_bytes {
+                        self.close(Ending::Linger(0));
                         return None;
                     }
-                    self.consume_body(n);
+                    body.took(n);
+                    self.incoming.consume(n);
                 }
                 // The response is out already; there is nothing to say.
                 Err(_) => {
-                    self.close(true);
+                    self.close(Ending::Linger(0));
                     return None;
                 }
             }
+        }
+    }
+
+    fn next_in_closing(&mut self) -> Input {
+        self.discard_for_closing();
+        match self.phase {
+            Phase::Closing(Ending::Linger(discarded))
+                if !self.is_eof && discarded <= self.limits.linger_bytes =>
+            {
+                Input::NeedMore
+            }
+            Phase::Closing(Ending::Linger(_)) => {
+                self.phase = Phase::Closing(Ending::Flush);
+                Input::Closed
+            }
+            _ => Input::Closed,
+        }
+    }
+
+    /// Throws away what has come of a connection that closes.
+    fn discard_for_closing(&mut self) {
+        let bytes = self.discard_all();
+        if let Phase::Closing(Ending::Linger(discarded)) = &mut self.phase {
+            *discarded += bytes;
         }
     }
 
     /// The current request's head. It stays until the request's response is finished and its body read.
     pub fn head(&self) -> Head<'_> {
-        let bytes = if self.phase == Phase::Request {
-            self.incoming.pinned(self.head_at, self.parsed.len)
-        } else {
-            &[]
-        };
-        if bytes.is_empty() {
-            return Head { bytes, parsed: &EMPTY, fields: &[] };
+        if let Phase::Request(exchange) = &self.phase {
+            let bytes = self.incoming.pinned(exchange.head_at, exchange.head.len);
+            if !bytes.is_empty() {
+                return Head { bytes, parsed: &exchange.head, fields: &self.fields };
+            }
         }
-        Head { bytes, parsed: &self.parsed, fields: &self.fields }
+        Head { bytes: &[], parsed: &EMPTY, fields: &[] }
     }
 
     /// Replaces [`Limits::body_bytes`] for this request: call it after [`Input::Head`], when the application
@@ -353,13 +331,14 @@ impl Connection {
     /// [`Refusal::BodyTooLarge`] when Content-Length, or the chunks so far, exceed it; treat it like one
     /// from [`next`](Connection::next).
     pub fn set_body_limit(&mut self, bytes: u64) -> Result<(), Refusal> {
-        self.body_limit = bytes;
-        let announced = match self.parsed.framing {
-            Framing::None => 0,
+        let Phase::Request(exchange) = &mut self.phase else { return Ok(()) };
+        exchange.body_limit = bytes;
+        let announced = match exchange.head.framing {
             Framing::Length(n) => n,
-            Framing::Chunked => self.chunked_bytes,
+            Framing::Chunked => exchange.body.chunked_bytes(),
+            Framing::None | Framing::UntilClose => 0,
         };
-        if self.phase == Phase::Request && announced > bytes {
+        if announced > bytes {
             self.fail_body(Refusal::BodyTooLarge)?;
         }
         Ok(())
@@ -367,10 +346,10 @@ impl Connection {
 
     /// Body bytes that have arrived and are not consumed; with chunked, those of one chunk.
     pub fn body(&self) -> &[u8] {
-        match self.body {
-            Body::Length(due) | Body::ChunkData(due) => {
+        match &self.phase {
+            Phase::Request(exchange) => {
                 let bytes = self.incoming.bytes();
-                &bytes[..bytes.len().min(usize::try_from(due).unwrap_or(usize::MAX))]
+                &bytes[..exchange.body.available(bytes.len())]
             }
             _ => &[],
         }
@@ -379,59 +358,74 @@ impl Connection {
     /// The first `n` bytes of [`body`](Connection::body) have been used. Bytes stay until then, and hold the
     /// client back.
     pub fn consume(&mut self, n: usize) {
-        if self.phase == Phase::Request {
-            let n = n.min(self.body().len());
-            self.consume_body(n);
+        if let Phase::Request(exchange) = &mut self.phase {
+            let n = n.min(exchange.body.available(self.incoming.len()));
+            exchange.body.took(n);
+            self.incoming.consume(n);
         }
     }
 
-    fn consume_body(&mut self, n: usize) {
-        match &mut self.body {
-            Body::Length(due) => {
-                *due -= n as u64;
-                if *due == 0 {
-                    self.body = Body::Ended;
-                }
-            }
-            Body::ChunkData(due) => {
-                *due -= n as u64;
-                if *due == 0 {
-                    self.body = Body::ChunkEnd;
-                }
-            }
-            _ => return,
-        }
-        self.incoming.consume(n);
-    }
-
-    /// The trailer fields of a chunked body: from [`Input::BodyEnd`] until the response is finished. Fields that
-    /// would change framing, routing or authentication have been refused.
+    /// The trailer fields of a chunked body: from [`Input::BodyEnd`] until the response is finished. Fields
+    /// that would change framing, routing or authentication have been refused.
     pub fn trailers(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
-        let chunked = self.phase == Phase::Request
-            && self.parsed.framing == Framing::Chunked
-            && self.body == Body::Ended;
-        let fields = if chunked { &self.trailer_fields[..] } else { &[] };
-        let bytes = self.incoming.pinned(self.trailers_at.0, self.trailers_at.1);
+        let has_trailers = matches!(&self.phase, Phase::Request(exchange)
+            if exchange.head.framing == Framing::Chunked && exchange.body.is_ended());
+        let fields = if has_trailers { &self.trailers.fields[..] } else { &[] };
+        let bytes = self.incoming.pinned(self.trailers.at, self.trailers.len);
         fields.iter().map(move |f| (f.name.of(bytes), f.value.of(bytes)))
     }
 }
 
-/// Trailer fields that would change what the head said: RFC 9110 6.5.1.
-fn is_forbidden_trailer(name: &[u8]) -> bool {
-    const NAMES: [&[u8]; 13] = [
-        b"host",
-        b"te",
-        b"expect",
-        b"max-forwards",
-        b"authorization",
-        b"proxy-authorization",
-        b"cookie",
-        b"content-encoding",
-        b"content-type",
-        b"content-range",
-        b"cache-control",
-        b"range",
-        b"forwarded",
-    ];
-    is_framing_field(name) || NAMES.iter().any(|n| n.eq_ignore_ascii_case(name))
+fn body_limits(limits: &Limits, body_bytes: u64) -> BodyLimits {
+    BodyLimits {
+        body_bytes,
+        line_bytes: limits.chunk_line_bytes,
+        extension_bytes: limits.chunk_extension_bytes,
+        trailer_bytes: limits.trailer_bytes,
+        trailer_fields: limits.fields,
+    }
+}
+
+/// Gets to the next body bytes or to the end of the body.
+fn advance_body(
+    body: &mut BodyDecoder,
+    incoming: &mut Incoming,
+    trailers: &mut Trailers,
+    limits: &BodyLimits,
+) -> Result<Step, Refusal> {
+    match body.step(incoming.bytes(), limits)? {
+        BodyStep::Data { skip, .. } => {
+            incoming.consume(skip);
+            Ok(Step::Data)
+        }
+        BodyStep::NeedMore { skip } => {
+            incoming.consume(skip);
+            Ok(Step::NeedMore)
+        }
+        BodyStep::End { skip, trailers: len } => {
+            incoming.consume(skip);
+            if len > 0 {
+                end_trailers(incoming, trailers, len).inspect_err(|refusal| body.fail(*refusal))?;
+            }
+            Ok(Step::Ended)
+        }
+    }
+}
+
+/// The trailer section is complete: notes where its fields lie.
+fn end_trailers(incoming: &mut Incoming, trailers: &mut Trailers, len: usize) -> Result<(), Refusal> {
+    trailers.fields.clear();
+    let section = &incoming.bytes()[..len];
+    let mut at = 0;
+    for line in section[..len - 2].split_inclusive(|&b| b == b'\n') {
+        let text = line.strip_suffix(b"\r\n").unwrap_or(line);
+        let (name, value) = field_line(text)?;
+        if FieldClasses::of(name.of(text)).is_forbidden_in_trailers() {
+            return Err(Refusal::TrailerForbidden);
+        }
+        trailers.fields.push(HeaderRange { name: name.shift(at), value: value.shift(at) });
+        at += line.len();
+    }
+    (trailers.at, trailers.len) = (incoming.pin(len), len);
+    Ok(())
 }

@@ -1,27 +1,32 @@
 //! The connection's output side: responses become bytes, framed as the request allows.
 
-use super::{Body, Connection, Next, Phase, Response};
-use crate::head::Version;
-use crate::response::{
-    BodyLength, ConnectionField, FramingFields, ResponseHead, reason_phrase, write_head, write_status_line,
+use super::{
+    Afterwards, Connection, Discarding, Ending, Exchange, Expectation, HeadReading, Next, Phase, Response,
 };
+use crate::body::BodyDecoder;
+use crate::chunked::{LAST_CHUNK, push_chunk_line};
+use crate::head::{Persistence, Version};
+use crate::response::{
+    ConnectionField, FramingFields, ResponseHead, reason_phrase, write_head, write_status_line,
+};
+use crate::transfer::BodyLength;
 use crate::{Misuse, Refusal};
 
 impl Connection {
-    /// Sends `100 Continue` if the client expects it, and nothing was sent or received after the head: call it
-    /// when the application wants the body. Call it before [`respond`](Connection::respond) if the response is
-    /// made from the body: afterwards it is too late. Returns whether it was sent.
+    /// Sends `100 Continue` if the client expects it, and nothing was sent or received after the head: call
+    /// it when the application wants the body. Call it before [`respond`](Connection::respond) if the
+    /// response is made from the body: afterwards it is too late. Returns whether it was sent.
     pub fn send_continue(&mut self) -> bool {
-        let due = self.phase == Phase::Request
-            && self.continue_due
-            && self.response == Response::None
-            && !matches!(self.body, Body::Failed(_));
+        let Phase::Request(exchange) = &mut self.phase else { return false };
+        let due = exchange.expectation == Expectation::ContinueDue
+            && exchange.response == Response::None
+            && !exchange.body.is_failed();
         if !due {
             return false;
         }
-        self.continue_due = false;
+        exchange.expectation = Expectation::None;
         // RFC 9110 10.1.1: not needed when the client did not wait.
-        if !self.incoming.is_empty() || !matches!(self.body, Body::Length(_) | Body::ChunkLine) {
+        if !self.incoming.is_empty() || !exchange.body.is_fresh() {
             return false;
         }
         write_status_line(&mut self.outgoing.data, 100, None);
@@ -36,7 +41,7 @@ impl Connection {
     /// # Errors
     /// [`Misuse`]; nothing has been written then.
     pub fn respond(&mut self, head: ResponseHead<'_>, length: BodyLength) -> Result<(), Misuse> {
-        self.start_response(head, length, 0, false)
+        self.start_response(head, length, 0)
     }
 
     /// The response in one go: head, the whole `body`, end.
@@ -44,20 +49,19 @@ impl Connection {
     /// # Errors
     /// [`Misuse`]; nothing has been written then.
     pub fn respond_with(&mut self, head: ResponseHead<'_>, body: &[u8]) -> Result<Next, Misuse> {
-        let announce_close = !self.rest_is_small();
-        self.start_response(head, BodyLength::Known(body.len() as u64), body.len(), announce_close)?;
-        if self.response != Response::Bodiless {
+        let exchange = due_response(&mut self.phase)?;
+        if !rest_is_small(&exchange.body, self.limits.discard_bytes) {
+            exchange.persistence = Persistence::Close;
+        }
+        self.start_response(head, BodyLength::Known(body.len() as u64), body.len())?;
+        if !self.is_bodiless() {
             self.outgoing.data.extend_from_slice(body);
         }
         Ok(self.end_response())
     }
 
-    /// A response is due and none has been started.
-    fn check_due(&self) -> Result<(), Misuse> {
-        if self.phase != Phase::Request {
-            return Err(Misuse::NoRequest);
-        }
-        if self.response != Response::None { Err(Misuse::AlreadyResponded) } else { Ok(()) }
+    fn is_bodiless(&self) -> bool {
+        matches!(&self.phase, Phase::Request(exchange) if exchange.response == Response::Bodiless)
     }
 
     fn start_response(
@@ -65,9 +69,8 @@ impl Connection {
         head: ResponseHead<'_>,
         length: BodyLength,
         room: usize,
-        close: bool,
     ) -> Result<(), Misuse> {
-        self.check_due()?;
+        let exchange = due_response(&mut self.phase)?;
         if !(200..=999).contains(&head.status) {
             return Err(Misuse::Status);
         }
@@ -76,30 +79,31 @@ impl Connection {
         }
         // The client may or may not send a body it got no 100 for: there is no telling where a next request
         // would start (RFC 9110 10.1.1).
-        if (self.continue_due && self.body != Body::Ended) || self.draining || close {
-            self.keep_alive = false;
+        let body_is_uncertain = exchange.expectation == Expectation::ContinueDue && !exchange.body.is_ended();
+        if body_is_uncertain || self.is_draining {
+            exchange.persistence = Persistence::Close;
         }
-        let http10 = self.parsed.version == Version::Http10;
+        let http10 = exchange.head.version == Version::Http10;
         let no_content = matches!(head.status, 204 | 304);
         let (framing, response) = match length {
             _ if no_content => (FramingFields::None, Response::Bodiless),
-            BodyLength::Known(n) if self.parsed.is_head => (FramingFields::Length(n), Response::Bodiless),
-            _ if self.parsed.is_head => (FramingFields::None, Response::Bodiless),
+            BodyLength::Known(n) if exchange.head.is_head => (FramingFields::Length(n), Response::Bodiless),
+            _ if exchange.head.is_head => (FramingFields::None, Response::Bodiless),
             BodyLength::Known(n) => (FramingFields::Length(n), Response::Known(n)),
             BodyLength::None => (FramingFields::Length(0), Response::Known(0)),
             BodyLength::Unknown if http10 => {
-                self.keep_alive = false;
+                exchange.persistence = Persistence::Close;
                 (FramingFields::None, Response::UntilClose)
             }
             BodyLength::Unknown => (FramingFields::Chunked, Response::Chunked),
         };
-        let connection = match (self.keep_alive, http10) {
-            (false, _) => ConnectionField::Close,
-            (true, true) => ConnectionField::KeepAlive,
-            (true, false) => ConnectionField::None,
+        let connection = match (exchange.persistence, http10) {
+            (Persistence::Close, _) => ConnectionField::Close,
+            (Persistence::KeepAlive, true) => ConnectionField::KeepAlive,
+            (Persistence::KeepAlive, false) => ConnectionField::None,
         };
+        exchange.response = response;
         write_head(&mut self.outgoing.data, &head, framing, connection, room);
-        self.response = response;
         Ok(())
     }
 
@@ -110,11 +114,9 @@ impl Connection {
     /// [`Misuse::BodyTooLong`] when they are more than announced: none of them is sent, and the response is
     /// aborted. [`Misuse::NotResponding`] without a response.
     pub fn send_body(&mut self, bytes: &[u8]) -> Result<(), Misuse> {
-        if self.phase != Phase::Request {
-            return Err(Misuse::NotResponding);
-        }
+        let Phase::Request(exchange) = &mut self.phase else { return Err(Misuse::NotResponding) };
         let out = &mut self.outgoing.data;
-        match &mut self.response {
+        match &mut exchange.response {
             Response::None => return Err(Misuse::NotResponding),
             Response::Bodiless => {}
             Response::Known(due) => {
@@ -130,8 +132,7 @@ impl Connection {
             Response::Chunked if bytes.is_empty() => {}
             Response::Chunked => {
                 out.reserve(bytes.len() + 20);
-                write_hex(out, bytes.len());
-                out.extend_from_slice(b"\r\n");
+                push_chunk_line(out, bytes.len());
                 out.extend_from_slice(bytes);
                 out.extend_from_slice(b"\r\n");
             }
@@ -139,9 +140,9 @@ impl Connection {
         Ok(())
     }
 
-    /// The same, with the chance to send without a copy: `write` gets what waits for the socket and the bytes that come after it, and says
-    /// how many of both together it has sent. What it has not sent is kept. Returns whether all of `bytes` was sent; of a chunk's framing
-    /// something may wait nevertheless.
+    /// The same, with the chance to send without a copy: `write` gets what waits for the socket and the bytes
+    /// that come after it, and says how many of both together it has sent. What it has not sent is kept.
+    /// Returns whether all of `bytes` was sent; of a chunk's framing something may wait nevertheless.
     ///
     /// # Errors
     /// As [`send_body`](Connection::send_body); `write` is not called then.
@@ -151,16 +152,15 @@ impl Connection {
         write: impl FnOnce(&[u8], &[u8]) -> usize,
     ) -> Result<bool, Misuse> {
         // The framing and the checks, without a byte of the body.
-        let chunked = match &mut self.response {
-            Response::Known(due) if self.phase == Phase::Request && *due >= bytes.len() as u64 => {
+        let Phase::Request(exchange) = &mut self.phase else { return Err(Misuse::NotResponding) };
+        let chunked = match &mut exchange.response {
+            Response::Known(due) if *due >= bytes.len() as u64 => {
                 *due -= bytes.len() as u64;
                 false
             }
-            Response::UntilClose if self.phase == Phase::Request => false,
-            Response::Chunked if self.phase == Phase::Request && !bytes.is_empty() => {
-                let out = &mut self.outgoing.data;
-                write_hex(out, bytes.len());
-                out.extend_from_slice(b"\r\n");
+            Response::UntilClose => false,
+            Response::Chunked if !bytes.is_empty() => {
+                push_chunk_line(&mut self.outgoing.data, bytes.len());
                 true
             }
             // Nothing to be sent, or an error.
@@ -178,17 +178,17 @@ impl Connection {
         Ok(rest.is_empty())
     }
 
-    /// Ends the response. `trailers` is a block made with [`push_field`](crate::push_field); it is sent with a
-    /// chunked body and dropped otherwise.
+    /// Ends the response. `trailers` is a block made with [`push_field`](crate::push_field); it is sent with
+    /// a chunked body and dropped otherwise.
     ///
     /// # Errors
     /// [`Misuse::BodyTooShort`] when less was sent than announced: the response is aborted.
-    /// [`Misuse::HeaderBlock`] for trailers that do not end in CRLF, [`Misuse::NotResponding`] without a response.
+    /// [`Misuse::HeaderBlock`] for trailers that do not end in CRLF, [`Misuse::NotResponding`] without a
+    /// response.
     pub fn finish(&mut self, trailers: Option<&[u8]>) -> Result<Next, Misuse> {
-        if self.phase != Phase::Request || self.response == Response::None {
-            return Err(Misuse::NotResponding);
-        }
-        match self.response {
+        let Phase::Request(exchange) = &self.phase else { return Err(Misuse::NotResponding) };
+        match exchange.response {
+            Response::None => return Err(Misuse::NotResponding),
             Response::Known(due) if due > 0 => {
                 self.abort();
                 return Err(Misuse::BodyTooShort);
@@ -199,42 +199,48 @@ impl Connection {
                     return Err(Misuse::HeaderBlock);
                 }
                 let out = &mut self.outgoing.data;
-                out.extend_from_slice(b"0\r\n");
+                let (last, end) = LAST_CHUNK.split_at(LAST_CHUNK.len() - 2);
+                out.extend_from_slice(last);
                 out.extend_from_slice(trailers);
-                out.extend_from_slice(b"\r\n");
+                out.extend_from_slice(end);
             }
             _ => {}
         }
         Ok(self.end_response())
     }
 
-    /// Whether the rest of the request's body may be within
-    /// [`Limits::discard_bytes`](crate::Limits::discard_bytes).
-    fn rest_is_small(&self) -> bool {
-        match self.body {
-            Body::Length(due) => due <= self.limits.discard_bytes,
-            Body::Failed(_) => false,
-            _ => true,
-        }
-    }
-
     fn end_response(&mut self) -> Next {
-        self.keep_alive &= !self.draining && self.rest_is_small();
+        let Phase::Request(exchange) = &mut self.phase else { return Next::Close };
+        let rest_is_small = rest_is_small(&exchange.body, self.limits.discard_bytes);
+        if self.is_draining || !rest_is_small {
+            exchange.persistence = Persistence::Close;
+        }
+        let (persistence, client) = (exchange.persistence, exchange.head.persistence);
         // The end of the connection is the response's end, or the client may wait for a 100 that never comes:
         // neither waits for the request's body.
-        let closes_now = self.response == Response::UntilClose || self.continue_due;
-        if self.body != Body::Ended && self.rest_is_small() && !closes_now {
+        let closes_now =
+            exchange.response == Response::UntilClose || exchange.expectation == Expectation::ContinueDue;
+        let body_is_ended = exchange.body.is_ended();
+        if !body_is_ended && rest_is_small && !closes_now {
             // A client that still writes must not find the connection closed: it would not read the response.
-            self.phase = Phase::Discard;
-            self.discarded = 0;
-        } else if self.keep_alive {
+            let body = std::mem::replace(&mut exchange.body, BodyDecoder::ended());
+            let body_limit = exchange.body_limit;
+            let afterwards = match persistence {
+                Persistence::KeepAlive => Afterwards::NextRequest,
+                Persistence::Close => Afterwards::Close(client),
+            };
+            self.phase = Phase::Discard(Discarding { body, body_limit, discarded: 0, afterwards });
+        } else if persistence == Persistence::KeepAlive {
             self.begin_next();
         } else {
             // A client that meant to go on may have sent more already.
-            let linger = self.parsed.keep_alive || self.body != Body::Ended || !self.incoming.is_empty();
-            self.close(linger);
+            let linger = client == Persistence::KeepAlive || !body_is_ended || !self.incoming.is_empty();
+            self.close(if linger { Ending::Linger(0) } else { Ending::Flush });
         }
-        if self.keep_alive { Next::KeepAlive } else { Next::Close }
+        match persistence {
+            Persistence::KeepAlive => Next::KeepAlive,
+            Persistence::Close => Next::Close,
+        }
     }
 
     /// A complete small response with `Connection: close`, for a [`Refusal`], a timeout or a server that has
@@ -250,11 +256,10 @@ impl Connection {
         message: &str,
         date: Option<&[u8; 29]>,
     ) -> Result<(), Misuse> {
-        if self.phase == Phase::Head {
+        if let Phase::Head(HeadReading { .. }) = self.phase {
             let _ = self.refuse(Refusal::RequestLine);
         }
-        self.check_due()?;
-        self.keep_alive = false;
+        due_response(&mut self.phase)?.persistence = Persistence::Close;
         let head = ResponseHead {
             status,
             reason: None,
@@ -265,15 +270,15 @@ impl Connection {
         self.respond_with(head, message.as_bytes()).map(|_| ())
     }
 
-    /// Answers 101 and leaves HTTP/1: `header_block` names the protocol (`Upgrade: websocket CRLF`) and what it
-    /// wants besides. Returns the input that has been received beyond the head. What is in
+    /// Answers 101 and leaves HTTP/1: `header_block` names the protocol (`Upgrade: websocket CRLF`) and what
+    /// it wants besides. Returns the input that has been received beyond the head. What is in
     /// [`output`](Connection::output) must still be written, before any byte of the new protocol.
     ///
     /// # Errors
     /// [`Misuse::Upgrade`] when the client did not ask, or the request's body is not read to its end.
     pub fn upgrade(&mut self, header_block: &[u8], date: Option<&[u8; 29]>) -> Result<Vec<u8>, Misuse> {
-        self.check_due()?;
-        if self.head().upgrade().is_none() || self.body != Body::Ended {
+        let body_is_read = due_response(&mut self.phase)?.body.is_ended();
+        if self.head().upgrade().is_none() || !body_is_read {
             return Err(Misuse::Upgrade);
         }
         if !header_block.ends_with(b"\r\n") {
@@ -311,9 +316,16 @@ impl Connection {
     }
 }
 
-fn write_hex(out: &mut Vec<u8>, n: usize) {
-    let digits = (usize::BITS - n.leading_zeros()).div_ceil(4).max(1);
-    for i in (0..digits).rev() {
-        out.push(b"0123456789abcdef"[n >> (4 * i) & 15]);
+/// The exchange, if a response is due and none has been started.
+fn due_response(phase: &mut Phase) -> Result<&mut Exchange, Misuse> {
+    match phase {
+        Phase::Request(exchange) if exchange.response == Response::None => Ok(exchange),
+        Phase::Request(_) => Err(Misuse::AlreadyResponded),
+        _ => Err(Misuse::NoRequest),
     }
+}
+
+/// Whether the rest of the request's body may be within `most` bytes.
+fn rest_is_small(body: &BodyDecoder, most: u64) -> bool {
+    !body.is_failed() && body.length_left().is_none_or(|left| left <= most)
 }

@@ -196,7 +196,8 @@ fn misuse_is_told_and_nothing_is_written() {
     assert!(out(&http).ends_with("\r\n\r\n0\r\nx: y\r\n\r\n"));
 }
 
-/// Sends `body` in two pieces through a socket that takes so many bytes of each, and gives what went there and what is left.
+/// Sends `body` in two pieces through a socket that takes so many bytes of each, and gives what went there
+/// and what is left.
 fn sent_through(length: BodyLength, body: &[u8], takes: usize) -> Vec<u8> {
     let mut http = with(GET);
     http.respond(ResponseHead::new(200, b""), length).unwrap();

@@ -64,8 +64,8 @@ fn draw(random: &mut Random) -> Exchange {
     let body = if framing == Framing::None { vec![] } else { random.bytes(size) };
     let size = [0, 1, 10, 1000, 30_000][random.below(5)];
     let expect = random.one_in(6);
-    // With an expectation it is chance whether the body is there before the answer begins, and with that whether
-    // the connection can stay: the model does not say.
+    // With an expectation it is chance whether the body is there before the answer begins, and with that
+    // whether the connection can stay: the model does not say.
     let handler = match random.below(3) {
         0 => Plan::Ignore,
         1 if !expect => Plan::AnswerWhileReading,

@@ -1,9 +1,8 @@
 //! A request's head as the platform takes it: method, absolute URL, headers, as one Latin-1 text.
 //!
-//! The form is that of `fetch/incoming.js` in nano-web. Knows HTTP heads and URLs; nothing of connections and
-//! applications.
+//! nano-http has the form. Knows HTTP heads and URLs; nothing of connections and applications.
 
-use nano_http::Head;
+use nano_http::{Head, push_request_text};
 use nano_runtime::is_serialized_ipv4;
 use url::Url;
 
@@ -15,18 +14,7 @@ pub(crate) struct NoUrl;
 pub(crate) fn write(out: &mut Vec<u8>, head: &Head<'_>, secure: bool) -> Result<(), NoUrl> {
     out.clear();
     out.reserve(head.head_bytes().len() + 64);
-    out.extend_from_slice(head.method());
-    out.push(b'\n');
-    write_url(out, head, secure)?;
-    for (name, value) in head.headers() {
-        out.push(b'\n');
-        let at = out.len();
-        out.extend_from_slice(name);
-        out[at..].make_ascii_lowercase();
-        out.push(b':');
-        out.extend_from_slice(value);
-    }
-    Ok(())
+    push_request_text(out, head.method(), |out| write_url(out, head, secure), head.headers())
 }
 
 /// Writes the absolute URL, serialized as the URL standard says. What is in that form already (nearly every
@@ -142,9 +130,9 @@ mod tests {
     fn heads_are_written_as_the_platform_takes_them() {
         check(
             "GET /a?b=c HTTP/1.1\r\nHost: example.com\r\nX-Two:  2 \r\n\r\n",
-            Ok("GET\nhttp://example.com/a?b=c\nhost:example.com\nx-two:2"),
+            Ok("GET\nhttp://example.com/a?b=c\nhost: example.com\r\nx-two: 2\r\n"),
         );
-        check("GET / HTTP/1.0\r\n\r\n", Ok("GET\nhttp://localhost/"));
+        check("GET / HTTP/1.0\r\n\r\n", Ok("GET\nhttp://localhost/\n"));
     }
 
     #[test]
@@ -174,7 +162,7 @@ mod tests {
             }
             check(
                 &format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n"),
-                Ok(&format!("GET\n{url}\nhost:{host}")),
+                Ok(&format!("GET\n{url}\nhost: {host}\r\n")),
             );
         }
     }

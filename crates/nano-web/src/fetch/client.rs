@@ -12,6 +12,7 @@ use crate::infra::{
     text, throw, try_uint8_array, with_bytes,
 };
 use crate::state::{ExchangeId, Gathered, PendingRead, State};
+use nano_http::ResponseText;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -157,11 +158,7 @@ fn wait<'s>(
     Some(resolver.get_promise(scope))
 }
 
-/// `fetchHead(id)`: a promise of the response's head, to be asked for once:
-///
-///   STATUS " " FLAGS " " REASON LF URL [LF name ":" value]...
-///
-/// in Latin-1. FLAGS is `-`, or letters: `r` redirected, `e` nothing to read.
+/// `fetchHead(id)`: a promise of the response's head, to be asked for once, in the form of [`ResponseText`].
 fn fetch_head(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let id = id(scope, &args);
     let Some(fetch) = state(scope).and_then(|state| state.get::<Fetches>().get(id)) else { return };
@@ -314,31 +311,16 @@ pub(crate) fn resume(scope: &mut Scope<'_, '_>, id: u64, event: NetworkEvent) {
             let waiting = fetch.head.borrow_mut().take();
             match response {
                 Ok(response) => {
-                    let mut head = Vec::with_capacity(response.headers.len() + response.url.len() + 32);
-                    head.extend_from_slice(itoa::Buffer::new().format(response.status).as_bytes());
-                    head.push(b' ');
-                    for (flag, is) in [(b'r', response.redirected), (b'e', response.is_empty)] {
-                        if is {
-                            head.push(flag);
-                        }
-                    }
-                    if !(response.redirected || response.is_empty) {
-                        head.push(b'-');
-                    }
-                    head.push(b' ');
-                    head.extend_from_slice(&response.status_text);
-                    head.push(b'\n');
-                    head.extend_from_slice(response.url.as_bytes());
-                    let mut rest = &response.headers[..];
-                    while let Some(end) = memchr::memchr(b'\n', rest) {
-                        let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
-                        rest = &rest[end + 1..];
-                        if let Some(colon) = memchr::memchr(b':', line) {
-                            head.push(b'\n');
-                            head.extend_from_slice(&line[..=colon]);
-                            head.extend_from_slice(line[colon + 1..].strip_prefix(b" ").unwrap_or_default());
-                        }
-                    }
+                    let mut head = Vec::new();
+                    let text = ResponseText {
+                        status: response.status,
+                        is_redirected: response.redirected,
+                        is_empty: response.is_empty,
+                        reason: &response.status_text,
+                        url: response.url.as_bytes(),
+                        fields: &response.headers,
+                    };
+                    text.push(&mut head);
                     if response.is_empty {
                         forget(scope, id, true);
                     }

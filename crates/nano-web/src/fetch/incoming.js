@@ -1,10 +1,11 @@
 // The head of an incoming request, as the native side hands it over: one string, so that a request costs one allocation, and
 // what a handler never asks for costs nothing.
 //
-//   METHOD LF URL [LF name ":" value]...
+//   METHOD LF URL LF (name ":" SP value CR LF)*
 //
+// and for the head of a response, with STATUS SP FLAGS SP REASON in the place of METHOD. nano-http writes it (text.rs).
 // The URL is absolute and serialized; names are in lower case; values are without whitespace around them, as Latin-1; no
-// part has an LF. Headers are in the order of arrival. There is no LF at the end.
+// part has a CR or an LF.
 // Knows nothing of Request and Headers.
 
 const {
@@ -13,8 +14,9 @@ const {
   StringPrototypeSlice,
 } = internal.primordials;
 
-function lineEnd(head, from) {
-  const end = StringPrototypeIndexOf(head, "\n", from);
+// Where the value that begins at `from` ends.
+function valueEnd(head, from) {
+  const end = StringPrototypeIndexOf(head, "\r", from);
   return end === -1 ? head.length : end;
 }
 
@@ -24,23 +26,23 @@ function headMethod(head) {
 
 function headUrl(head) {
   const start = StringPrototypeIndexOf(head, "\n") + 1;
-  return StringPrototypeSlice(head, start, lineEnd(head, start));
+  return StringPrototypeSlice(head, start, StringPrototypeIndexOf(head, "\n", start));
 }
 
 // Where the LF before the first header is.
 function headersStart(head) {
-  return lineEnd(head, StringPrototypeIndexOf(head, "\n") + 1);
+  return StringPrototypeIndexOf(head, "\n", StringPrototypeIndexOf(head, "\n") + 1);
 }
 
 // The values of a header, joined, or null. `name` is in lower case.
 function headGet(head, name) {
   // A value has no LF, so this finds nothing but a line's beginning.
-  const search = `\n${name}:`;
+  const search = `\n${name}: `;
   let result = null;
   let at = StringPrototypeIndexOf(head, search, headersStart(head));
   while (at !== -1) {
     const start = at + search.length;
-    const end = lineEnd(head, start);
+    const end = valueEnd(head, start);
     const value = StringPrototypeSlice(head, start, end);
     result = result === null ? value : `${result}, ${value}`;
     at = StringPrototypeIndexOf(head, search, end);
@@ -54,11 +56,11 @@ function headList(head) {
   let start = headersStart(head) + 1;
   while (start < head.length) {
     const colon = StringPrototypeIndexOf(head, ":", start);
-    const end = lineEnd(head, colon);
+    const end = valueEnd(head, colon);
     ArrayPrototypePush(
-      list, StringPrototypeSlice(head, start, colon), StringPrototypeSlice(head, colon + 1, end),
+      list, StringPrototypeSlice(head, start, colon), StringPrototypeSlice(head, colon + 2, end),
     );
-    start = end + 1;
+    start = end + 2;
   }
   return list;
 }

@@ -76,6 +76,7 @@ static PARTS: &[Part] = parts! {
 
 ops! {
     "requestBodyLength" => request_body_length,
+    "writersFields" => writers_fields,
     "bodyRead" => body_read,
     "bodyReadAll" => body_read_all,
     "bodyCancel" => body_cancel,
@@ -98,6 +99,24 @@ fn is_proxy(_: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
 
 extern "C" fn is_proxy_fast(_: v8::Local<'_, v8::Value>, value: v8::Local<'_, v8::Value>) -> bool {
     value.is_proxy()
+}
+
+/// `writersFields()`: at each index an array of the header fields with a name of this length that the writer of a
+/// message sets, or undefined. Called while the snapshot is made.
+fn writers_fields(scope: &mut Scope<'_, '_>, _: Args<'_>, mut ret: Ret<'_>) {
+    let longest = nano_http::writers_fields().map(str::len).max().unwrap_or(0);
+    let by_length = v8::Array::new(scope, 0);
+    for length in 0..=longest {
+        let names = nano_http::writers_fields().filter(|name| name.len() == length);
+        let names = names.map(|name| Some(v8::String::new(scope, name)?.into()));
+        let Some(names) = names.collect::<Option<Vec<v8::Local<'_, v8::Value>>>>() else { return };
+        let value = match &names[..] {
+            [] => v8::undefined(scope).into(),
+            names => v8::Array::new_with_elements(scope, names).into(),
+        };
+        by_length.set_index(scope, length as u32, value);
+    }
+    ret.set(by_length.into());
 }
 
 /// -1: no body; -2: its length is not known; else bytes.

@@ -65,16 +65,17 @@ function convertResponseInit(init, prefix) {
   return { headers, status, statusText, webSocket };
 }
 
-// Headers that belong to the connection or to the framing of the message, which are the writer's.
-function concernsConnection(name) {
-  switch (name.length) {
-    case 7: return name === "upgrade";
-    case 10: return name === "connection" || name === "keep-alive";
-    case 14: return name === "content-length";
-    case 16: return name === "proxy-connection";
-    case 17: return name === "transfer-encoding";
-    default: return false;
+// Headers that frame the message or steer the connection, which the writer of the message sets: nano-http's table, as
+// an array that has at each index the array of the names of this length, or undefined.
+const writersFields = ops.writersFields();
+
+function isWriters(name) {
+  const names = name.length < writersFields.length ? writersFields[name.length] : undefined;
+  if (names === undefined) return false;
+  for (let i = 0; i < names.length; i++) {
+    if (names[i] === name) return true;
   }
+  return false;
 }
 
 // A Content-Length's value as a number, or -1 if it is not a valid one.
@@ -185,7 +186,7 @@ class Response {
         : type === TEXT_TYPE ? TEXT_BLOCK : type === JSON_TYPE ? JSON_BLOCK : `content-type: ${type}\r\n`;
       if (list === null) return block;
       for (let i = 0; i < list.length; i += 2) {
-        if (!concernsConnection(list[i])) block += `${list[i]}: ${list[i + 1]}\r\n`;
+        if (!isWriters(list[i])) block += `${list[i]}: ${list[i + 1]}\r\n`;
       }
       return block;
     };

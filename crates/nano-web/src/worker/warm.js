@@ -2,7 +2,7 @@
 // are compiled then, and not when an application is first asked.
 
 const [start, dispatch] = internal.entry;
-const head = "GET\nhttp://localhost/\nhost:localhost\naccept:*/*";
+const head = "GET\nhttp://localhost/\nhost: localhost\r\naccept: */*\r\n";
 
 function answer(request) {
   const accept = request.headers.get("accept");
