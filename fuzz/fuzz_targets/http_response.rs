@@ -28,19 +28,19 @@ fuzz_target!(|data: &[u8]| {
     let mut open: Vec<(ConnId, usize)> = Vec::new();
     let (mut headed, mut received, mut over) = (false, 0u64, false);
     for _ in 0..200_000 {
-        while let Some(action) = core.next_action() {
+        while let Some(action) = core.poll_action() {
             match action {
                 Action::Connect { conn, .. } => {
                     open.push((conn, 0));
-                    core.connected(conn, now);
+                    core.handle_connected(conn, now);
                 }
                 Action::Close { conn } => open.retain(|(other, _)| *other != conn),
-                Action::Resolve { host } => core.resolved(&host, Err("nobody is asked".into()), now),
-                Action::LoadTls => core.tls_loaded(Err("there is none".into()), now),
+                Action::Resolve { host } => core.handle_resolved(&host, Err("nobody is asked".into()), now),
+                Action::LoadTls => core.handle_tls_loaded(Err("there is none".into()), now),
                 Action::Drive { .. } => {}
             }
         }
-        while let Some(event) = core.next_event() {
+        while let Some(event) = core.poll_event() {
             if event.kind == EventKind::Head {
                 match core.response(event.fetch) {
                     Some(Ok(response)) => {
@@ -64,7 +64,7 @@ fuzz_target!(|data: &[u8]| {
         }
         for (conn, at) in &mut open {
             let written = core.output(*conn).len();
-            core.wrote(*conn, written, now);
+            core.handle_written(*conn, written, now);
             if core.wants_read(*conn) {
                 core.fill(*conn, now, |room| {
                     let count = piece.min(room.len()).min(sent.len() - *at);
@@ -79,7 +79,7 @@ fuzz_target!(|data: &[u8]| {
     assert!(received <= BODY_BYTES + (300 << 10), "{received} bytes of a body");
     core.cancel(id, now);
     now += Duration::from_secs(3600);
-    core.expire(now);
+    core.handle_deadline(now);
     let counts = core.counts();
     assert_eq!((counts.fetches, counts.connections), (0, 0));
 });

@@ -1,11 +1,13 @@
-//! Which addresses and ports a fetch may reach: what is public, what the Fetch standard blocks, and the hook for policies.
+//! Which addresses and ports a fetch may reach: what is public, what the Fetch standard blocks, and the hook
+//! for policies.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Judges every address, after a name was resolved and before anything is connected, of the request and of each redirect.
+/// Judges every address, after a name was resolved and before anything is connected, of the request and of
+/// each redirect.
 ///
-/// A connection that is reused was judged when it was made; connections are reused within their partition only, so give
-/// requests with different policies different partitions.
+/// A connection that is reused was judged when it was made; connections are reused within their partition
+/// only, so give requests with different policies different partitions.
 pub trait Policy {
     /// `Err` is the reason why `address` may not be reached; `host` is what the URL said.
     ///
@@ -34,8 +36,8 @@ impl Policy for AllowAll {
     }
 }
 
-/// Only public addresses may be reached: see [`is_public`]. For tenants, who must not look around in the network of their
-/// host.
+/// Only public addresses may be reached: see [`is_public`]. For tenants, who must not look around in the
+/// network of their host.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PublicOnly;
 
@@ -48,8 +50,9 @@ impl Policy for PublicOnly {
     }
 }
 
-/// Whether an address is one of the public Internet: not private, loopback, link-local, multicast, reserved or for
-/// documentation. IPv6 addresses that stand for an IPv4 address (mapped, NAT64, 6to4) are as public as that one is.
+/// Whether an address is one of the public Internet: not private, loopback, link-local, multicast, reserved
+/// or for documentation. IPv6 addresses that stand for an IPv4 address (mapped, NAT64, 6to4) are as public as
+/// that one is.
 ///
 /// ```
 /// use nano_fetch::is_public;
@@ -104,7 +107,8 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     }
 }
 
-/// Fetch standard, section 2.9 "Port blocking": ports of services that would take HTTP for orders of their own.
+/// Fetch standard, section 2.9 "Port blocking": ports of services that would take HTTP for orders of their
+/// own.
 pub(crate) fn is_blocked_port(port: u16) -> bool {
     const BLOCKED: [u16; 83] = [
         0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102,

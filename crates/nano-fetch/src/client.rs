@@ -2,11 +2,12 @@
 
 use crate::core::{
     Action, BodyPassed, BodyRead, ConnId, Core, CoreOptions, Counts, Event, FetchId, Fill, Phase, Target,
-    Written,
 };
 use crate::error::FetchError;
+use crate::keys::Key;
 use crate::request::{Request, Response};
 use crate::tls::{TlsOptions, tls_config};
+use nano_http::Written;
 use nano_loop::mio::event::Source;
 use nano_loop::mio::net::{TcpStream, UnixStream};
 use nano_loop::{Event as LoopEvent, Interest, Job, Loop, Moment, Pool, Readiness, SourceId, TimerId};
@@ -20,16 +21,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Rounds of reading and writing on one connection before others have their turn.
 const ROUNDS: usize = 8;
-
-/// Kinds of keys, above the 32 bits of an index.
-const KIND_SOCKET: u64 = 0;
-const KIND_LOOKUP: u64 = 1 << 32;
-const KIND_TLS: u64 = 2 << 32;
-const KIND_DEADLINE: u64 = 3 << 32;
-const KIND_WAKE: u64 = 4 << 32;
-/// A socket that had more than its turn allowed.
-const KIND_SOCKET_AGAIN: u64 = 5 << 32;
-const KINDS: u64 = 7 << 32;
 
 /// How a client is made.
 #[derive(Clone, Debug, Default)]
@@ -102,11 +93,25 @@ struct Socket {
     conn: ConnId,
     stream: Stream,
     source: SourceId,
-    connecting: bool,
-    readable: bool,
+    state: SocketState,
+    reads: ReadSide,
     writable: bool,
-    /// The loop has told that the peer sends no more; no further edge will.
-    read_closed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SocketState {
+    Connecting,
+    Connected,
+}
+
+/// What the loop has told of a socket's incoming side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ReadSide {
+    /// There is nothing to read.
+    Drained,
+    Readable,
+    /// The peer sends no more: what is left is read up to the end, since no further edge tells of it.
+    Closed,
 }
 
 /// The open sockets, each at its connection's index.
@@ -145,10 +150,11 @@ impl Sockets {
 type LookUpJob = Job<io::Result<Vec<IpAddr>>>;
 type TlsJob = Job<Result<Arc<ClientConfig>, String>>;
 
-/// A client on a loop. It never leaves its thread, blocks nobody and calls nobody back: give it the loop's events with
-/// [`handle`](Client::handle), and take its own with [`next_event`](Client::next_event) afterwards.
+/// A client on a loop. It never leaves its thread, never blocks and calls nothing back: give it the loop's
+/// events with [`handle_event`](Client::handle_event), and take its own with
+/// [`poll_event`](Client::poll_event) afterwards.
 pub struct Client {
-    lp: Rc<Loop>,
+    event_loop: Rc<Loop>,
     pool: Pool,
     keys: u64,
     tls: TlsOptions,
@@ -163,9 +169,9 @@ pub struct Client {
 
 impl Client {
     /// A client on a loop, with a pool for what blocks: names and the system's roots.
-    pub fn new(lp: Rc<Loop>, pool: Pool, options: ClientOptions) -> Self {
+    pub fn new(event_loop: Rc<Loop>, pool: Pool, options: ClientOptions) -> Self {
         Self {
-            lp,
+            event_loop,
             pool,
             keys: options.keys,
             tls: options.tls,
@@ -183,7 +189,7 @@ impl Client {
 
     /// Begins a fetch.
     pub fn start(&self, request: Request) -> FetchId {
-        let now = self.lp.now();
+        let now = self.event_loop.now();
         let id = self.core.borrow_mut().start(request, now);
         self.settle();
         id
@@ -196,7 +202,7 @@ impl Client {
 
     /// Takes what has come of the response's body.
     pub fn read_body(&self, id: FetchId) -> BodyRead {
-        let read = self.core.borrow_mut().read_body(id, self.lp.now());
+        let read = self.core.borrow_mut().read_body(id, self.event_loop.now());
         if matches!(read, BodyRead::Bytes(_)) {
             self.settle();
         }
@@ -210,7 +216,7 @@ impl Client {
 
     /// Gives what has come of the response's body to `take`, which must not call the client.
     pub fn pass_body(&self, id: FetchId, take: &mut dyn FnMut(&[u8]) -> bool) -> BodyPassed {
-        let passed = self.core.borrow_mut().pass_body(id, self.lp.now(), take);
+        let passed = self.core.borrow_mut().pass_body(id, self.event_loop.now(), take);
         if passed != BodyPassed::Pending {
             self.settle();
         }
@@ -219,26 +225,26 @@ impl Client {
 
     /// Writes a piece of the request's body.
     pub fn write_body(&self, id: FetchId, bytes: &[u8]) -> Written {
-        let written = self.core.borrow_mut().write_body(id, bytes, self.lp.now());
+        let written = self.core.borrow_mut().write_body(id, bytes, self.event_loop.now());
         self.settle();
         written
     }
 
     /// The request's body is complete.
     pub fn finish_body(&self, id: FetchId) {
-        self.core.borrow_mut().finish_body(id, self.lp.now());
+        self.core.borrow_mut().finish_body(id, self.event_loop.now());
         self.settle();
     }
 
     /// Ends a fetch and forgets it: its socket is closed when this returns.
     pub fn cancel(&self, id: FetchId) {
-        self.core.borrow_mut().cancel(id, self.lp.now());
+        self.core.borrow_mut().cancel(id, self.event_loop.now());
         self.settle();
     }
 
     /// Closes the idle connections of a partition.
     pub fn close_partition(&self, partition: u64) {
-        self.core.borrow_mut().close_partition(partition, self.lp.now());
+        self.core.borrow_mut().close_partition(partition, self.event_loop.now());
         self.settle();
     }
 
@@ -259,8 +265,9 @@ impl Client {
 
     // ---- For the loop's driver ----
 
-    /// Takes an event of the loop. False: it is not the client's. Afterwards, take what [`next_event`](Self::next_event) has.
-    pub fn handle(&self, event: &LoopEvent) -> bool {
+    /// Takes an event of the loop. False: it is not the client's. Afterwards, take what
+    /// [`poll_event`](Self::poll_event) has.
+    pub fn handle_event(&self, event: &LoopEvent) -> bool {
         let key = match *event {
             LoopEvent::Ready { key, .. }
             | LoopEvent::Timer { key, .. }
@@ -268,39 +275,38 @@ impl Client {
             | LoopEvent::Done { key } => key,
             LoopEvent::Woken => return false,
         };
-        if key & !(KINDS | u64::from(u32::MAX)) != self.keys {
+        if key & !Key::BITS != self.keys {
             return false;
         }
-        let index = key as u32;
-        match (key & KINDS, event) {
-            (KIND_SOCKET, LoopEvent::Ready { readiness, .. }) => self.ready(index, *readiness),
-            (KIND_LOOKUP, LoopEvent::Done { .. }) => self.looked_up(index),
-            (KIND_TLS, LoopEvent::Done { .. }) => {
+        match (Key::from_bits(key), event) {
+            (Some(Key::Socket(index)), LoopEvent::Ready { readiness, .. }) => self.ready(index, *readiness),
+            (Some(Key::LookUp(number)), LoopEvent::Done { .. }) => self.looked_up(number),
+            (Some(Key::Tls), LoopEvent::Done { .. }) => {
                 let job = self.tls_job.borrow_mut().take();
                 let config = match job.and_then(|job| job.take()) {
                     Some(Ok(config)) => config,
                     Some(Err(panicked)) => Err(panicked.to_string()),
                     None => Err("TLS is not available".to_owned()),
                 };
-                self.core.borrow_mut().tls_loaded(config, self.lp.now());
+                self.core.borrow_mut().handle_tls_loaded(config, self.event_loop.now());
             }
-            (KIND_DEADLINE, _) => {
+            (Some(Key::Deadline), _) => {
                 self.deadline.set(None);
-                self.core.borrow_mut().expire(self.lp.now());
+                self.core.borrow_mut().handle_deadline(self.event_loop.now());
             }
-            (KIND_WAKE, _) => self.waking.set(false),
+            (Some(Key::Events), _) => self.waking.set(false),
             // An id that is stale by now names another socket: looking at that one does no harm.
-            (KIND_SOCKET_AGAIN, _) => self.ready(index, Readiness::NONE),
+            (Some(Key::SocketAgain(index)), _) => self.ready(index, Readiness::NONE),
             _ => {}
         }
-        // Whoever calls takes the events next: nobody needs to be woken for them.
+        // The caller takes the events next: nobody needs to be woken for them.
         self.act();
         true
     }
 
     /// What has happened to fetches.
-    pub fn next_event(&self) -> Option<Event> {
-        self.core.borrow_mut().next_event()
+    pub fn poll_event(&self) -> Option<Event> {
+        self.core.borrow_mut().poll_event()
     }
 
     // ---- Inside ----
@@ -310,9 +316,12 @@ impl Client {
             let mut sockets = self.sockets.borrow_mut();
             let Some(socket) = sockets.at_mut(index) else { return };
             let failed = readiness.is_error();
-            socket.readable |= readiness.is_readable() || readiness.is_read_closed() || failed;
+            if readiness.is_read_closed() || failed {
+                socket.reads = ReadSide::Closed;
+            } else if readiness.is_readable() && socket.reads == ReadSide::Drained {
+                socket.reads = ReadSide::Readable;
+            }
             socket.writable |= readiness.is_writable() || readiness.is_write_closed() || failed;
-            socket.read_closed |= readiness.is_read_closed() || failed;
             socket.conn
         };
         self.drive(conn);
@@ -332,21 +341,22 @@ impl Client {
         // Others first; what the socket still has is not announced again.
         let sockets = self.sockets.borrow();
         if let Some(socket) = sockets.get(conn)
-            && (socket.readable && self.core.borrow().wants_read(conn)
+            && (socket.reads != ReadSide::Drained && self.core.borrow().wants_read(conn)
                 || socket.writable && !self.core.borrow().output(conn).is_empty())
         {
-            self.lp.insert(self.lp.now(), self.keys | KIND_SOCKET_AGAIN | u64::from(conn.index()));
+            self.event_loop
+                .insert(self.event_loop.now(), self.keys | Key::SocketAgain(conn.index()).to_bits());
         }
     }
 
     fn is_connecting(&self, conn: ConnId) -> bool {
         let sockets = self.sockets.borrow();
-        sockets.get(conn).is_some_and(|socket| socket.connecting)
+        sockets.get(conn).is_some_and(|socket| socket.state == SocketState::Connecting)
     }
 
     /// Whether the socket is connected now.
     fn finish_connect(&self, conn: ConnId) -> bool {
-        let now = self.lp.now();
+        let now = self.event_loop.now();
         let finished = {
             let mut sockets = self.sockets.borrow_mut();
             let Some(socket) = sockets.get_mut(conn) else { return false };
@@ -354,17 +364,19 @@ impl Client {
                 return false;
             }
             let finished = socket.stream.finish_connect();
-            socket.connecting = !matches!(finished, Ok(true));
+            if let Ok(true) = finished {
+                socket.state = SocketState::Connected;
+            }
             finished
         };
         match finished {
             Ok(true) => {
-                self.core.borrow_mut().connected(conn, now);
+                self.core.borrow_mut().handle_connected(conn, now);
                 true
             }
             Ok(false) => false,
             Err(error) => {
-                self.core.borrow_mut().connect_failed(conn, &error, now);
+                self.core.borrow_mut().handle_connect_failed(conn, &error, now);
                 false
             }
         }
@@ -375,25 +387,26 @@ impl Client {
         let mut sockets = self.sockets.borrow_mut();
         let Some(socket) = sockets.get_mut(conn) else { return false };
         let mut core = self.core.borrow_mut();
-        if !socket.readable || !core.wants_read(conn) {
+        if socket.reads == ReadSide::Drained || !core.wants_read(conn) {
             return false;
         }
         let mut filled = false;
         let stream = &mut socket.stream;
-        let fill = core.fill(conn, self.lp.now(), |room| {
+        let fill = core.fill(conn, self.event_loop.now(), |room| {
             let count = stream.read(room)?;
             filled = count == room.len();
             Ok(count)
         });
         match fill {
             Fill::WouldBlock => {
-                socket.readable = false;
+                socket.reads = ReadSide::Drained;
                 false
             }
             Fill::Bytes(count) => {
-                // A read that did not fill its room has emptied the socket, unless the end was told together with the last of it.
-                if count > 0 && !filled && !socket.read_closed {
-                    socket.readable = false;
+                // A read that did not fill its room has emptied the socket, unless the end was told together
+                // with the last of it.
+                if count > 0 && !filled && socket.reads == ReadSide::Readable {
+                    socket.reads = ReadSide::Drained;
                 }
                 true
             }
@@ -406,12 +419,12 @@ impl Client {
         let Some(socket) = sockets.get_mut(conn) else { return false };
         let mut core = self.core.borrow_mut();
         let output = core.output(conn);
-        if !socket.writable || socket.connecting || output.is_empty() {
+        if !socket.writable || socket.state == SocketState::Connecting || output.is_empty() {
             return false;
         }
         match socket.stream.write(output) {
             Ok(count) => {
-                core.wrote(conn, count, self.lp.now());
+                core.handle_written(conn, count, self.event_loop.now());
                 true
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -420,7 +433,7 @@ impl Client {
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
             Err(error) => {
-                core.write_failed(conn, &error, self.lp.now());
+                core.handle_write_failed(conn, &error, self.event_loop.now());
                 true
             }
         }
@@ -430,21 +443,21 @@ impl Client {
     fn settle(&self) {
         self.act();
         if self.core.borrow().has_events() && !self.waking.replace(true) {
-            self.lp.insert(self.lp.now(), self.keys | KIND_WAKE);
+            self.event_loop.insert(self.event_loop.now(), self.keys | Key::Events.to_bits());
         }
     }
 
     /// Does what the core asks for, until it asks for nothing; then sees to timers.
     fn act(&self) {
         loop {
-            let action = self.core.borrow_mut().next_action();
+            let action = self.core.borrow_mut().poll_action();
             let Some(action) = action else { break };
             match action {
                 Action::Drive { conn } => self.drive(conn),
                 Action::Close { conn } => {
                     let mut sockets = self.sockets.borrow_mut();
                     if let Some(socket) = sockets.remove(conn) {
-                        self.lp.forget(socket.source);
+                        self.event_loop.forget(socket.source);
                     }
                 }
                 Action::Connect { conn, target } => self.connect(conn, &target),
@@ -452,19 +465,19 @@ impl Client {
                 Action::LoadTls => self.load_tls(),
             }
         }
-        let next = self.core.borrow().next_deadline();
+        let next = self.core.borrow().poll_deadline();
         if let Some(next) = next {
             let earlier = match self.deadline.get() {
                 None => true,
                 // A later one finds out for itself.
                 Some((timer, at)) if next < at => {
-                    self.lp.cancel(timer);
+                    self.event_loop.cancel(timer);
                     true
                 }
                 Some(_) => false,
             };
             if earlier {
-                let timer = self.lp.insert(next, self.keys | KIND_DEADLINE);
+                let timer = self.event_loop.insert(next, self.keys | Key::Deadline.to_bits());
                 self.deadline.set(Some((timer, next)));
             }
         }
@@ -480,8 +493,9 @@ impl Client {
             Target::Unix(path) => UnixStream::connect(path).map(Stream::Unix),
         };
         let registered = connected.and_then(|mut stream| {
-            let key = self.keys | KIND_SOCKET | u64::from(conn.index());
-            let source = self.lp.register(stream.source(), Interest::READABLE | Interest::WRITABLE, key)?;
+            let key = self.keys | Key::Socket(conn.index()).to_bits();
+            let source =
+                self.event_loop.register(stream.source(), Interest::READABLE | Interest::WRITABLE, key)?;
             Ok((stream, source))
         });
         match registered {
@@ -490,14 +504,13 @@ impl Client {
                     conn,
                     stream,
                     source,
-                    connecting: true,
-                    readable: false,
+                    state: SocketState::Connecting,
+                    reads: ReadSide::Drained,
                     writable: false,
-                    read_closed: false,
                 };
                 self.sockets.borrow_mut().insert(socket);
             }
-            Err(error) => self.core.borrow_mut().connect_failed(conn, &error, self.lp.now()),
+            Err(error) => self.core.borrow_mut().handle_connect_failed(conn, &error, self.event_loop.now()),
         }
     }
 
@@ -515,9 +528,11 @@ impl Client {
             }
             Ok(list)
         };
-        match self.lp.run_blocking(&self.pool, self.keys | KIND_LOOKUP | u64::from(index), work) {
+        match self.event_loop.run_blocking(&self.pool, self.keys | Key::LookUp(index).to_bits(), work) {
             Ok(job) => drop(self.lookups.borrow_mut().insert(index, (host, job))),
-            Err(full) => self.core.borrow_mut().resolved(&host, Err(full.to_string()), self.lp.now()),
+            Err(full) => {
+                self.core.borrow_mut().handle_resolved(&host, Err(full.to_string()), self.event_loop.now())
+            }
         }
     }
 
@@ -529,15 +544,17 @@ impl Client {
             Some(Err(panicked)) => Err(panicked.to_string()),
             None => Err("the look-up was given up".to_owned()),
         };
-        self.core.borrow_mut().resolved(&host, answer, self.lp.now());
+        self.core.borrow_mut().handle_resolved(&host, answer, self.event_loop.now());
     }
 
     fn load_tls(&self) {
         let options = self.tls.clone();
         let work = move || shared_tls_config(&options);
-        match self.lp.run_blocking(&self.pool, self.keys | KIND_TLS, work) {
+        match self.event_loop.run_blocking(&self.pool, self.keys | Key::Tls.to_bits(), work) {
             Ok(job) => *self.tls_job.borrow_mut() = Some(job),
-            Err(full) => self.core.borrow_mut().tls_loaded(Err(full.to_string()), self.lp.now()),
+            Err(full) => {
+                self.core.borrow_mut().handle_tls_loaded(Err(full.to_string()), self.event_loop.now())
+            }
         }
     }
 }

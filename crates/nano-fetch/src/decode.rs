@@ -1,36 +1,22 @@
-//! Content codings, decoded as a stream: gzip, deflate, br, zstd, and several of them one inside the other (RFC 9110 8.4).
+//! Content codings, decoded as a stream: gzip, deflate, br, zstd, and several of them one inside the other
+//! (RFC 9110 8.4).
 //!
-//! A decoder never makes more than it is given room for: what a small body unpacks to waits in it, as its input does.
+//! nano-compression decodes; here its decoders feed each other. A decoder never makes more than it is given
+//! room for: the rest waits in it, as its input does.
 
 use crate::error::{ErrorKind, FetchError};
-use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
-use flate2::{Decompress, FlushDecompress, Status};
-use zstd::stream::raw::{DParameter, Decoder as ZstdDecoder, Operation};
+use nano_arena::Account;
+use nano_compression::{Decompressor, Error, Format, Tolerance};
 
-/// The largest window of zstd that is decoded, as a power of two: 8 MiB, what RFC 9659 has servers stay within.
-const ZSTD_WINDOW_LOG: u32 = 23;
-
-/// What a decoder that feeds another may have ready for it.
+/// What a decoder that feeds another may have ready for it, and what one step makes at most, in bytes.
 const BETWEEN_BYTES: usize = 32 << 10;
 
-type Brotli = BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>;
-
-enum Coder {
-    /// The flag: a member has ended, and another may follow.
-    Gzip(Box<Decompress>, bool),
-    /// zlib's format, or, from some servers, the bare one: told apart by the first byte.
-    DeflateUnknown,
-    Deflate(Box<Decompress>, bool),
-    Brotli(Box<Brotli>, bool),
-    Zstd(Box<ZstdDecoder<'static>>, bool),
-}
-
 struct Stage {
-    coder: Coder,
+    /// The coding's name, for people.
+    coding: &'static str,
+    decompressor: Decompressor,
     /// It had more to give than there was room.
     more: bool,
-    /// It has had some input.
-    begun: bool,
 }
 
 /// A chain of decoders.
@@ -40,50 +26,73 @@ pub(crate) struct Decoder {
     between: Vec<(Vec<u8>, usize)>,
 }
 
-fn failed(coding: &str, reason: impl std::fmt::Display) -> FetchError {
-    FetchError::new(ErrorKind::Decode, format!("the response's body is no valid {coding}: {reason}"))
+fn failed(coding: &str, error: Error) -> FetchError {
+    let kind = match error {
+        Error::NoMemory => ErrorKind::NoMemory,
+        _ => ErrorKind::Decode,
+    };
+    let reason = match error {
+        Error::Truncated => "it ends too early".to_owned(),
+        Error::NoMemory => {
+            return FetchError::new(kind, format!("no memory is left to decode the response's {coding}"))
+                .with_source(error);
+        }
+        other => other.to_string(),
+    };
+    FetchError::new(kind, format!("the response's body is no valid {coding}: {reason}")).with_source(error)
+}
+
+fn coding(name: &[u8]) -> Option<(&'static str, Format)> {
+    let format = Format::from_content_coding(std::str::from_utf8(name).ok()?)?;
+    let name = match format {
+        Format::Gzip => "gzip",
+        Format::Deflate | Format::DeflateRaw => "deflate",
+        Format::Brotli => "br",
+        Format::Zstd => "zstd",
+    };
+    Some((name, format))
 }
 
 impl Decoder {
-    /// The decoder for the codings of a Content-Encoding, in the order in which they were applied. `None` if there is none, or
-    /// one is unknown: then the body is passed on as it is.
+    /// The decoder for the codings of a Content-Encoding, in the order in which they were applied; its memory
+    /// is charged to `account`. `None` if there is none, or one is unknown: then the body is passed on as it
+    /// is.
     ///
     /// # Errors
     ///
-    /// If there are more than `most`.
+    /// If there are more than `most`, or the account has no room for them.
     pub(crate) fn new<'a>(
         codings: impl Iterator<Item = &'a [u8]>,
         most: usize,
+        account: Option<&Account>,
     ) -> Result<Option<Self>, FetchError> {
-        let mut stages = Vec::new();
-        for coding in codings {
-            let coder = match coding.to_ascii_lowercase().as_slice() {
-                b"identity" => continue,
-                b"gzip" | b"x-gzip" => Coder::Gzip(Box::new(Decompress::new_gzip(15)), false),
-                b"deflate" => Coder::DeflateUnknown,
-                b"br" => Coder::Brotli(Box::new(new_brotli()), false),
-                b"zstd" => Coder::Zstd(Box::new(new_zstd()?), false),
-                _ => return Ok(None),
-            };
-            stages.push(Stage { coder, more: false, begun: false });
-            if stages.len() > most {
+        let mut formats = Vec::new();
+        for name in codings.filter(|name| !name.eq_ignore_ascii_case(b"identity")) {
+            let Some(format) = coding(name) else { return Ok(None) };
+            formats.push(format);
+            if formats.len() > most {
                 return Err(FetchError::new(
                     ErrorKind::Decode,
                     "the response's body has too many content codings",
                 ));
             }
         }
-        if stages.is_empty() {
+        if formats.is_empty() {
             return Ok(None);
         }
+        let mut stages = Vec::with_capacity(formats.len());
         // The coding applied last is the first to be taken off.
-        stages.reverse();
+        for (coding, format) in formats.into_iter().rev() {
+            let decompressor = Decompressor::with(format, Tolerance::Http, account.cloned())
+                .map_err(|error| failed(coding, error))?;
+            stages.push(Stage { coding, decompressor, more: false });
+        }
         let between = (1..stages.len()).map(|_| (Vec::new(), 0)).collect();
         Ok(Some(Self { stages, between }))
     }
 
-    /// Decodes from `input`, appending at most `room` bytes to `output`. How many bytes of the input were used: all, unless there
-    /// was no room.
+    /// Decodes from `input`, appending at most `room` bytes to `output`. How many bytes of the input were
+    /// used: all, unless there was no room.
     pub(crate) fn decode(
         &mut self,
         input: &[u8],
@@ -145,33 +154,12 @@ impl Decoder {
     ///
     /// If a decoder expects more.
     pub(crate) fn finish(&self) -> Result<(), FetchError> {
-        for stage in &self.stages {
-            let (coding, done) = match &stage.coder {
-                Coder::Gzip(_, done) => ("gzip", *done),
-                Coder::DeflateUnknown => ("deflate", false),
-                Coder::Deflate(_, done) => ("deflate", *done),
-                Coder::Brotli(_, done) => ("br", *done),
-                Coder::Zstd(_, done) => ("zstd", *done),
-            };
-            // An empty body (of a response to HEAD, say) is fine.
-            if stage.begun && !done {
-                return Err(failed(coding, "it ends too early"));
-            }
+        // An empty body (of a response to HEAD, say) is fine.
+        for stage in self.stages.iter().filter(|stage| stage.decompressor.has_begun()) {
+            stage.decompressor.finish().map_err(|error| failed(stage.coding, error))?;
         }
         Ok(())
     }
-}
-
-fn new_brotli() -> Brotli {
-    BrotliState::new(StandardAlloc::default(), StandardAlloc::default(), StandardAlloc::default())
-}
-
-fn new_zstd() -> Result<ZstdDecoder<'static>, FetchError> {
-    let mut decoder = ZstdDecoder::new().map_err(|error| failed("zstd", error))?;
-    decoder
-        .set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG))
-        .map_err(|error| failed("zstd", error))?;
-    Ok(decoder)
 }
 
 impl Stage {
@@ -181,82 +169,13 @@ impl Stage {
         // In pieces, so that little is filled with zeros for nothing.
         let room = room.min(BETWEEN_BYTES);
         target.resize(start + room, 0);
-        let result = self.run(source, &mut target[start..]);
-        let (used, made) = result.inspect_err(|_| target.truncate(start))?;
+        let step = self.decompressor.step(source, &mut target[start..]);
+        let made = step.as_ref().map_or(0, |step| step.produced);
         target.truncate(start + made);
-        self.begun |= used > 0;
-        self.more = made == room;
-        Ok(used)
+        let step = step.map_err(|error| failed(self.coding, error))?;
+        self.more = step.more && made == room;
+        Ok(step.consumed)
     }
-
-    fn run(&mut self, source: &[u8], target: &mut [u8]) -> Result<(usize, usize), FetchError> {
-        match &mut self.coder {
-            Coder::DeflateUnknown => {
-                let Some(first) = source.first() else { return Ok((0, 0)) };
-                // RFC 1950 2.2: method 8 and a window of at most 32 KiB; a bare stream (RFC 1951) that begins so would have to
-                // begin with a stored block of odd padding.
-                let zlib = first & 0x0f == 8 && first >> 4 <= 7;
-                self.coder = Coder::Deflate(Box::new(Decompress::new(zlib)), false);
-                self.run(source, target)
-            }
-            Coder::Gzip(inflate, done) => {
-                if *done {
-                    // RFC 1952 2.2: members follow each other. What is none is padding, which all others ignore too.
-                    if source.first() != Some(&0x1f) {
-                        return Ok((source.len(), 0));
-                    }
-                    **inflate = Decompress::new_gzip(15);
-                    *done = false;
-                }
-                inflate_step("gzip", inflate, done, source, target)
-            }
-            Coder::Deflate(_, true) => Ok((source.len(), 0)),
-            Coder::Deflate(inflate, done) => inflate_step("deflate", inflate, done, source, target),
-            Coder::Brotli(_, true) => Ok((source.len(), 0)),
-            Coder::Brotli(state, done) => {
-                let (mut available, mut at) = (source.len(), 0);
-                let (mut room, mut made, mut total) = (target.len(), 0, 0);
-                let result = BrotliDecompressStream(
-                    &mut available,
-                    &mut at,
-                    source,
-                    &mut room,
-                    &mut made,
-                    target,
-                    &mut total,
-                    state,
-                );
-                match result {
-                    BrotliResult::ResultFailure => return Err(failed("br", "its data is corrupt")),
-                    BrotliResult::ResultSuccess => *done = true,
-                    BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => {}
-                }
-                Ok((at, made))
-            }
-            Coder::Zstd(decoder, done) => {
-                if source.is_empty() && *done {
-                    return Ok((0, 0));
-                }
-                let status = decoder.run_on_buffers(source, target).map_err(|error| failed("zstd", error))?;
-                *done = status.remaining == 0;
-                Ok((status.bytes_read, status.bytes_written))
-            }
-        }
-    }
-}
-
-fn inflate_step(
-    coding: &str,
-    inflate: &mut Decompress,
-    done: &mut bool,
-    source: &[u8],
-    target: &mut [u8],
-) -> Result<(usize, usize), FetchError> {
-    let (read, written) = (inflate.total_in(), inflate.total_out());
-    let status =
-        inflate.decompress(source, target, FlushDecompress::None).map_err(|error| failed(coding, error))?;
-    *done = status == Status::StreamEnd;
-    Ok(((inflate.total_in() - read) as usize, (inflate.total_out() - written) as usize))
 }
 
 #[cfg(test)]
@@ -303,7 +222,8 @@ mod tests {
 
     /// Decodes input that arrives by `size` bytes, with `room` bytes of room at a time.
     fn decode(codings: &str, input: &[u8], size: usize, room: usize) -> Result<Vec<u8>, FetchError> {
-        let mut decoder = Decoder::new(codings.split(", ").map(str::as_bytes), 3)?.expect("known codings");
+        let mut decoder =
+            Decoder::new(codings.split(", ").map(str::as_bytes), 3, None)?.expect("known codings");
         let mut output = Vec::new();
         for mut piece in input.chunks(size) {
             while !piece.is_empty() || decoder.has_more() {
@@ -372,21 +292,31 @@ mod tests {
 
     #[test]
     fn unknown_ones_are_left_alone() {
-        assert!(Decoder::new([&b"identity"[..]].into_iter(), 3).unwrap().is_none());
-        assert!(Decoder::new([&b"gzip"[..], b"secret"].into_iter(), 3).unwrap().is_none());
-        assert!(Decoder::new([&b"gzip"[..]; 4].into_iter(), 3).is_err());
-        let empty = Decoder::new([&b"gzip"[..]].into_iter(), 3).unwrap().unwrap();
+        assert!(Decoder::new([&b"identity"[..]].into_iter(), 3, None).unwrap().is_none());
+        assert!(Decoder::new([&b"gzip"[..], b"secret"].into_iter(), 3, None).unwrap().is_none());
+        assert!(Decoder::new([&b"gzip"[..]; 4].into_iter(), 3, None).is_err());
+        let empty = Decoder::new([&b"gzip"[..]].into_iter(), 3, None).unwrap().unwrap();
         assert!(empty.finish().is_ok());
     }
 
     #[test]
     fn a_bomb_waits_for_room() {
         let bomb = gzip(&vec![0; 50 << 20]);
-        let mut decoder = Decoder::new([&b"gzip"[..]].into_iter(), 3).unwrap().unwrap();
+        let mut decoder = Decoder::new([&b"gzip"[..]].into_iter(), 3, None).unwrap().unwrap();
         let mut output = Vec::new();
         let used = decoder.decode(&bomb, &mut output, 1000).unwrap();
         assert_eq!(output.len(), 1000);
         assert!(used < bomb.len() && decoder.has_more());
+    }
+
+    /// A header with the large-window extension, which says that the window has 2^30 bytes, and an empty last
+    /// block.
+    const BROTLI_LARGE_WINDOW: &[u8] = &[0x11, 0xde];
+
+    #[test]
+    fn brotli_with_a_large_window_is_refused() {
+        let error = decode("br", BROTLI_LARGE_WINDOW, 100, 100).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Decode);
     }
 
     #[test]

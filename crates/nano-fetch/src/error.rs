@@ -1,7 +1,10 @@
 //! Why a fetch failed: a kind for programs, a text for people.
 
+use nano_http::ResponseError;
+use std::error::Error;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 /// What went wrong, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +40,8 @@ pub enum ErrorKind {
     Body,
     /// Too much at the same time: a limit of the client's.
     Busy,
+    /// The account that pays for decoding the response has reached its limit.
+    NoMemory,
 }
 
 impl ErrorKind {
@@ -58,24 +63,41 @@ impl ErrorKind {
             ErrorKind::Proxy => "ERR_PROXY",
             ErrorKind::Body => "ERR_BODY",
             ErrorKind::Busy => "EBUSY",
+            ErrorKind::NoMemory => "ENOMEM",
         }
     }
 }
 
 /// Why a fetch failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct FetchError {
     /// For programs.
     pub kind: ErrorKind,
     /// For people: names the host and the reason.
     pub message: String,
+    source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl FetchError {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), source: None }
+    }
+
+    /// The same, with the error that caused it.
+    pub(crate) fn with_source(mut self, source: impl Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(source));
+        self
     }
 }
+
+/// Errors with the same kind and message are equal, whatever caused them.
+impl PartialEq for FetchError {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.message == other.message
+    }
+}
+
+impl Eq for FetchError {}
 
 impl fmt::Display for FetchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,7 +105,22 @@ impl fmt::Display for FetchError {
     }
 }
 
-impl std::error::Error for FetchError {}
+impl Error for FetchError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+impl From<ResponseError> for FetchError {
+    fn from(error: ResponseError) -> Self {
+        let kind = match &error {
+            ResponseError::HeadTooLarge(..) | ResponseError::BodyTooLarge(_) => ErrorKind::TooLarge,
+            ResponseError::Truncated(_) | ResponseError::Missing(_) => ErrorKind::Truncated,
+            _ => ErrorKind::Protocol,
+        };
+        FetchError::new(kind, error.to_string()).with_source(error)
+    }
+}
 
 /// An error of the system without the number that it ends with.
 pub(crate) fn io_text(error: &io::Error) -> String {
@@ -92,4 +129,9 @@ pub(crate) fn io_text(error: &io::Error) -> String {
         Some(end) => text[..end].to_owned(),
         None => text,
     }
+}
+
+/// The same error once more, as the source of one of ours.
+pub(crate) fn io_source(error: &io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }

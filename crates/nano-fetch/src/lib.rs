@@ -2,31 +2,36 @@
 #![forbid(unsafe_code)]
 
 mod address;
+#[cfg(feature = "driver")]
 mod client;
-mod conn;
+mod connection;
 mod core;
 mod decode;
 mod error;
-mod headers;
+#[cfg(feature = "driver")]
+mod keys;
 mod limits;
+mod origin;
 mod proxy;
 mod race;
 mod redirect;
 mod request;
 mod resolve;
-mod response;
 mod slots;
 mod tls;
+mod wire;
 
 pub use address::{AllowAll, Policy, PublicOnly, is_public};
+#[cfg(feature = "driver")]
 pub use client::{Client, ClientOptions};
 pub use core::{
     Action, BodyPassed, BodyRead, ConnId, Core, CoreOptions, Counts, Event, EventKind, FetchId, Fill, Phase,
-    Target, Written,
+    Target,
 };
 pub use error::{ErrorKind, FetchError};
-pub use headers::{Headers, InvalidField, Iter};
 pub use limits::{Limits, Timeouts};
+pub use nano_arena::Account;
+pub use nano_http::{Headers, InvalidField, Written};
 pub use proxy::{Exceptions, Proxies, Proxy};
 pub use request::{RedirectMode, Request, RequestBody, Response};
 pub use tls::{TlsOptions, tls_config};

@@ -1,5 +1,6 @@
 //! Every limit and every time limit of the client, in one place, each with its default and the reason for it.
 
+use nano_http::{ResponseLimits, ResponseReader};
 use std::time::Duration;
 
 /// What the client keeps, accepts and holds at the same time.
@@ -16,17 +17,19 @@ pub struct Limits {
     pub fields: usize,
     /// Bytes of a response's body after it is decoded; beyond, the fetch fails.
     ///
-    /// No limit: bodies are streamed, and whoever gathers one has a limit of its own.
+    /// No limit: bodies are streamed, and a reader that gathers one has a limit of its own.
     pub body_bytes: u64,
-    /// Bytes of a body that were received (and decoded) and that nobody has taken: at so many the socket is not read on.
+    /// Bytes of a body that were received (and decoded) and that nobody has taken: at so many the socket is
+    /// not read on.
     ///
     /// 256 KiB: a few reads, so that producer and consumer overlap.
     pub body_ahead: usize,
-    /// Bytes that the fetches of one partition share for what was received and not taken, and as much again for what waits for their
-    /// sockets: where they are so many that `body_ahead` for each would be more, each has an equal part of this, [`Limits::LEAST_AHEAD`]
-    /// at least.
+    /// Bytes that the fetches of one partition share for what was received and not taken, and as much again
+    /// for what waits for their sockets: where they are so many that `body_ahead` for each would be more,
+    /// each has an equal part of this, [`Limits::LEAST_AHEAD`] at least.
     ///
-    /// 16 MiB: sixty-four fetches have what they want; two thousand of one tenant, which it does not read, take no more from its neighbours.
+    /// 16 MiB: sixty-four fetches have what they want; two thousand of one tenant, which it does not read,
+    /// take no more from its neighbours.
     pub partition_ahead: usize,
     /// Bytes of a request that wait for the socket before a writer is told to wait.
     ///
@@ -38,7 +41,8 @@ pub struct Limits {
     ///
     /// 2,048: a backend that answers slowly must not make its callers queue; beyond, it is being flooded.
     pub connections_per_origin: usize,
-    /// All connections of the client, idle ones included. Idle ones are closed to make room; then fetches wait.
+    /// All connections of the client, idle ones included. Idle ones are closed to make room; then fetches
+    /// wait.
     ///
     /// 8,192: below what a server's limit of open files usually is.
     pub connections: usize,
@@ -62,7 +66,7 @@ pub struct Limits {
     pub names: usize,
     /// Interim (1xx) responses before the final one.
     ///
-    /// 16: more serve nobody.
+    /// 16: more have no use.
     pub interim: u32,
     /// Content codings of one body, one inside the other.
     ///
@@ -72,10 +76,19 @@ pub struct Limits {
 
 impl Limits {
     /// The most fields that [`Limits::fields`] can allow (their parse state lives on the stack).
-    pub const MOST_FIELDS: usize = 512;
+    pub const MOST_FIELDS: usize = ResponseLimits::MOST_FIELDS;
     /// The least that a fetch may hold, however many there are, in bytes: a page.
     pub const LEAST_AHEAD: usize = 4096;
+
+    /// A reader for the response to a request with this method.
+    pub(crate) fn reader(&self, method: &str) -> ResponseReader {
+        let Limits { head_bytes, fields, interim, .. } = *self;
+        ResponseReader::new(method, ResponseLimits { head_bytes, fields, interim })
+    }
 }
+
+// A chunk-size line must fit into what a fetch may hold, or it would never be complete.
+const _: () = assert!(ResponseLimits::CHUNK_LINE_BYTES <= Limits::LEAST_AHEAD);
 
 impl Default for Limits {
     fn default() -> Self {
@@ -100,7 +113,7 @@ impl Default for Limits {
     }
 }
 
-/// How long each phase may take. Whoever wants less aborts.
+/// How long each phase may take. A caller that wants less cancels the fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
@@ -118,8 +131,8 @@ pub struct Timeouts {
     pub secure: Duration,
     /// Without progress while the request is sent. 60 s.
     pub send: Duration,
-    /// From the request's last byte to the response's head. 300 s, as others have it: reports that take minutes are
-    /// computed before their first byte.
+    /// From the request's last byte to the response's head. 300 s, as others have it: reports that take
+    /// minutes are computed before their first byte.
     pub head: Duration,
     /// Between two pieces of the response's body, while somebody wants it. 300 s.
     pub body: Duration,
@@ -129,8 +142,8 @@ pub struct Timeouts {
     ///
     /// 15 s: most servers wait longer, and those that do not are noticed.
     pub idle: Duration,
-    /// How long a resolved name is remembered. The system's resolver does not tell its time to live; 10 s follows a
-    /// failover soon, and spares a busy client nearly all look-ups.
+    /// How long a resolved name is remembered. The system's resolver does not tell its time to live; 10 s
+    /// follows a failover soon, and spares a busy client nearly all look-ups.
     pub name: Duration,
     /// How long it is remembered that a name could not be resolved. 1 s.
     pub no_name: Duration,

@@ -56,8 +56,8 @@ pub struct Exceptions {
 }
 
 impl Exceptions {
-    /// From a list separated by commas: names (which stand for all below them too), addresses, networks (`10.0.0.0/8`), each
-    /// with an optional port; `*` for all.
+    /// From a list separated by commas: names (which stand for all below them too), addresses, networks
+    /// (`10.0.0.0/8`), each with an optional port; `*` for all.
     pub fn parse(text: &str) -> Self {
         let mut exceptions = Self::default();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
@@ -118,8 +118,9 @@ impl Proxies {
         Self::default()
     }
 
-    /// What the process's environment says: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, each also in lower case, which
-    /// wins. `HTTP_PROXY` in upper case is ignored where `REQUEST_METHOD` is set: to a CGI script it is a request's header.
+    /// What the process's environment says: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, each also
+    /// in lower case, which wins. `HTTP_PROXY` in upper case is ignored where `REQUEST_METHOD` is set: to a
+    /// CGI script it is a request's header.
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
 //! Happy Eyeballs, RFC 8305: which address is tried next, and when. It connects nothing itself.
 
-use nano_loop::Moment;
+use nano_time::Moment;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -16,7 +16,8 @@ pub(crate) struct Race {
     delay: Duration,
 }
 
-/// RFC 8305, section 4: the families in turn, each in the order of preference, beginning with the preferred one.
+/// RFC 8305, section 4: the families in turn, each in the order of preference, beginning with the preferred
+/// one.
 pub(crate) fn interleave(addresses: &[IpAddr]) -> VecDeque<IpAddr> {
     let first_is_v6 = addresses.first().is_some_and(IpAddr::is_ipv6);
     let mut preferred = addresses.iter().filter(|address| address.is_ipv6() == first_is_v6);

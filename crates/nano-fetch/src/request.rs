@@ -2,7 +2,8 @@
 
 use crate::address::Policy;
 use crate::error::{ErrorKind, FetchError};
-use crate::headers::{Headers, is_token};
+use nano_arena::Account;
+use nano_http::{FieldClasses, Headers, is_token};
 use std::path::PathBuf;
 use std::rc::Rc;
 use url::Url;
@@ -15,7 +16,8 @@ pub enum RequestBody {
     None,
     /// Bytes, which may be sent again after a redirect or on another connection.
     Bytes(Vec<u8>),
-    /// Written piece by piece with [`Client::write_body`](crate::Client::write_body); of that length, or chunked.
+    /// Written piece by piece with [`Client::write_body`](crate::Client::write_body); of that length, or
+    /// chunked.
     Stream(Option<u64>),
 }
 
@@ -38,8 +40,8 @@ pub struct Request {
     pub method: String,
     /// An `http` or `https` URL.
     pub url: Url,
-    /// Fields in addition to those that the client sets itself: Host, and all that frame the message or steer the
-    /// connection, are dropped from here.
+    /// Fields in addition to those that the client sets itself: Host, and all that frame the message or steer
+    /// the connection, are dropped from here.
     pub headers: Headers,
     /// The body.
     pub body: RequestBody,
@@ -55,17 +57,20 @@ pub struct Request {
     pub unix: Option<PathBuf>,
     /// Ask for another protocol with `Upgrade`: a response with the status 101 hands over the connection.
     pub upgrade: Option<String>,
+    /// The account that pays for the memory that decoding the response takes.
+    pub memory: Option<Account>,
     /// Bytes that the body may have; beyond, the fetch fails. What another protocol sends does not count.
     pub max_sent: u64,
-    /// Bytes that the response's body may have after it is decoded; beyond, the fetch fails. What another protocol receives does not
-    /// count.
+    /// Bytes that the response's body may have after it is decoded; beyond, the fetch fails. What another
+    /// protocol receives does not count.
     pub max_received: u64,
     /// For the caller: comes back with each event.
     pub owner: u64,
 }
 
 impl Request {
-    /// A request without body and fields, which follows redirects, decodes, and may reach what `policy` allows.
+    /// A request without body and fields, which follows redirects, decodes, and may reach what `policy`
+    /// allows.
     pub fn new(method: &str, url: Url, policy: Rc<dyn Policy>) -> Self {
         Self {
             method: method.to_owned(),
@@ -78,6 +83,7 @@ impl Request {
             partition: 0,
             unix: None,
             upgrade: None,
+            memory: None,
             max_sent: u64::MAX,
             max_received: u64::MAX,
             owner: 0,
@@ -154,18 +160,10 @@ impl Request {
         let (mut accept, mut encoding, mut agent, mut authorization, mut range) =
             (true, true, true, true, false);
         for (name, value) in self.headers.iter() {
+            if FieldClasses::of(name).is_clients() {
+                continue;
+            }
             match name {
-                b"host"
-                | b"connection"
-                | b"keep-alive"
-                | b"proxy-connection"
-                | b"proxy-authorization"
-                | b"transfer-encoding"
-                | b"content-length"
-                | b"te"
-                | b"trailer"
-                | b"upgrade"
-                | b"expect" => continue,
                 b"accept" => accept = false,
                 b"accept-encoding" => encoding = false,
                 b"user-agent" => agent = false,
@@ -210,7 +208,7 @@ impl Request {
     }
 }
 
-/// Host and port as they are in the URL: without a port that goes without saying.
+/// Host and port as they are in the URL: without the scheme's own port.
 fn authority(url: &Url) -> Vec<u8> {
     let mut authority = url.host_str().unwrap_or_default().as_bytes().to_vec();
     if let Some(port) = url.port() {
@@ -253,7 +251,8 @@ pub struct Response {
     pub status: u16,
     /// The reason phrase, which may be empty.
     pub reason: Vec<u8>,
-    /// The fields. Where the body is decoded, without its Content-Encoding and Content-Length, which no longer hold.
+    /// The fields. Where the body is decoded, without its Content-Encoding and Content-Length, which no
+    /// longer hold.
     pub headers: Headers,
     /// Where it came from: the URL of the last request, with the fragment.
     pub url: Url,
@@ -285,7 +284,7 @@ mod tests {
         let agent = concat!("user-agent: NANO/", env!("CARGO_PKG_VERSION"), "\r\n");
         let mut get = request("GET", "http://u:p%40ss@example.com:8080/a?b=c#d");
         get.headers =
-            Headers::from_block(b"Host: evil\r\nX-A: 1\r\nConnection: close\r\nContent-Length: 7\r\n")
+            Headers::from_block(b"Host: evil\r\nX-A: 1\r\nConnection: close\r\nContent-Length: 7\r\nTrailer: x\r\nTE: trailers\r\n")
                 .unwrap();
         let rest = format!(
             " HTTP/1.1\r\nhost: example.com:8080\r\nx-a: 1\r\naccept: */*\r\n{agent}\

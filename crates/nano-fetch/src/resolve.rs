@@ -1,7 +1,7 @@
-//! Names and their addresses: what is known without asking, what was asked before, who waits for an answer. It asks nobody
-//! itself.
+//! Names and their addresses: what is known without asking, what was asked before, who waits for an answer.
+//! It asks no resolver itself.
 
-use nano_loop::Moment;
+use nano_time::Moment;
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
@@ -162,7 +162,7 @@ mod tests {
         for (waiter, name) in ["a", "b", "c", "d"].into_iter().enumerate() {
             resolver.look_up(name, waiter as u64, AT);
         }
-        // What nobody waits for is not asked.
+        // A name without waiters is not asked for.
         resolver.forget("c", 2);
         assert_eq!((resolver.next().as_deref(), resolver.next().as_deref()), (Some("a"), Some("b")));
         assert_eq!(resolver.next(), None);

@@ -5,7 +5,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use std::sync::Arc;
 
-/// Sessions that are remembered for resumption, by server. 256: more servers than one client speaks to at a time.
+/// Sessions that are remembered for resumption, by server. 256: more servers than one client speaks to at a
+/// time.
 const SESSIONS: usize = 256;
 
 /// Which certificates are trusted.
@@ -19,8 +20,8 @@ pub struct TlsOptions {
 
 /// Makes the configuration of a client. Reads the system's roots from files: for a thread that may wait.
 ///
-/// The system's roots are those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name, or that lie where its distribution has them;
-/// where there are none, Mozilla's as of this build.
+/// The system's roots are those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name, or that lie where its
+/// distribution has them; where there are none, Mozilla's as of this build.
 ///
 /// # Errors
 ///

@@ -344,9 +344,9 @@ impl InstanceHost {
     }
 
     /// The isolate is an application's from now on; its time origin is now.
-    pub(crate) fn adopt(&self, key: u32, app: &Arc<Application>) {
+    pub(crate) fn adopt(&self, key: u32, app: &Arc<Application>, account: &nano_arena::Account) {
         self.key.set(key);
-        self.network.adopt(key, app);
+        self.network.adopt(key, app, account);
         *self.app.borrow_mut() = Some(Arc::clone(app));
         *self.address.borrow_mut() = self.messages.clone().map(|sender| Address::new(key, sender));
         self.timer_resolution

@@ -2,8 +2,8 @@
 
 use crate::app::{Application, FetchLimits, Service};
 use nano_fetch::{
-    AllowAll, BodyPassed, BodyRead, Client, FetchError, FetchId, Headers, Policy, PublicOnly, RedirectMode,
-    Request, RequestBody, Url,
+    Account, AllowAll, BodyPassed, BodyRead, Client, FetchError, FetchId, Headers, Policy, PublicOnly,
+    RedirectMode, Request, RequestBody, Url,
 };
 use nano_web::{
     FetchTrace, IncomingResponse, Network, NetworkError, NetworkPassed, NetworkRead, OutgoingBody,
@@ -45,6 +45,8 @@ pub(crate) struct InstanceNetwork {
     client: Rc<Client>,
     key: Cell<u32>,
     limits: Cell<FetchLimits>,
+    /// Pays for the memory that decoding responses takes: the isolate's account, once there is an isolate.
+    memory: RefCell<Option<Account>>,
     /// Whose fetches they are counted as.
     app: RefCell<Option<Arc<Application>>>,
     /// By the platform's id: in the order in which they began.
@@ -101,14 +103,16 @@ impl InstanceNetwork {
             client,
             key: Cell::new(0),
             limits: Cell::default(),
+            memory: RefCell::default(),
             app: RefCell::default(),
             fetches: RefCell::default(),
             urls: Urls::default(),
         }
     }
 
-    /// The isolate is an application's from now on.
-    pub(crate) fn adopt(&self, key: u32, app: &Arc<Application>) {
+    /// The isolate is an application's from now on. Its account pays for the memory that decoding takes.
+    pub(crate) fn adopt(&self, key: u32, app: &Arc<Application>, account: &Account) {
+        *self.memory.borrow_mut() = Some(account.clone());
         self.key.set(key);
         self.limits.set(app.limits().fetch);
         *self.app.borrow_mut() = Some(Arc::clone(app));
@@ -178,6 +182,7 @@ impl Network for InstanceNetwork {
             Redirect::Error => RedirectMode::Error,
             Redirect::Manual => RedirectMode::Manual,
         };
+        outgoing.memory = self.memory.borrow().clone();
         outgoing.upgrade = request.upgrade.map(str::to_owned);
         (outgoing.max_sent, outgoing.max_received) = (limits.body_bytes, limits.body_bytes);
         if let Some(name) = request.service {
@@ -246,7 +251,7 @@ impl Network for InstanceNetwork {
             said == Written::Ready
         });
         match passed {
-            BodyPassed::Bytes => NetworkPassed::Bytes(said),
+            BodyPassed::Bytes(()) => NetworkPassed::Bytes(said),
             BodyPassed::Pending => NetworkPassed::Pending,
             BodyPassed::End => {
                 self.forget(id);
@@ -257,11 +262,7 @@ impl Network for InstanceNetwork {
     }
 
     fn write(&self, id: u64, bytes: &[u8]) -> Written {
-        match self.get(id).map(|fetch| self.client.write_body(fetch, bytes)) {
-            Some(nano_fetch::Written::Ready) => Written::Ready,
-            Some(nano_fetch::Written::Full) => Written::Full,
-            Some(nano_fetch::Written::Gone) | None => Written::Gone,
-        }
+        self.get(id).map_or(Written::Gone, |fetch| self.client.write_body(fetch, bytes))
     }
 
     fn finish(&self, id: u64) {

@@ -228,7 +228,7 @@ impl Runtime {
             realm.forbid_eval();
         }
         let key = self.unused_key();
-        host.adopt(key, app);
+        host.adopt(key, app, &realm.account);
         realm.heap.set_limit(app.limits().memory_bytes);
         realm.account.set_limit(app.limits().memory_bytes);
         realm.account.attach_to(app.account());
@@ -560,7 +560,7 @@ impl Runtime {
             Event::Ready { key, .. } | Event::Timer { key, .. } | Event::Done { key }
                 if key & NETWORK_MASK == KIND_NETWORK =>
             {
-                self.client.handle(event);
+                self.client.handle_event(event);
                 self.take_news();
             }
             Event::Done { key } if key & KIND_MASK == KIND_WORK => self.work_done(key),
@@ -625,7 +625,7 @@ impl Runtime {
 
     /// Tells the isolates what has happened to their fetches.
     fn take_news(&self) {
-        while let Some(news) = self.client.next_event() {
+        while let Some(news) = self.client.poll_event() {
             let (key, id) = network::owner_parts(news.owner);
             let instance = self.instances.borrow().get(&key).cloned();
             let event = match news.kind {

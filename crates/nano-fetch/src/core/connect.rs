@@ -1,14 +1,16 @@
-//! From a request to a connection that has it: an idle one, or a name, addresses, the policy's word, a race, a tunnel, TLS.
+//! From a request to a connection that has it: an idle one, or a name, addresses, the policy's word, a race,
+//! a tunnel, TLS.
 
-use super::{Action, ConnId, Core, EventKind, State, Target, Timer, Tls, Upload, event, idle_until};
-use crate::conn::{Conn, Key, Origin, Stage};
+use super::fetch::{BodyUpload, Connecting, Download, Exchanging, Room, State, Upload};
+use super::{Action, ConnId, Core, EventKind, Target, Timer, Tls, event};
+use crate::connection::{Connection, State as ConnState};
 use crate::error::{ErrorKind, FetchError};
+use crate::origin::{Key, Origin};
 use crate::race::Race;
 use crate::request::{Request, RequestBody};
 use crate::resolve;
 use crate::resolve::{Answer, LookUp};
-use crate::response::Reader;
-use nano_loop::Moment;
+use nano_time::Moment;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
@@ -41,12 +43,11 @@ impl Core {
         }
         let origin = Rc::clone(&fetch.origin);
         // A retry wants a new connection: the others are as stale, likely.
-        while !self.fetches.get(id).is_none_or(|fetch| fetch.retried) {
+        while !self.fetches.get(id).is_none_or(|fetch| fetch.is_retried) {
             let Some(conn) = origin.idle.borrow_mut().pop() else { break };
             self.idle -= 1;
-            if let Some(connection) = self.conns.get_mut(conn) {
-                self.deadlines.remove(&(idle_until(connection, &self.timeouts), Timer::Idle(conn)));
-                connection.reused = true;
+            if let Some(Connection { state: ConnState::Idle(idle), .. }) = self.conns.get(conn) {
+                self.deadlines.remove(&(idle.until, Timer::Idle(conn)));
                 return self.assign(conn, id, now);
             }
         }
@@ -69,15 +70,16 @@ impl Core {
     }
 
     fn close_oldest_idle(&mut self, now: Moment) -> bool {
-        let idle = self.conns.iter().filter(|(_, connection)| connection.fetch.is_none());
-        let Some((oldest, _)) = idle.min_by_key(|(_, connection)| connection.idle_since) else {
-            return false;
-        };
+        let idle = self.conns.iter().filter_map(|(conn, connection)| match &connection.state {
+            ConnState::Idle(idle) => Some((idle.since, conn)),
+            _ => None,
+        });
+        let Some((_, oldest)) = idle.min_by_key(|(since, _)| *since) else { return false };
         self.close(oldest, now);
         true
     }
 
-    /// A connection has become free, or is gone: who waits for that goes on.
+    /// A connection has become free, or is gone: fetches that wait for that go on.
     pub(super) fn admit(&mut self, origin: &Rc<Origin>, now: Moment) {
         while origin.open.get() < self.limits.connections_per_origin || !origin.idle.borrow().is_empty() {
             let Some(id) = origin.waiting.borrow_mut().pop_front() else { break };
@@ -95,7 +97,7 @@ impl Core {
         }
     }
 
-    /// Whoever had an origin has it no more: the last one takes it along.
+    /// A fetch or a connection has left its origin. Without any the table forgets the origin.
     pub(super) fn release(&mut self, origin: Rc<Origin>) {
         // The table's own, and this one.
         if Rc::strong_count(&origin) == 2 {
@@ -119,10 +121,10 @@ impl Core {
                 return self.fail(id, error, now);
             }
             let target = Target::Unix(path.clone());
-            fetch.state = State::Connecting(Race::new(&[], self.timeouts.attempt));
-            fetch.connect_by = now + self.timeouts.connect;
+            let by = now + self.timeouts.connect;
+            fetch.state = State::Connecting(Connecting { race: Race::new(&[], self.timeouts.attempt), by });
             self.connect(id, target, None);
-            return self.set_due(id, now + self.timeouts.connect);
+            return self.set_due(id, by);
         }
         if key.proxy.is_some()
             && let Some(addresses) = resolve::known(&key.host)
@@ -130,7 +132,7 @@ impl Core {
         {
             return self.fail(id, error, now);
         }
-        let host = key.proxy.as_ref().map_or(&key.host, |proxy| &proxy.host);
+        let (host, _) = key.peer();
         if let Some(addresses) = resolve::known(host) {
             return self.located(id, Ok(addresses), now);
         }
@@ -161,13 +163,13 @@ impl Core {
                 Err(error) => return self.fail(id, error, now),
             },
             Err(reason) => {
-                let host = key.proxy.as_ref().map_or(&key.host, |proxy| &proxy.host);
+                let (host, _) = key.peer();
                 let message = format!("the name {host} cannot be resolved: {reason}");
                 return self.fail(id, FetchError::new(ErrorKind::Resolve, message), now);
             }
         };
-        fetch.state = State::Connecting(Race::new(&addresses, self.timeouts.attempt));
-        fetch.connect_by = now + self.timeouts.connect;
+        let race = Race::new(&addresses, self.timeouts.attempt);
+        fetch.state = State::Connecting(Connecting { race, by: now + self.timeouts.connect });
         self.race(id, now);
     }
 
@@ -175,11 +177,10 @@ impl Core {
     pub(super) fn race(&mut self, id: u64, now: Moment) {
         loop {
             let Some(fetch) = self.fetches.get_mut(id) else { return };
-            let key = &fetch.origin.key;
-            let port = key.proxy.as_ref().map_or(key.port, |proxy| proxy.port);
-            let State::Connecting(race) = &mut fetch.state else { return };
+            let (_, port) = fetch.origin.key.peer();
+            let State::Connecting(Connecting { race, by }) = &mut fetch.state else { return };
             let Some(address) = race.next(now) else {
-                let due = race.deadline().min(fetch.connect_by);
+                let due = race.deadline().min(*by);
                 return self.set_due(id, due);
             };
             self.connect(id, Target::Tcp(SocketAddr::new(address, port)), Some(address));
@@ -188,24 +189,29 @@ impl Core {
 
     fn connect(&mut self, id: u64, target: Target, address: Option<IpAddr>) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
-        let conn = self.conns.insert(Conn::new(Rc::clone(&fetch.origin), id));
+        let conn = self.conns.insert(Connection::new(Rc::clone(&fetch.origin), id));
         fetch.origin.open.set(fetch.origin.open.get() + 1);
-        if let State::Connecting(race) = &mut fetch.state {
+        if let State::Connecting(Connecting { race, .. }) = &mut fetch.state {
             race.began(conn, address.unwrap_or(IpAddr::from([0, 0, 0, 0])));
         }
         self.actions.push_back(Action::Connect { conn: ConnId(conn), target });
     }
 
+    /// Begins TLS on a connection whose socket, and tunnel, is there.
     pub(super) fn secure(&mut self, conn: u64, now: Moment) {
         let Some(connection) = self.conns.get_mut(conn) else { return };
-        connection.stage = Stage::Securing;
+        connection.transition(|state| match state {
+            ConnState::Connecting(connecting) => ConnState::Securing(connecting.secure()),
+            ConnState::Tunnelling(tunnelling) => ConnState::Securing(tunnelling.secure()),
+            other => other,
+        });
         match &mut self.tls {
             Tls::Unloaded => {
                 self.tls = Tls::Loading(vec![conn]);
                 self.actions.push_back(Action::LoadTls);
             }
             Tls::Loading(waiting) => waiting.push(conn),
-            Tls::Ready(config) => match connection.begin_tls(config) {
+            Tls::Ready(config) => match connection.wire.start_tls(&connection.origin.key.host, config) {
                 Ok(()) => self.actions.push_back(Action::Drive { conn: ConnId(conn) }),
                 Err(error) => self.fail_conn(conn, error, now),
             },
@@ -217,28 +223,34 @@ impl Core {
         let (Some(connection), Some(fetch)) = (self.conns.get_mut(conn), self.fetches.get_mut(id)) else {
             return;
         };
-        connection.stage = Stage::Open;
-        connection.fetch = Some(id);
-        connection.reader = Reader::new(&fetch.request.method);
-        connection.decoder = None;
-        connection.keep_alive = false;
-        connection.heard = false;
-        connection.spoke = false;
+        let reader = self.limits.reader(&fetch.request.method);
+        connection.transition(|state| match state {
+            ConnState::Connecting(connecting) => ConnState::InUse(connecting.use_for(reader)),
+            ConnState::Securing(securing) => ConnState::InUse(securing.use_for(reader)),
+            ConnState::Idle(idle) => ConnState::InUse(idle.use_for(id, reader)),
+            other => other,
+        });
+        debug_assert!(connection.in_use().is_some(), "a connection that is not ready was given to a fetch");
         let mut head = Vec::with_capacity(512 + fetch.request.headers.block().len());
         let plain_proxy = fetch.origin.key.proxy.as_ref().filter(|_| !fetch.origin.key.tls);
         let authorization = plain_proxy.and_then(|proxy| proxy.authorization.as_deref());
         fetch.request.write_head(&mut head, plain_proxy.is_some(), authorization);
-        fetch.state = State::Sending(conn);
-        match &fetch.request.body {
-            RequestBody::None => connection.send(&[&head]),
-            RequestBody::Bytes(bytes) => connection.send(&[&head, bytes]),
-            RequestBody::Stream(left) => {
-                connection.send(&[&head]);
-                fetch.upload =
-                    Some(Upload { left: *left, sent: 0, raw: false, wants_room: false, touched: false });
-                self.events.push_back(event(id, fetch, EventKind::Room));
+        let upload = match &fetch.request.body {
+            RequestBody::None => {
+                connection.wire.send(&[&head]);
+                Upload::Finished
             }
-        }
+            RequestBody::Bytes(bytes) => {
+                connection.wire.send(&[&head, bytes]);
+                Upload::Finished
+            }
+            RequestBody::Stream(left) => {
+                connection.wire.send(&[&head]);
+                self.events.push_back(event(id, fetch, EventKind::Room));
+                Upload::Body(BodyUpload { left: *left, sent: 0, room: Room::Free, is_touched: false })
+            }
+        };
+        fetch.state = State::Exchanging(Exchanging { conn, upload, download: Download::Head });
         self.actions.push_back(Action::Drive { conn: ConnId(conn) });
         self.touch(id, now);
     }

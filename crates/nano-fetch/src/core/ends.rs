@@ -1,17 +1,17 @@
 //! How fetches and connections end, what their owners are told of it, and when it is too late.
 
-use super::{Action, ConnId, Core, EventKind, SPARE_BYTES, State, Timer, event, idle_until};
-use crate::conn::{Conn, Stage};
+use super::fetch::{Connecting, Download, End, Exchanging, HeadSlot, Interest, State};
+use super::{Action, ConnId, Core, EventKind, Timer, event};
+use crate::connection::{Connection, State as ConnState};
 use crate::error::{ErrorKind, FetchError};
-use nano_loop::Moment;
+use nano_time::Moment;
 use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 impl Core {
     /// Closes a connection, and fails the fetch that it belongs to.
     pub(super) fn fail_conn(&mut self, conn: u64, error: FetchError, now: Moment) {
-        let fetch = self.conns.get(conn).and_then(|connection| connection.fetch);
-        match fetch {
+        match self.conns.get(conn).and_then(Connection::fetch) {
             Some(id) => self.fail(id, error, now),
             None => self.close(conn, now),
         }
@@ -21,18 +21,18 @@ impl Core {
     pub(super) fn fail(&mut self, id: u64, error: FetchError, now: Moment) {
         self.detach(id, now);
         let Some(fetch) = self.fetches.get_mut(id) else { return };
-        if fetch.upload.take().is_some() {
-            self.events.push_back(event(id, fetch, EventKind::Room));
-        }
-        fetch.state = State::Over;
-        if fetch.complete {
+        if matches!(fetch.state, State::Over(_)) {
             return;
         }
-        if fetch.told || matches!(fetch.response, Some(Ok(_))) {
-            fetch.error = Some(error);
-        } else {
-            fetch.response = Some(Err(error));
+        if fetch.exchanging().is_some_and(|exchanging| exchanging.upload.give_up()) {
+            self.events.push_back(event(id, fetch, EventKind::Room));
+        }
+        if let HeadSlot::Awaited = fetch.inbox.head {
+            fetch.state = State::Over(End::Refused);
+            fetch.inbox.head = HeadSlot::Refused(error);
             self.events.push_back(event(id, fetch, EventKind::Head));
+        } else {
+            fetch.state = State::Over(End::Failed(error));
         }
         self.tell_body(id);
     }
@@ -42,14 +42,13 @@ impl Core {
         self.disarm(id);
         let Some(fetch) = self.fetches.get_mut(id) else { return };
         let conns: Vec<u64> = match &fetch.state {
-            State::Queued | State::Over => return,
+            State::Queued | State::Over(_) => return,
             State::Resolving => {
-                let key = &fetch.origin.key;
-                let host = key.proxy.as_ref().map_or(&key.host, |proxy| &proxy.host);
+                let (host, _) = fetch.origin.key.peer();
                 return self.resolver.forget(host, id);
             }
-            State::Connecting(race) => race.running().collect(),
-            State::Securing(conn) | State::Sending(conn) | State::Receiving(conn) => vec![*conn],
+            State::Connecting(Connecting { race, .. }) => race.running().collect(),
+            State::Securing(conn) | State::Exchanging(Exchanging { conn, .. }) => vec![*conn],
         };
         conns.into_iter().for_each(|conn| self.close(conn, now));
     }
@@ -68,53 +67,43 @@ impl Core {
 
     pub(super) fn close(&mut self, conn: u64, now: Moment) {
         let Some(mut connection) = self.conns.remove(conn) else { return };
-        if let Some(memory) = connection.input.take_memory() {
-            self.keep_memory(memory);
+        if let Some(memory) = connection.wire.input.take_memory() {
+            self.buffers.keep(memory);
         }
-        let until = idle_until(&connection, &self.timeouts);
-        let Conn { origin, .. } = connection;
+        let Connection { origin, state, .. } = connection;
         origin.open.set(origin.open.get().saturating_sub(1));
-        let was_idle = {
-            let mut idle = origin.idle.borrow_mut();
-            let at = idle.iter().position(|other| *other == conn);
-            at.map(|at| idle.remove(at)).is_some()
-        };
-        if was_idle {
+        let place = origin.idle.borrow().iter().position(|other| *other == conn);
+        if let (ConnState::Idle(idle), Some(place)) = (state, place) {
+            origin.idle.borrow_mut().remove(place);
             self.idle -= 1;
-            self.deadlines.remove(&(until, Timer::Idle(conn)));
+            self.deadlines.remove(&(idle.until, Timer::Idle(conn)));
         }
         self.actions.push_back(Action::Close { conn: ConnId(conn) });
         self.admit(&origin, now);
         self.release(origin);
     }
 
+    /// Takes the memory of a connection's input if nothing is in it.
     pub(super) fn give_back(&mut self, conn: u64) {
-        if let Some(memory) = self.conns.get_mut(conn).and_then(|connection| connection.input.take_memory()) {
-            self.keep_memory(memory);
+        let connection = self.conns.get_mut(conn);
+        if let Some(memory) = connection.and_then(|connection| connection.wire.input.take_memory()) {
+            self.buffers.keep(memory);
         }
     }
 
-    fn keep_memory(&mut self, memory: Vec<u8>) {
-        // What has grown beyond what is usual is not kept. There are few to be looked at.
-        let kept: usize = self.spare.iter().map(Vec::len).sum();
-        if memory.len() <= SPARE_BYTES / 2 && kept + memory.len() <= SPARE_BYTES {
-            self.spare.push(memory);
-        }
-    }
-
+    /// Tells the owner that waits for the body that there is something.
     pub(super) fn tell_body(&mut self, id: u64) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
-        let news = !fetch.body.is_empty() || fetch.has_input || fetch.complete || fetch.error.is_some();
-        if news && std::mem::take(&mut fetch.reading) {
+        if fetch.inbox.interest == Interest::Waiting && fetch.has_body_news() {
+            fetch.inbox.interest = Interest::Asked;
             self.events.push_back(event(id, fetch, EventKind::Body));
         }
     }
 
+    /// Tells the owner that waits for room that there is some.
     pub(super) fn tell_room(&mut self, id: u64) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
-        if let Some(upload) = &mut fetch.upload
-            && std::mem::take(&mut upload.wants_room)
-        {
+        if fetch.exchanging().is_some_and(|exchanging| exchanging.upload.take_wait()) {
             self.events.push_back(event(id, fetch, EventKind::Room));
         }
     }
@@ -122,55 +111,54 @@ impl Core {
     /// There was progress: the phase's time begins anew.
     pub(super) fn touch(&mut self, id: u64, now: Moment) {
         let Some(fetch) = self.fetches.get(id) else { return };
-        let due = match fetch.state {
-            State::Sending(conn) => {
-                let sent = self.conns.get(conn).is_none_or(|connection| connection.output().is_empty());
-                match (sent, &fetch.upload) {
-                    (false, _) => now + self.timeouts.send,
-                    // Whoever writes the body may take time.
-                    (true, Some(_)) => Moment::MAX,
-                    (true, None) => now + self.timeouts.head,
-                }
+        // In other states the time is for the whole state.
+        let State::Exchanging(exchanging) = &fetch.state else { return };
+        let Some(connection) = self.conns.get(exchanging.conn) else { return };
+        let due = match exchanging.download {
+            Download::Head if !connection.wire.output().is_empty() => now + self.timeouts.send,
+            // The writer of the body may take time.
+            Download::Head if exchanging.upload.is_open() => Moment::MAX,
+            Download::Head => now + self.timeouts.head,
+            // Other protocols may be silent for long.
+            Download::Body(_) if connection.is_upgraded() => Moment::MAX,
+            // The reader may take time.
+            Download::Body(_)
+                if fetch.is_full(connection, &self.limits, self.share(fetch.request.partition)) =>
+            {
+                Moment::MAX
             }
-            State::Receiving(conn) => {
-                let connection = self.conns.get(conn);
-                let full = connection.is_some_and(|connection| self.is_full(fetch, connection));
-                let raw = connection.is_some_and(|connection| matches!(connection.stage, Stage::Raw));
-                // Whoever does not read may take time; other protocols may be silent for long.
-                if full || raw { Moment::MAX } else { now + self.timeouts.body }
-            }
-            // Their time is for the whole phase.
-            _ => return,
+            Download::Body(_) => now + self.timeouts.body,
         };
         self.set_due(id, due);
     }
 
     pub(super) fn set_due(&mut self, id: u64, due: Moment) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
-        fetch.due = due.min(fetch.total);
+        fetch.deadline.due = due.min(fetch.deadline.total);
         self.arm(id);
     }
 
     pub(super) fn arm(&mut self, id: u64) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
+        let deadline = &mut fetch.deadline;
         // An earlier entry finds out for itself that it is too early.
-        if fetch.armed <= fetch.due {
+        if deadline.armed <= deadline.due {
             return;
         }
-        if fetch.armed != Moment::MAX {
-            self.deadlines.remove(&(fetch.armed, Timer::Fetch(id)));
+        if deadline.armed != Moment::MAX {
+            self.deadlines.remove(&(deadline.armed, Timer::Fetch(id)));
         }
-        fetch.armed = fetch.due;
-        self.deadlines.insert((fetch.due, Timer::Fetch(id)));
+        deadline.armed = deadline.due;
+        self.deadlines.insert((deadline.due, Timer::Fetch(id)));
     }
 
     pub(super) fn disarm(&mut self, id: u64) {
         if let Some(fetch) = self.fetches.get_mut(id)
-            && fetch.armed != Moment::MAX
+            && fetch.deadline.armed != Moment::MAX
         {
-            self.deadlines.remove(&(fetch.armed, Timer::Fetch(id)));
-            fetch.armed = Moment::MAX;
-            fetch.due = Moment::MAX;
+            self.deadlines.remove(&(fetch.deadline.armed, Timer::Fetch(id)));
+            fetch.deadline.armed = Moment::MAX;
+            fetch.deadline.due = Moment::MAX;
         }
     }
 
@@ -179,11 +167,11 @@ impl Core {
         let Some(fetch) = self.fetches.get(id) else { return };
         let host = &fetch.origin.key.host;
         let seconds = |time: Duration| format!("{} s", time.as_secs_f64());
-        let message = if now >= fetch.total {
+        let message = if now >= fetch.deadline.total {
             format!("the fetch of {} was not over in time", fetch.request.url)
         } else {
             match &fetch.state {
-                State::Connecting(_) if now < fetch.connect_by => return self.race(id, now),
+                State::Connecting(Connecting { by, .. }) if now < *by => return self.race(id, now),
                 State::Connecting(_) => {
                     format!("no connection to {host} within {}", seconds(self.timeouts.connect))
                 }
@@ -196,15 +184,21 @@ impl Core {
                 State::Securing(_) => {
                     format!("no secure connection to {host} within {}", seconds(self.timeouts.secure))
                 }
-                State::Sending(_) => format!("{host} did not answer in time"),
-                // It is the reader who pauses.
-                State::Receiving(conn)
-                    if self.conns.get(*conn).is_some_and(|connection| self.is_full(fetch, connection)) =>
+                State::Exchanging(Exchanging { download: Download::Head, .. }) => {
+                    format!("{host} did not answer in time")
+                }
+                // The reader pauses.
+                State::Exchanging(Exchanging { conn, .. })
+                    if self.conns.get(*conn).is_some_and(|connection| {
+                        fetch.is_full(connection, &self.limits, self.share(fetch.request.partition))
+                    }) =>
                 {
                     return self.set_due(id, Moment::MAX);
                 }
-                State::Receiving(_) => format!("{host} did not send on for {}", seconds(self.timeouts.body)),
-                State::Over => return,
+                State::Exchanging(_) => {
+                    format!("{host} did not send on for {}", seconds(self.timeouts.body))
+                }
+                State::Over(_) => return,
             }
         };
         self.fail(id, FetchError::new(ErrorKind::Timeout, message), now);

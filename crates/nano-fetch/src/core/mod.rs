@@ -1,30 +1,39 @@
-//! All fetches and connections of a client, as one state machine: without sockets, without a clock, without a resolver.
+//! All fetches and connections of a client, as one state machine: without sockets, without a clock, without a
+//! resolver.
 //!
-//! Whoever drives it does what [`Core::next_action`] asks for, tells what came of it, and tells the time. What the fetches' owner
-//! needs to know comes from [`Core::next_event`]. [`Client`](crate::Client) is such a driver; a simulation is another.
+//! The driver does what [`Core::poll_action`] asks for, and tells what came of it with the methods
+//! `handle_*`, each with the time. The fetches' owner is told by [`Core::poll_event`]. `Client` is such a
+//! driver; a simulation is another.
+//!
+//! Files, in reading order: `fetch.rs` the machine of a fetch (that of a connection is `connection.rs` above
+//! this folder), `owner.rs` what the owner calls, `driver.rs` what the driver calls, `connect.rs` from a
+//! request to a connection, `receive.rs` from there to the response, `ends.rs` how fetches and connections
+//! end, `buffers.rs` their shared memory.
 
+mod buffers;
 mod connect;
 mod driver;
 mod ends;
+mod fetch;
 mod owner;
 mod receive;
 
-use crate::conn::{Conn, Origin, READ_BYTES};
-use crate::error::{ErrorKind, FetchError};
+use crate::connection::Connection;
+use crate::error::FetchError;
 use crate::limits::{Limits, Timeouts};
+use crate::origin::Origin;
 use crate::proxy::Proxies;
-use crate::race::Race;
-use crate::request::{Request, Response};
 use crate::resolve::Resolver;
 use crate::slots::Slots;
-use nano_loop::Moment;
+use buffers::Buffers;
+use fetch::Fetch;
+use nano_time::Moment;
 use rustls::ClientConfig;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Names a fetch. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,14 +74,14 @@ pub enum Target {
 /// What the driver is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Resolve a name; [`Core::resolved`] takes the answer.
+    /// Resolve a name; [`Core::handle_resolved`] takes the answer.
     Resolve {
         /// The name.
         host: String,
     },
-    /// Make a configuration for TLS; [`Core::tls_loaded`] takes it.
+    /// Make a configuration for TLS; [`Core::handle_tls_loaded`] takes it.
     LoadTls,
-    /// Connect a new socket; [`Core::connected`] or [`Core::connect_failed`] says how it went.
+    /// Connect a new socket; [`Core::handle_connected`] or [`Core::handle_connect_failed`] says how it went.
     Connect {
         /// The name of the connection from now on.
         conn: ConnId,
@@ -102,53 +111,22 @@ pub enum EventKind {
     Room,
 }
 
-/// News for the owner of a fetch.
+/// An event of a fetch, for its owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Event {
     /// The fetch.
     pub fetch: FetchId,
-    /// [`Request::owner`]
+    /// [`Request::owner`](crate::Request::owner)
     pub owner: u64,
-    /// What.
+    /// What has happened.
     pub kind: EventKind,
 }
 
-/// One step of reading a response's body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BodyRead {
-    /// The next bytes; never empty.
-    Bytes(Vec<u8>),
-    /// The body is complete. The fetch is over.
-    End,
-    /// Nothing has come: [`EventKind::Body`] tells when that changes.
-    Pending,
-    /// The body broke off. The fetch is over.
-    Failed(FetchError),
-}
+/// One step of reading a response's body. After its end, or a failure, the fetch is over.
+pub type BodyRead = nano_http::BodyRead<FetchError>;
 
-/// One step of passing a response's body on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BodyPassed {
-    /// Bytes were given.
-    Bytes,
-    /// The body is complete. The fetch is over.
-    End,
-    /// Nothing has come: [`EventKind::Body`] tells when that changes.
-    Pending,
-    /// The body broke off. The fetch is over.
-    Failed(FetchError),
-}
-
-/// What is left of the room for a request's body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// There is room for more.
-    Ready,
-    /// It was taken; the writer should wait for [`EventKind::Room`].
-    Full,
-    /// Nobody wants it (any more); nothing was taken.
-    Gone,
-}
+/// One step of passing a response's body on. After its end, or a failure, the fetch is over.
+pub type BodyPassed = nano_http::BodyRead<FetchError, ()>;
 
 /// What came of a read from a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,24 +136,6 @@ pub enum Fill {
     /// The socket has nothing now.
     WouldBlock,
     /// The connection is over; its socket is to be closed, as an action says.
-    Over,
-}
-
-/// How far a fetch is.
-enum State {
-    /// Waits until a limit allows a connection.
-    Queued,
-    /// Its host's name is being resolved.
-    Resolving,
-    /// Sockets are being connected.
-    Connecting(Race),
-    /// The connection is being secured: a proxy's tunnel, TLS.
-    Securing(u64),
-    /// The request is being sent, the response's head awaited.
-    Sending(u64),
-    /// The response's body is being received.
-    Receiving(u64),
-    /// The response was received, or it has failed.
     Over,
 }
 
@@ -198,59 +158,11 @@ pub enum Phase {
     Over,
 }
 
-/// A request's body that is being written.
-struct Upload {
-    /// Bytes still due, where the length was said; else it is chunked.
-    left: Option<u64>,
-    /// Bytes so far.
-    sent: u64,
-    raw: bool,
-    wants_room: bool,
-    touched: bool,
-}
-
-struct Fetch {
-    request: Request,
-    state: State,
-    origin: Rc<Origin>,
-    redirects: u32,
-    retried: bool,
-    upload: Option<Upload>,
-    response: Option<Result<Response, FetchError>>,
-    /// The owner has the response's head.
-    told: bool,
-    body: Vec<u8>,
-    received: u64,
-    complete: bool,
-    error: Option<FetchError>,
-    /// The owner waits for the body.
-    reading: bool,
-    /// The body is passed on from where it is received: [`Core::pass_body`]. What is not decoded stays in the connection's input.
-    passing: bool,
-    /// There is something of it in the connection's input.
-    has_input: bool,
-    /// The owner has asked for the body.
-    begun: bool,
-    /// When the phase has taken too long.
-    due: Moment,
-    /// The entry in the table of deadlines; MAX: none.
-    armed: Moment,
-    /// When connecting has taken too long; `due` may be earlier then, for the next attempt.
-    connect_by: Moment,
-    total: Moment,
-}
-
-impl Fetch {
-    /// What is received of its body at once, and stays where it was received until it is passed on.
-    fn input_bytes(&self) -> usize {
-        // Little, until somebody asks for it.
-        if self.passing && self.begun { PASS_BYTES } else { READ_BYTES }
-    }
-}
-
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
+    /// A fetch has taken too long in its present state, or the next address is to be tried.
     Fetch(u64),
+    /// A connection was idle for too long.
     Idle(u64),
 }
 
@@ -283,7 +195,13 @@ pub struct Counts {
     pub idle: usize,
 }
 
-/// See the module.
+/// The client as a state machine, without I/O.
+///
+/// The owner calls [`start`](Core::start), then, as [`poll_event`](Core::poll_event) tells,
+/// [`response`](Core::response), [`read_body`](Core::read_body) or [`pass_body`](Core::pass_body),
+/// [`write_body`](Core::write_body) and [`finish_body`](Core::finish_body); or [`cancel`](Core::cancel) at
+/// any time. The driver calls [`poll_action`](Core::poll_action) after each of them and after each
+/// `handle_*`, until there is none.
 pub struct Core {
     limits: Limits,
     timeouts: Timeouts,
@@ -291,7 +209,7 @@ pub struct Core {
     fetches: Slots<Fetch>,
     /// How many fetches each partition has.
     partitions: BTreeMap<u64, usize>,
-    conns: Slots<Conn>,
+    conns: Slots<Connection>,
     /// Those that have a fetch or a connection.
     origins: HashSet<Rc<Origin>>,
     idle: usize,
@@ -302,17 +220,8 @@ pub struct Core {
     deadlines: BTreeSet<(Moment, Timer)>,
     actions: VecDeque<Action>,
     events: VecDeque<Event>,
-    scratch: Vec<u8>,
-    /// Memory of input buffers that nobody uses now.
-    spare: Vec<Vec<u8>>,
+    buffers: Buffers,
 }
-
-/// Bytes of buffers kept for connections that become active; each is 64 KiB, or what a body that is passed on takes at most.
-const SPARE_BYTES: usize = 4 * PASS_BYTES;
-
-/// What is received of a body that is passed on before it is, and what one read from a socket gets of it: enough for a socket's buffer,
-/// and little enough for a processor's cache.
-const PASS_BYTES: usize = 8 * READ_BYTES;
 
 impl Core {
     /// A client without fetches.
@@ -333,25 +242,11 @@ impl Core {
             deadlines: BTreeSet::new(),
             actions: VecDeque::new(),
             events: VecDeque::new(),
-            scratch: Vec::new(),
-            spare: Vec::new(),
+            buffers: Buffers::default(),
         }
     }
 }
 
-/// Whether the response's body is not larger than it may be.
-fn check_received(fetch: &Fetch, limits: &Limits) -> Result<(), FetchError> {
-    let most = limits.body_bytes.min(fetch.request.max_received);
-    if fetch.received <= most {
-        return Ok(());
-    }
-    Err(FetchError::new(ErrorKind::TooLarge, format!("the response's body is larger than {most} bytes")))
-}
-
 fn event(id: u64, fetch: &Fetch, kind: EventKind) -> Event {
     Event { fetch: FetchId(id), owner: fetch.request.owner, kind }
-}
-
-fn idle_until(connection: &Conn, timeouts: &Timeouts) -> Moment {
-    connection.idle_since + connection.idle_for.unwrap_or(Duration::MAX).min(timeouts.idle)
 }

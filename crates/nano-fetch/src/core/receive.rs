@@ -1,105 +1,153 @@
-//! What connections receive, up to their end: heads, redirects, bodies, and what becomes of the connection and of the request where it ends
-//! too early.
+//! What connections receive, up to their end: heads, redirects, bodies, and what becomes of the connection
+//! and of the request where it ends too early.
 
-use super::{Core, EventKind, State, Timer, Upload, check_received, event, idle_until};
-use crate::conn::{Conn, READ_BYTES, Stage};
+use super::fetch::{Download, End, Exchanging, HeadSlot, Room, State, Storage, Upload};
+use super::{Core, EventKind, Timer, event};
+use crate::connection::{Connection, InUse, State as ConnState, Tunnelling};
 use crate::decode::Decoder;
-use crate::error::{ErrorKind, FetchError, io_text};
-use crate::headers::list;
+use crate::error::{ErrorKind, FetchError, io_source, io_text};
 use crate::redirect;
 use crate::request::{RedirectMode, RequestBody, Response};
-use crate::response::{Head, Step};
-use nano_loop::Moment;
+use crate::wire::{PeerSide, READ_BYTES, Wire};
+use nano_http::{ReceivedHead, ResponseStep as Step};
+use nano_time::Moment;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
+
+/// What [`Core::advance`] does next.
+enum Next {
+    /// A state may have something more to do.
+    Again,
+    /// More has to come.
+    Wait,
+}
 
 impl Core {
     /// Acts on what a connection has received.
     pub(super) fn advance(&mut self, conn: u64, now: Moment) {
         loop {
-            let Some(connection) = self.conns.get_mut(conn) else { return };
-            let Some(id) = connection.fetch else {
-                if !connection.input.is_empty() {
-                    // Nothing was asked for.
-                    self.close(conn, now);
-                }
-                return;
-            };
-            match connection.stage {
-                Stage::Connecting => return,
-                Stage::Tunnel => {
-                    let (used, head) = match connection.reader.head(connection.input.bytes(), &self.limits) {
-                        Ok(found) => found,
-                        Err(error) => {
-                            let error = FetchError::new(ErrorKind::Proxy, format!("the proxy: {error}"));
-                            return self.fail_conn(conn, error, now);
-                        }
-                    };
-                    connection.input.consume(used);
-                    let Some(head) = head else { return };
-                    if !(200..300).contains(&head.status) {
-                        let reason = String::from_utf8_lossy(&head.reason).into_owned();
-                        let host = &connection.origin.key.host;
-                        let message =
-                            format!("the proxy refuses a tunnel to {host}: {} {reason}", head.status);
-                        return self.fail_conn(conn, FetchError::new(ErrorKind::Proxy, message), now);
-                    }
-                    return self.secure(conn, now);
-                }
-                Stage::Securing => {
-                    if connection.is_securing() {
-                        return;
-                    }
+            let Some(Connection { state, wire, .. }) = self.conns.get_mut(conn) else { return };
+            let next = match state {
+                ConnState::Connecting(_) => Next::Wait,
+                ConnState::Tunnelling(_) => self.advance_tunnel(conn, now),
+                ConnState::Securing(securing) if wire.is_secured() => {
+                    let id = securing.fetch;
                     self.assign(conn, id, now);
+                    Next::Again
                 }
-                Stage::Open if connection.reader.wants_head() => {
-                    let (used, head) = match connection.reader.head(connection.input.bytes(), &self.limits) {
-                        Ok(found) => found,
-                        Err(error) => return self.fail_conn(conn, error, now),
-                    };
-                    connection.input.consume(used);
-                    let Some(head) = head else { return };
-                    if let Err(error) = self.head(conn, id, head, now) {
-                        return self.fail_conn(conn, error, now);
+                ConnState::Securing(_) => Next::Wait,
+                ConnState::Idle(_) => {
+                    if !wire.input.is_empty() {
+                        // Nothing was asked for.
+                        self.close(conn, now);
+                    }
+                    Next::Wait
+                }
+                ConnState::InUse(in_use) => {
+                    let id = in_use.fetch;
+                    if in_use.reader.wants_head() {
+                        self.advance_head(conn, id, now)
+                    } else {
+                        self.advance_body(conn, id, now)
                     }
                 }
-                Stage::Open => {
-                    return match self.body(conn, id) {
-                        Ok(true) => self.complete(conn, id, now),
-                        Ok(false) => self.tell_body(id),
-                        Err(error) => self.fail_conn(conn, error, now),
-                    };
+                ConnState::Upgraded(upgraded) => {
+                    let id = upgraded.fetch;
+                    self.advance_upgraded(conn, id)
                 }
-                Stage::Raw => {
-                    let ahead = self.limits.body_ahead.min(self.share_of(id));
-                    let (Some(connection), Some(fetch)) =
-                        (self.conns.get_mut(conn), self.fetches.get_mut(id))
-                    else {
-                        return;
-                    };
-                    let room = ahead.saturating_sub(fetch.body.len());
-                    let count = connection.input.bytes().len().min(room);
-                    fetch.body.extend_from_slice(&connection.input.bytes()[..count]);
-                    connection.input.consume(count);
-                    return self.tell_body(id);
-                }
+            };
+            if let Next::Wait = next {
+                return;
             }
         }
     }
 
+    /// Reads a proxy's answer to CONNECT.
+    fn advance_tunnel(&mut self, conn: u64, now: Moment) -> Next {
+        let Some(Connection { state: ConnState::Tunnelling(tunnelling), wire, origin }) =
+            self.conns.get_mut(conn)
+        else {
+            return Next::Wait;
+        };
+        let Tunnelling { reader, .. } = tunnelling;
+        let (used, head) = match reader.head(wire.input.bytes()) {
+            Ok(found) => found,
+            Err(error) => {
+                let message = format!("the proxy: {error}");
+                let error = FetchError::new(ErrorKind::Proxy, message).with_source(error);
+                self.fail_conn(conn, error, now);
+                return Next::Wait;
+            }
+        };
+        wire.input.consume(used);
+        let Some(head) = head else { return Next::Wait };
+        if (200..300).contains(&head.status) {
+            self.secure(conn, now);
+            return Next::Wait;
+        }
+        let reason = String::from_utf8_lossy(&head.reason).into_owned();
+        let message = format!("the proxy refuses a tunnel to {}: {} {reason}", origin.key.host, head.status);
+        self.fail_conn(conn, FetchError::new(ErrorKind::Proxy, message), now);
+        Next::Wait
+    }
+
+    fn advance_head(&mut self, conn: u64, id: u64, now: Moment) -> Next {
+        let Some(Connection { state: ConnState::InUse(in_use), wire, .. }) = self.conns.get_mut(conn) else {
+            return Next::Wait;
+        };
+        let found = in_use.reader.head(wire.input.bytes()).map_err(FetchError::from);
+        let handled = match found {
+            Ok((used, head)) => {
+                wire.input.consume(used);
+                let Some(head) = head else { return Next::Wait };
+                self.head(conn, id, head, now)
+            }
+            Err(error) => Err(error),
+        };
+        match handled {
+            Ok(()) => Next::Again,
+            Err(error) => {
+                self.fail_conn(conn, error, now);
+                Next::Wait
+            }
+        }
+    }
+
+    fn advance_body(&mut self, conn: u64, id: u64, now: Moment) -> Next {
+        match self.body(conn, id) {
+            Ok(true) => self.complete(conn, id, now),
+            Ok(false) => self.tell_body(id),
+            Err(error) => self.fail_conn(conn, error, now),
+        }
+        Next::Wait
+    }
+
+    fn advance_upgraded(&mut self, conn: u64, id: u64) -> Next {
+        let ahead = self.limits.body_ahead.min(self.share_of(id));
+        let (Some(connection), Some(fetch)) = (self.conns.get_mut(conn), self.fetches.get_mut(id)) else {
+            return Next::Wait;
+        };
+        let (input, body) = (&mut connection.wire.input, &mut fetch.inbox.body);
+        let count = input.bytes().len().min(ahead.saturating_sub(body.len()));
+        body.extend_from_slice(&input.bytes()[..count]);
+        input.consume(count);
+        self.tell_body(id);
+        Next::Wait
+    }
+
     /// A response's head has come.
-    fn head(&mut self, conn: u64, id: u64, head: Head, now: Moment) -> Result<(), FetchError> {
+    fn head(&mut self, conn: u64, id: u64, head: ReceivedHead, now: Moment) -> Result<(), FetchError> {
         let (Some(connection), Some(fetch)) = (self.conns.get_mut(conn), self.fetches.get_mut(id)) else {
             return Ok(());
         };
-        let Head { status, reason, mut headers, keep_alive } = head;
-        connection.keep_alive = keep_alive;
-        connection.idle_for = list(&headers, "keep-alive").find_map(|parameter| {
-            let seconds = std::str::from_utf8(parameter.strip_prefix(b"timeout=")?).ok()?.parse().ok()?;
-            // So that it is not closed while a request is on its way.
-            Some(Duration::from_secs(seconds).saturating_sub(Duration::from_secs(1)))
-        });
+        let Some(in_use) = connection.in_use() else { return Ok(()) };
+        if head.keep_alive {
+            // A second less than the server says, so that it is not closed while a request is on its way.
+            let said = head.idle_timeout().map(|time| time.saturating_sub(Duration::from_secs(1)));
+            in_use.keep_afterwards(said.unwrap_or(Duration::MAX));
+        }
+        let ReceivedHead { status, reason, mut headers, .. } = head;
         if let (true, Some(location)) = (redirect::is_redirect(status), headers.get("location")) {
             match fetch.request.redirect {
                 RedirectMode::Manual => {}
@@ -116,7 +164,7 @@ impl Core {
                     let location = location.to_vec();
                     redirect::follow(&mut fetch.request, status, &location)?;
                     fetch.redirects += 1;
-                    fetch.retried = false;
+                    fetch.is_retried = false;
                     self.redirected(conn, id, now);
                     return Ok(());
                 }
@@ -127,25 +175,37 @@ impl Core {
             return Err(FetchError::new(ErrorKind::Protocol, message));
         }
         let mut decoded = false;
-        if fetch.request.decode && !connection.reader.is_done() {
-            connection.decoder = Decoder::new(list(&headers, "content-encoding"), self.limits.codings)?;
-            if connection.decoder.is_some() {
+        if fetch.request.decode && !in_use.reader.is_done() {
+            in_use.decoder = Decoder::new(
+                headers.list("content-encoding"),
+                self.limits.codings,
+                fetch.request.memory.as_ref(),
+            )?;
+            if in_use.decoder.is_some() {
                 decoded = true;
                 headers.remove(&["content-encoding", "content-length"]);
             }
         }
-        let length = connection.reader.remaining().filter(|length| !decoded || *length == 0);
-        fetch.state = State::Receiving(conn);
+        let remaining = in_use.reader.remaining();
+        let length = remaining.filter(|length| !decoded || *length == 0);
         // A large body stays where it was received until somebody asks for it: it may be passed on.
-        fetch.passing =
-            !decoded && connection.reader.remaining().is_some_and(|length| length > READ_BYTES as u64);
+        let is_large = !decoded && remaining.is_some_and(|length| length > READ_BYTES as u64);
+        if let Some(exchanging) = fetch.exchanging() {
+            let storage = if is_large { Storage::InputEmpty } else { Storage::Inbox };
+            exchanging.download = Download::Body(storage);
+            if status == 101 {
+                exchanging.upload = Upload::Upgraded(Room::Free);
+            }
+        }
         if status == 101 {
-            connection.stage = Stage::Raw;
-            fetch.upload = Some(Upload { left: None, sent: 0, raw: true, wants_room: false, touched: false });
+            connection.transition(|state| match state {
+                ConnState::InUse(in_use) => ConnState::Upgraded(in_use.upgrade()),
+                other => other,
+            });
         }
         let url = fetch.request.url.clone();
         let response = Response { status, reason, headers, url, redirects: fetch.redirects, length, decoded };
-        fetch.response = Some(Ok(response));
+        fetch.inbox.head = HeadSlot::Ready(response);
         self.events.push_back(event(id, fetch, EventKind::Head));
         self.touch(id, now);
         Ok(())
@@ -154,33 +214,16 @@ impl Core {
     /// The request was changed to follow a redirect: the connection goes back or away, and the next is found.
     fn redirected(&mut self, conn: u64, id: u64, now: Moment) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
-        // Whoever writes a body finds out that it is not wanted any more.
-        if fetch.upload.take().is_some() {
+        // The writer of a body is told that it is not wanted any more.
+        if fetch.exchanging().is_some_and(|exchanging| exchanging.upload.give_up()) {
             self.events.push_back(event(id, fetch, EventKind::Room));
         }
         fetch.state = State::Queued;
-        if let Some(connection) = self.conns.get_mut(conn) {
+        if let Some(Connection { state: ConnState::InUse(in_use), wire, .. }) = self.conns.get_mut(conn) {
             // Its body is of no interest; if all of it is here, the connection can go on.
-            let mut ended = false;
-            while let Ok(step) = connection.reader.body(connection.input.bytes(), &self.limits) {
-                match step {
-                    Step::More(used) => {
-                        connection.input.consume(used);
-                        break;
-                    }
-                    Step::Data(skip, count) => {
-                        connection.input.consume(skip + count);
-                        connection.reader.took(count);
-                    }
-                    Step::End(used) => {
-                        connection.input.consume(used);
-                        ended = true;
-                        break;
-                    }
-                }
+            if !skip_body(in_use, wire) {
+                in_use.close_afterwards();
             }
-            connection.keep_alive &= ended;
-            connection.fetch = None;
             self.retire(conn, now);
         }
         let Some(fetch) = self.fetches.get(id) else { return };
@@ -193,32 +236,37 @@ impl Core {
     }
 
     /// Moves the body from the connection to its reader, as far as there is room. Whether it is complete.
-    pub(super) fn body(&mut self, conn: u64, id: u64) -> Result<bool, FetchError> {
+    fn body(&mut self, conn: u64, id: u64) -> Result<bool, FetchError> {
         let ahead = self.limits.body_ahead.min(self.share_of(id));
         let (Some(connection), Some(fetch)) = (self.conns.get_mut(conn), self.fetches.get_mut(id)) else {
             return Ok(false);
         };
-        let Conn { input, reader, decoder, .. } = connection;
-        if fetch.passing && decoder.is_none() {
+        let Connection { state: ConnState::InUse(in_use), wire: Wire { input, .. }, .. } = connection else {
+            return Ok(false);
+        };
+        let InUse { reader, decoder, .. } = in_use;
+        if decoder.is_none() && fetch.is_passed() {
             // It stays where it is until it is passed on.
-            let step = reader.body(input.bytes(), &self.limits)?;
+            let step = reader.body(input.bytes())?;
             let (Step::End(used) | Step::More(used) | Step::Data(used, _)) = step;
             input.consume(used);
-            fetch.has_input = matches!(step, Step::Data(..));
+            let has_some = matches!(step, Step::Data(..));
+            fetch.note_input(has_some);
             return Ok(matches!(step, Step::End(_)));
         }
-        let before = fetch.body.len();
+        let body = &mut fetch.inbox.body;
+        let before = body.len();
         let complete = loop {
-            let room = ahead.saturating_sub(fetch.body.len());
-            match reader.body(input.bytes(), &self.limits)? {
+            let room = ahead.saturating_sub(body.len());
+            match reader.body(input.bytes())? {
                 Step::End(used) => {
                     input.consume(used);
                     match decoder {
                         None => break true,
                         Some(decoder) if decoder.has_more() => {
-                            let made = fetch.body.len();
-                            decoder.decode(&[], &mut fetch.body, room)?;
-                            if fetch.body.len() == made {
+                            let made = body.len();
+                            decoder.decode(&[], body, room)?;
+                            if body.len() == made {
                                 if room == 0 {
                                     break false;
                                 }
@@ -239,28 +287,28 @@ impl Core {
                 }
                 Step::More(used) => {
                     input.consume(used);
-                    let made = fetch.body.len();
+                    let made = body.len();
                     if let Some(decoder) = decoder
                         && decoder.has_more()
                     {
-                        decoder.decode(&[], &mut fetch.body, room)?;
+                        decoder.decode(&[], body, room)?;
                     }
-                    if fetch.body.len() == made {
+                    if body.len() == made {
                         break false;
                     }
                 }
                 Step::Data(skip, count) => {
                     input.consume(skip);
-                    let made = fetch.body.len();
+                    let made = body.len();
                     let used = match decoder {
-                        Some(decoder) => decoder.decode(&input.bytes()[..count], &mut fetch.body, room)?,
+                        Some(decoder) => decoder.decode(&input.bytes()[..count], body, room)?,
                         None => {
                             let used = count.min(room);
-                            fetch.body.extend_from_slice(&input.bytes()[..used]);
+                            body.extend_from_slice(&input.bytes()[..used]);
                             used
                         }
                     };
-                    if used == 0 && fetch.body.len() == made {
+                    if used == 0 && body.len() == made {
                         return Err(FetchError::new(
                             ErrorKind::Decode,
                             "the response's body cannot be decoded",
@@ -271,50 +319,44 @@ impl Core {
                 }
             }
         };
-        fetch.received += (fetch.body.len() - before) as u64;
-        check_received(fetch, &self.limits)?;
+        let count = body.len() - before;
+        fetch.count_received(count, &self.limits)?;
         Ok(complete)
     }
 
     /// The response was received.
     pub(super) fn complete(&mut self, conn: u64, id: u64, now: Moment) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
-        fetch.complete = true;
-        fetch.state = State::Over;
-        let unsent = fetch.upload.take().is_some();
+        let unsent = fetch.exchanging().is_some_and(|exchanging| exchanging.upload.give_up());
+        fetch.state = State::Over(End::Complete);
         if unsent {
             self.events.push_back(event(id, fetch, EventKind::Room));
         }
         self.disarm(id);
         self.tell_body(id);
-        if let Some(connection) = self.conns.get_mut(conn) {
-            connection.keep_alive &= !unsent;
-            connection.fetch = None;
-            connection.decoder = None;
-            self.retire(conn, now);
+        if let Some(in_use) = self.conns.get_mut(conn).and_then(Connection::in_use)
+            && unsent
+        {
+            in_use.close_afterwards();
         }
+        self.retire(conn, now);
     }
 
-    /// A connection without a fetch is kept for the next one, or closed.
+    /// A connection's request is over: it is kept for the next one, or closed.
     fn retire(&mut self, conn: u64, now: Moment) {
         let Some(connection) = self.conns.get_mut(conn) else { return };
         let origin = Rc::clone(&connection.origin);
-        let idle_for = connection.idle_for.unwrap_or(Duration::MAX).min(self.timeouts.idle);
-        let reusable = connection.keep_alive
-            && !connection.eof
-            && !connection.clean_end
-            && !connection.write_broken
-            && connection.input.is_empty()
-            && connection.output().is_empty()
-            && !idle_for.is_zero()
-            && origin.idle.borrow().len() < self.limits.idle_per_origin
-            && self.idle < self.limits.idle;
-        if !reusable {
-            return self.close(conn, now);
-        }
-        connection.idle_since = now;
-        let until = idle_until(connection, &self.timeouts);
-        self.deadlines.insert((until, Timer::Idle(conn)));
+        let has_room =
+            origin.idle.borrow().len() < self.limits.idle_per_origin && self.idle < self.limits.idle;
+        let idle = match &connection.state {
+            ConnState::InUse(in_use) if connection.wire.is_quiet() && has_room => {
+                in_use.finish(now, self.timeouts.idle)
+            }
+            _ => None,
+        };
+        let Some(idle) = idle else { return self.close(conn, now) };
+        connection.state = ConnState::Idle(idle);
+        self.deadlines.insert((idle.until, Timer::Idle(conn)));
         self.idle += 1;
         origin.idle.borrow_mut().push(conn);
         self.give_back(conn);
@@ -322,52 +364,53 @@ impl Core {
     }
 
     pub(super) fn ended_if_eof(&mut self, conn: u64, now: Moment) {
-        if self.conns.get(conn).is_some_and(|connection| connection.eof) {
+        if self.conns.get(conn).is_some_and(|connection| connection.wire.has_ended()) {
             self.ended(conn, now);
         }
     }
 
     /// The peer sends no more.
     pub(super) fn ended(&mut self, conn: u64, now: Moment) {
-        let Some(connection) = self.conns.get_mut(conn) else { return };
-        let Some(id) = connection.fetch else { return self.close(conn, now) };
-        let host = connection.origin.key.host.clone();
-        match connection.stage {
-            Stage::Connecting => {}
-            Stage::Tunnel => {
+        let Some(Connection { state, wire, origin }) = self.conns.get_mut(conn) else { return };
+        let host = &origin.key.host;
+        match state {
+            ConnState::Connecting(_) => {}
+            ConnState::Idle(_) => self.close(conn, now),
+            ConnState::Tunnelling(_) => {
                 let error = FetchError::new(ErrorKind::Proxy, "the proxy has closed the connection");
                 self.fail_conn(conn, error, now);
             }
-            Stage::Securing => {
+            ConnState::Securing(_) => {
                 let message = format!("no secure connection to {host}: it has closed the connection");
                 self.fail_conn(conn, FetchError::new(ErrorKind::Tls, message), now);
             }
-            Stage::Raw => {
-                if connection.input.is_empty() {
-                    connection.keep_alive = false;
+            ConnState::Upgraded(upgraded) => {
+                let id = upgraded.fetch;
+                if wire.input.is_empty() {
                     self.complete(conn, id, now);
                 }
             }
-            Stage::Open => {
-                if !connection.input.is_empty() && !connection.reader.wants_head() {
+            ConnState::InUse(in_use) => {
+                if !wire.input.is_empty() && !in_use.reader.wants_head() {
                     // There was no room for all of it yet; the end is found when there is.
                     return;
                 }
-                let silent = connection.reader.wants_head() && !connection.heard;
-                let cut = connection.origin.key.tls
-                    && !connection.clean_end
-                    && connection.reader.remaining() != Some(0);
-                let end = match connection.reader.end() {
-                    Ok(()) if cut => {
+                let id = in_use.fetch;
+                let is_silent = in_use.reader.wants_head() && !in_use.has_received();
+                let is_cut = origin.key.tls
+                    && !matches!(wire.peer(), PeerSide::Closed | PeerSide::EndedAsAnnounced)
+                    && in_use.reader.remaining() != Some(0);
+                let end = match in_use.reader.end() {
+                    Ok(()) if is_cut => {
                         let message =
                             "the connection was closed without saying that the response is complete";
                         Err(FetchError::new(ErrorKind::Truncated, message))
                     }
-                    end => end,
+                    end => end.map_err(FetchError::from),
                 };
                 match end {
                     Ok(()) => self.advance(conn, now),
-                    Err(_) if silent => {
+                    Err(_) if is_silent => {
                         let message = format!("{host} has closed the connection without a response");
                         self.fail_or_retry(conn, id, FetchError::new(ErrorKind::Reset, message), now);
                     }
@@ -380,35 +423,61 @@ impl Core {
     /// The socket has failed.
     pub(super) fn broken(&mut self, conn: u64, error: &io::Error, now: Moment) {
         let Some(connection) = self.conns.get(conn) else { return };
-        let Some(id) = connection.fetch else { return self.close(conn, now) };
         let message = format!("the connection to {} broke: {}", connection.origin.key.host, io_text(error));
-        let error = FetchError::new(ErrorKind::Reset, message);
-        if connection.heard || !matches!(connection.stage, Stage::Open) {
-            self.fail_conn(conn, error, now);
-        } else {
-            self.fail_or_retry(conn, id, error, now);
+        let error = FetchError::new(ErrorKind::Reset, message).with_source(io_source(error));
+        match &connection.state {
+            ConnState::InUse(in_use) if !in_use.has_received() => {
+                let id = in_use.fetch;
+                self.fail_or_retry(conn, id, error, now);
+            }
+            _ => self.fail_conn(conn, error, now),
         }
     }
 
-    /// A connection has ended before anything of the response came. If it was one that was kept, the server may just have closed it:
-    /// then the request is sent again where that is safe (RFC 9112 9.3.1).
+    /// A connection has ended before anything of the response came. If it was one that was kept, the server
+    /// may just have closed it: then the request is sent again where that is safe (RFC 9112 9.3.1).
     fn fail_or_retry(&mut self, conn: u64, id: u64, error: FetchError, now: Moment) {
-        let (Some(connection), Some(fetch)) = (self.conns.get_mut(conn), self.fetches.get_mut(id)) else {
-            return;
+        let (Some(Connection { state: ConnState::InUse(in_use), .. }), Some(fetch)) =
+            (self.conns.get(conn), self.fetches.get_mut(id))
+        else {
+            return self.fail_conn(conn, error, now);
         };
-        let unheard = fetch.request.is_idempotent() || !connection.spoke;
-        let replayable = match fetch.request.body {
+        let is_harmless = fetch.request.is_idempotent() || !in_use.has_traffic();
+        let is_replayable = match fetch.request.body {
             RequestBody::None | RequestBody::Bytes(_) => true,
-            RequestBody::Stream(_) => fetch.upload.as_ref().is_some_and(|upload| !upload.touched),
+            RequestBody::Stream(_) => matches!(
+                &fetch.state,
+                State::Exchanging(Exchanging { upload: Upload::Body(body), .. }) if !body.is_touched
+            ),
         };
-        if !connection.reused || fetch.retried || !unheard || !replayable {
+        if !in_use.may_be_stale() || fetch.is_retried || !is_harmless || !is_replayable {
             return self.fail_conn(conn, error, now);
         }
-        fetch.retried = true;
-        fetch.upload = None;
+        fetch.is_retried = true;
         fetch.state = State::Queued;
-        connection.fetch = None;
         self.close(conn, now);
         self.begin(id, now);
     }
+}
+
+/// Consumes what is here of a response's body. Whether that is all of it.
+fn skip_body(in_use: &mut InUse, wire: &mut Wire) -> bool {
+    let (reader, input) = (&mut in_use.reader, &mut wire.input);
+    while let Ok(step) = reader.body(input.bytes()) {
+        match step {
+            Step::More(used) => {
+                input.consume(used);
+                return false;
+            }
+            Step::Data(skip, count) => {
+                input.consume(skip + count);
+                reader.took(count);
+            }
+            Step::End(used) => {
+                input.consume(used);
+                return true;
+            }
+        }
+    }
+    false
 }

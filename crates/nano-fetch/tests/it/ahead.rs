@@ -1,11 +1,13 @@
-//! What many fetches of one partition hold together that nobody takes: no more than their part, and each still gets on.
+//! What many fetches of one partition hold together that nobody takes: no more than their part, and each
+//! still gets on.
 
 use nano_fetch::{
-    Action, AllowAll, BodyRead, ConnId, Core, CoreOptions, EventKind, FetchId, Fill, Limits, Request,
-    RequestBody, Url, Written,
+    Account, Action, AllowAll, BodyRead, ConnId, Core, CoreOptions, EventKind, FetchId, Fill, Limits,
+    Request, RequestBody, Url, Written,
 };
 use nano_loop::Moment;
 use std::collections::HashMap;
+use std::error::Error;
 use std::io;
 use std::rc::Rc;
 
@@ -33,9 +35,9 @@ impl World {
         let mut request = Request::new("POST", Url::parse("http://127.0.0.1/").unwrap(), Rc::new(AllowAll));
         (request.partition, request.body) = (partition, body);
         let fetch = self.core.start(request, NOW);
-        while let Some(action) = self.core.next_action() {
+        while let Some(action) = self.core.poll_action() {
             if let Action::Connect { conn, .. } = action {
-                self.core.connected(conn, NOW);
+                self.core.handle_connected(conn, NOW);
                 self.conns.push(conn);
                 self.of.insert(fetch, conn);
             }
@@ -60,12 +62,12 @@ impl World {
                 }
             }
         }
-        while let Some(event) = self.core.next_event() {
+        while let Some(event) = self.core.poll_event() {
             if event.kind == EventKind::Head {
                 assert!(self.core.response(event.fetch).unwrap().is_ok());
             }
         }
-        while self.core.next_action().is_some() {}
+        while self.core.poll_action().is_some() {}
     }
 }
 
@@ -127,10 +129,10 @@ fn what_is_written_and_not_sent() {
     assert!(held <= 2 * limits.partition_ahead, "{held}");
     // Room is told when the socket has taken most of it.
     let conn = world.of[&fetches[7]];
-    while world.core.next_event().is_some() {}
+    while world.core.poll_event().is_some() {}
     let written = world.core.output(conn).len();
-    world.core.wrote(conn, written, NOW);
-    let event = world.core.next_event().unwrap();
+    world.core.handle_written(conn, written, NOW);
+    let event = world.core.poll_event().unwrap();
     assert_eq!((event.fetch, event.kind), (fetches[7], EventKind::Room));
     assert_eq!(world.core.write_body(fetches[7], &piece, NOW), Written::Ready);
 }
@@ -144,8 +146,8 @@ fn bodies_have_limits_both_ways() {
         (request.max_sent, request.max_received) = (MOST, MOST);
         request.body = RequestBody::Stream(None);
         let fetch = core.start(request.clone(), NOW);
-        let Some(Action::Connect { conn, .. }) = core.next_action() else { panic!("no connection") };
-        core.connected(conn, NOW);
+        let Some(Action::Connect { conn, .. }) = core.poll_action() else { panic!("no connection") };
+        core.handle_connected(conn, NOW);
         let written = core.write_body(fetch, &vec![b'x'; length as usize], NOW);
         assert_eq!(written == Written::Gone, !allowed, "{length}");
         if !allowed {
@@ -156,9 +158,9 @@ fn bodies_have_limits_both_ways() {
         // The response.
         request.body = RequestBody::None;
         let fetch = core.start(request, NOW);
-        while let Some(action) = core.next_action() {
+        while let Some(action) = core.poll_action() {
             if let Action::Connect { conn, .. } = action {
-                core.connected(conn, NOW);
+                core.handle_connected(conn, NOW);
                 let text = format!(
                     "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{}",
                     "x".repeat(length as usize)
@@ -191,4 +193,58 @@ fn bodies_have_limits_both_ways() {
             }
         }
     }
+}
+
+/// The kind of the error that a response with this coding and body ends with, and what the account holds
+/// while it is read.
+fn decode(coding: &str, body: &[u8], limit: usize) -> (Option<&'static str>, usize) {
+    let account = Account::new(limit);
+    let mut core = Core::new(CoreOptions::default());
+    let mut request = Request::new("GET", Url::parse("http://127.0.0.1/").unwrap(), Rc::new(AllowAll));
+    request.memory = Some(account.clone());
+    let fetch = core.start(request, NOW);
+    let Some(Action::Connect { conn, .. }) = core.poll_action() else { panic!("no connection") };
+    core.handle_connected(conn, NOW);
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: {coding}\r\n\r\n");
+    for bytes in [head.as_bytes(), body] {
+        core.fill(conn, NOW, |room| {
+            room[..bytes.len()].copy_from_slice(bytes);
+            Ok(bytes.len())
+        });
+    }
+    let held = account.used();
+    let error = match core.response(fetch).unwrap() {
+        Err(error) => Some(error),
+        Ok(_) => match core.read_body(fetch, NOW) {
+            BodyRead::Failed(error) => Some(error),
+            _ => None,
+        },
+    };
+    assert!(error.as_ref().is_none_or(|error| error.source().is_some()), "{error:?}");
+    core.cancel(fetch, NOW);
+    assert_eq!(account.used(), 0, "{coding}: not all was released");
+    (error.map(|error| error.kind.code()), held)
+}
+
+#[test]
+fn decoders_are_charged_to_the_account_of_their_request() {
+    let text = vec![b'x'; 1000];
+    let gzip = {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        io::Write::write_all(&mut encoder, &text).unwrap();
+        encoder.finish().unwrap()
+    };
+    let zstd = zstd::stream::encode_all(&text[..], 1).unwrap();
+    // "NANO " 2,000 times, by brotli's own tool.
+    let brotli = [
+        0x1b, 0x0f, 0x27, 0xf8, 0xa5, 0x41, 0x82, 0x9c, 0x9e, 0xc4, 0x6b, 0x51, 0x40, 0xb1, 0x07, 0x40, 0x36,
+    ];
+    for (coding, body) in [("gzip", &gzip[..]), ("zstd", &zstd[..]), ("br", &brotli[..])] {
+        // All but the last byte, so that the decoder is still there.
+        let (error, held) = decode(coding, &body[..body.len() - 1], 32 << 20);
+        assert!(error.is_none() && held > 10_000, "{coding}: {error:?} {held}");
+        assert_eq!(decode(coding, body, 10_000).0, Some("ENOMEM"), "{coding}");
+    }
+    // A window of 1 GiB, by the large-window extension.
+    assert_eq!(decode("br", &[0x11, 0xde], 32 << 20).0, Some("ERR_CONTENT_ENCODING"));
 }

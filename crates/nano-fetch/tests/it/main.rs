@@ -2,4 +2,5 @@
 
 mod ahead;
 mod simulation;
+#[cfg(feature = "driver")]
 mod sockets;

@@ -1,6 +1,6 @@
-//! The core against a simulated network and server, from seeds: responses arrive split, late, cut off, reset and corrupted; names
-//! and connections fail; readers pause and give up. Every fetch must end, in the right result or the right error, and nothing
-//! may be left.
+//! The core against a simulated network and server, from seeds: responses arrive split, late, cut off, reset
+//! and corrupted; names and connections fail; readers pause and give up. Every fetch must end, in the right
+//! result or the right error, and nothing may be left.
 //!
 //! `NANO_FETCH_SEEDS` is how many seeds to try (default 10,000), `NANO_FETCH_SEED` a single one to try again.
 
@@ -170,7 +170,8 @@ struct Owner {
     body: Vec<u8>,
     headed: bool,
     reading: bool,
-    /// It passes the body on rather than reading it: every second fetch does, and every fourth does both in turns.
+    /// It passes the body on rather than reading it: every second fetch does, and every fourth does both in
+    /// turns.
     passes: bool,
     both: bool,
     outcome: Option<Outcome>,
@@ -252,7 +253,7 @@ impl World {
     }
 
     fn act(&mut self) {
-        while let Some(action) = self.core.next_action() {
+        while let Some(action) = self.core.poll_action() {
             let delay = Duration::from_millis(self.random.below(400) as u64);
             match action {
                 Action::Resolve { host } => {
@@ -281,7 +282,7 @@ impl World {
     }
 
     fn tell(&mut self) {
-        while let Some(event) = self.core.next_event() {
+        while let Some(event) = self.core.poll_event() {
             let Some(owner) = self.owners.get_mut(&event.fetch) else {
                 panic!("news of a fetch that is over")
             };
@@ -349,7 +350,7 @@ impl World {
                     !random.one_in(3)
                 });
                 match passed {
-                    BodyPassed::Bytes => {}
+                    BodyPassed::Bytes(()) => {}
                     BodyPassed::Pending => owner.reading = false,
                     BodyPassed::End => owner.outcome = Some(Outcome::Body(std::mem::take(&mut owner.body))),
                     BodyPassed::Failed(error) => owner.outcome = Some(Outcome::Failed(error.kind)),
@@ -382,7 +383,7 @@ impl World {
             if !output.is_empty() {
                 let count = 1 + self.random.below(output.len());
                 socket.received.extend_from_slice(&output[..count]);
-                self.core.wrote(conn, count, self.now);
+                self.core.handle_written(conn, count, self.now);
                 progress = true;
             }
             serve(socket, &self.plans);
@@ -445,23 +446,23 @@ impl World {
                 continue;
             }
             // Nothing moves: on to the next moment.
-            let next = self.later.iter().map(|(at, _)| *at).chain(self.core.next_deadline()).min();
+            let next = self.later.iter().map(|(at, _)| *at).chain(self.core.poll_deadline()).min();
             let Some(next) = next else { panic!("a fetch hangs: nothing is due") };
             self.now = self.now.max(next);
-            self.core.expire(self.now);
+            self.core.handle_deadline(self.now);
             let due: Vec<usize> =
                 (0..self.later.len()).rev().filter(|index| self.later[*index].0 <= self.now).collect();
             for index in due {
                 match self.later.remove(index).1 {
-                    Later::Resolved(host, answer) => self.core.resolved(&host, answer, self.now),
+                    Later::Resolved(host, answer) => self.core.handle_resolved(&host, answer, self.now),
                     Later::Connected(conn, works) => {
                         if let Some(socket) = self.sockets.get_mut(&conn) {
                             if works {
                                 socket.connected = true;
-                                self.core.connected(conn, self.now);
+                                self.core.handle_connected(conn, self.now);
                             } else {
                                 let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
-                                self.core.connect_failed(conn, &refused, self.now);
+                                self.core.handle_connect_failed(conn, &refused, self.now);
                             }
                         }
                     }
@@ -478,10 +479,10 @@ impl World {
         assert_eq!(counts.connections, counts.idle, "connections are left");
         assert_eq!(self.sockets.len(), counts.connections, "sockets are left");
         self.now += Duration::from_secs(3600);
-        self.core.expire(self.now);
+        self.core.handle_deadline(self.now);
         self.act();
         assert!(self.sockets.is_empty() && self.core.counts().connections == 0, "idle connections stay");
-        assert_eq!(self.core.next_deadline(), None, "deadlines are left");
+        assert_eq!(self.core.poll_deadline(), None, "deadlines are left");
     }
 }
 

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Harness {
-    lp: Rc<Loop>,
+    event_loop: Rc<Loop>,
     client: Client,
 }
 
@@ -29,18 +29,18 @@ type Fetched = Result<(Response, Vec<u8>), FetchError>;
 
 impl Harness {
     fn new(options: ClientOptions) -> Self {
-        let lp = Rc::new(Loop::new(Config::default()).unwrap());
-        let client = Client::new(Rc::clone(&lp), Pool::new(PoolConfig::default()), options);
-        Self { lp, client }
+        let event_loop = Rc::new(Loop::new(Config::default()).unwrap());
+        let client = Client::new(Rc::clone(&event_loop), Pool::new(PoolConfig::default()), options);
+        Self { event_loop, client }
     }
 
     fn turn(&self) -> Vec<nano_fetch::Event> {
-        self.lp.poll(Wait::AtMost(Duration::from_secs(1))).unwrap();
+        self.event_loop.poll(Wait::AtMost(Duration::from_secs(1))).unwrap();
         let mut events = Vec::new();
-        while let Some(event) = self.lp.next() {
-            assert!(self.client.handle(&event));
+        while let Some(event) = self.event_loop.next() {
+            assert!(self.client.handle_event(&event));
         }
-        while let Some(event) = self.client.next_event() {
+        while let Some(event) = self.client.poll_event() {
             events.push(event);
         }
         events
@@ -120,7 +120,8 @@ fn read_head(stream: &mut impl BufRead) -> Option<Vec<String>> {
     }
 }
 
-/// A server that answers each request with what `answer` makes of its head; a connection ends with an answer that is empty.
+/// A server that answers each request with what `answer` makes of its head; a connection ends with an answer
+/// that is empty.
 fn serve(answer: impl Fn(&[String]) -> String + Send + Sync + 'static) -> (u16, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

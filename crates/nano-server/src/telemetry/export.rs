@@ -130,7 +130,7 @@ impl Exporter {
         let until = Instant::now() + PATIENCE;
         let mut status = None;
         loop {
-            while let Some(event) = self.client.next_event() {
+            while let Some(event) = self.client.poll_event() {
                 if event.kind == EventKind::Head
                     && let Some(response) = self.client.response(fetch)
                 {
@@ -154,7 +154,7 @@ impl Exporter {
                 return status;
             }
             while let Some(event) = self.lp.next() {
-                self.client.handle(&event);
+                self.client.handle_event(&event);
             }
         }
     }
