@@ -6,6 +6,7 @@ mod bench;
 mod build;
 mod ci;
 mod compare;
+mod docs;
 mod fuzz;
 mod package;
 mod release;
@@ -37,6 +38,7 @@ Usage: cargo xtask COMMAND [OPTIONS]
   bench     measures NANO beside its peers and writes docs/benchmarks.md
   compare   runs tests/apps under NANO and workerd and compares answer by answer
   wpt       runs web-platform-tests and compares with tests/wpt (--data: only the data files)
+  docs      writes the tables of limits in docs/ (--check: only compares)
   soak      runs all hostile tenants together for ten minutes
   fuzz      runs the fuzz targets (--short: a minute each)
   sanitize  runs the tests of the crates with unsafe memory code under AddressSanitizer and valgrind
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         "wpt" => wpt::main(&rest),
         "package" => package::main(&rest),
         "deny" => ci::deny(&rest),
+        "docs" => docs::main(&rest),
         "fuzz" => fuzz::main(&rest),
         "soak" => soak::main(&rest),
         "sanitize" => sanitize::main(&rest),

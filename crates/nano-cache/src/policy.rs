@@ -10,9 +10,13 @@ use std::time::{Duration, SystemTime};
 /// How long a response is fresh that says nothing about it and has no date of change: what Workers' edge
 /// does.
 const DEFAULT_FRESHNESS: Duration = Duration::from_secs(2 * 60 * 60);
-/// The longest that is guessed from the date of change. RFC 9111, section 4.2.2
+/// Freshness that is guessed from the date of change.
+///
+/// Limit (s): RFC 9111, section 4.2.2 wants a bound.
 const HEURISTIC_MAX: Duration = Duration::from_secs(24 * 60 * 60);
-/// RFC 9111, section 1.2.2: larger numbers mean this one.
+/// Largest number of seconds in a header field.
+///
+/// Limit (seconds): RFC 9111, section 1.2.2: larger numbers mean this one.
 const MAX_SECONDS: u64 = 1 << 31;
 
 pub(crate) type Headers = [(String, String)];

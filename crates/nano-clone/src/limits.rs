@@ -31,11 +31,12 @@ impl Default for Limits {
     }
 }
 
-/// The most bytes of any operation, whatever its limits, since V8 counts in 32 bits in some places.
+/// Bytes that one operation writes or reads, whatever its own limit.
+///
+/// Limit (bytes): V8 counts in 32 bits in some places.
 pub(crate) const BYTES_MAX: usize = u32::MAX as usize / 2;
 
-/// The largest buffer in bytes that a thread keeps for the next value that it clones.
+/// Buffer that a thread keeps for the next value that it clones.
 ///
-/// Most values are far smaller. For a larger one, the cost of a new buffer is small beside that of copying
-/// the value.
+/// Limit (bytes): most values are far smaller, and copying a larger one costs more than making its buffer.
 pub(crate) const SCRATCH_BYTES_MAX: usize = 2 << 20;

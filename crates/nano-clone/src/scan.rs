@@ -74,9 +74,13 @@ const ERROR: usize = 512;
 const FAST_LENGTH_MAX: u32 = 32 << 20;
 /// The largest index of an element for which V8 may allocate all elements before it.
 const FAST_INDEX_MAX: u32 = 2_000;
-/// The largest BigInt: 2^30 bits. V8 ends the process for a larger one.
+/// Size of a BigInt that is read.
+///
+/// Limit (bytes): V8 ends the process beyond 2^30 bits.
 const BIGINT_BYTES_MAX: usize = 1 << 27;
-/// The longest string that V8 has: 2^29 - 24 units.
+/// Length of a string that is read.
+///
+/// Limit (UTF-16 units): V8 makes no longer strings.
 const STRING_UNITS_MAX: usize = (1 << 29) - 24;
 
 /// A container whose parts are being read.

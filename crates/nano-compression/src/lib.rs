@@ -22,8 +22,9 @@ pub enum Format {
     Zstd,
 }
 
-/// The largest window of Zstandard that is decompressed, as a power of two: 8 MiB, what RFC 9659 allows on
-/// the web.
+/// Largest window of Zstandard that is decompressed, as a power of two.
+///
+/// Limit (bits): 2^23 bytes are the 8 MiB that RFC 9659 allows on the web.
 pub const MAX_WINDOW_LOG: u32 = 23;
 
 impl Format {

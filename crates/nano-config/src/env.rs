@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use jsonc_parser::ast::Value;
 use jsonc_parser::common::Ranged;
 
-use super::limits;
-use super::reader::Reader;
+use crate::limits::ENV_DEPTH_MAX;
+use crate::reader::Reader;
 
 /// Whether `name` can be a variable of a process's environment: letters, digits and `_`, not a digit first.
 pub fn is_variable_name(name: &str) -> bool {
@@ -17,11 +17,10 @@ pub fn is_variable_name(name: &str) -> bool {
 }
 
 /// Appends `value` as JSON text. An object with the same key twice, or nesting beyond
-/// [`limits::ENV_DEPTH_MAX`], is a problem.
-pub(super) fn write_json(reader: &mut Reader<'_>, value: &Value<'_>, into: &mut String, depth: usize) {
-    if depth > limits::ENV_DEPTH_MAX {
-        reader
-            .error(value.range(), format!("a variable nests at most {} levels deep", limits::ENV_DEPTH_MAX));
+/// [`ENV_DEPTH_MAX`], is a problem.
+pub(crate) fn write_json(reader: &mut Reader<'_, '_>, value: &Value<'_>, into: &mut String, depth: usize) {
+    if depth > ENV_DEPTH_MAX {
+        reader.error(value.range(), format!("a variable nests at most {ENV_DEPTH_MAX} levels deep"));
         return;
     }
     match value {

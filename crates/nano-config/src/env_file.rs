@@ -1,4 +1,14 @@
-//! Files of variables for `--env-file`, in the format that `docs/configuration.md` describes.
+//! Files of variables, as `--env-file` takes them. `docs/configuration.md` describes their syntax.
+//!
+//! ```
+//! use nano_config::env_file;
+//!
+//! let variables = env_file::parse("STAGE=prod # a comment\nGREETING='hello \"you\"'\n").unwrap();
+//! assert_eq!(variables[1], ("GREETING".to_string(), "hello \"you\"".to_string()));
+//!
+//! let problems = env_file::parse("1ST=a\nB=c\n").unwrap_err();
+//! assert_eq!(problems[0].to_string(), "1:1: a name has letters, digits and _, and begins with no digit");
+//! ```
 
 use std::fmt;
 
@@ -19,7 +29,9 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Parses the variables of `text`, in the order of the file. A name may occur several times: the last value
+impl std::error::Error for Problem {}
+
+/// Parses the variables of `text` in the order of the file. A name may occur several times: the last one
 /// counts.
 ///
 /// # Errors
@@ -87,7 +99,7 @@ impl<'t> Parser<'t> {
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let length = self.rest().find(|c| !is_name(c)).unwrap_or(self.rest().len());
         let name = &self.rest()[..length];
-        if !crate::is_variable_name(name) {
+        if !crate::env::is_variable_name(name) {
             return Err((start, "a name has letters, digits and _, and begins with no digit"));
         }
         self.at += length;
@@ -251,8 +263,8 @@ mod tests {
     }
 
     #[test]
-    fn every_short_text_is_parsed_or_refused() {
-        // All texts of up to six of these pieces, so that every path of the parser is taken.
+    fn any_text_is_parsed_or_has_problems_with_places() {
+        // All texts of up to six of these pieces: every branch of the parser.
         let pieces = ["A", "=", "'", "\"", "\\", "\n", " ", "#", "é"];
         let mut texts = vec![String::new()];
         for length in 0..6 {

@@ -1,9 +1,12 @@
-//! Problems of a configuration file: where they are, what is wrong, and how they are shown.
+//! Problems of a configuration file: their places, their messages, and how they are shown.
 
+use std::error::Error;
 use std::fmt;
+use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
-use super::limits;
+use crate::limits::ERRORS_MAX;
 
 /// Characters of a source line that are shown around a problem. Longer lines are cut on both sides.
 const SHOWN_CHARS: usize = 120;
@@ -23,7 +26,20 @@ pub struct ConfigError {
     file: String,
     position: Option<Position>,
     message: String,
+    cause: Option<Cause>,
 }
+
+/// The error of the system that a problem comes from. Two are equal if they say the same.
+#[derive(Debug, Clone)]
+struct Cause(Arc<io::Error>);
+
+impl PartialEq for Cause {
+    fn eq(&self, other: &Cause) -> bool {
+        self.0.kind() == other.0.kind() && self.0.to_string() == other.0.to_string()
+    }
+}
+
+impl Eq for Cause {}
 
 /// Where in a text a problem is, with what is needed to show the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +55,14 @@ struct Position {
 
 impl ConfigError {
     /// A problem of the file as a whole, such as that it cannot be read.
-    pub(super) fn of_file(file: &Path, message: impl Into<String>) -> Self {
-        ConfigError { file: file.display().to_string(), position: None, message: message.into() }
+    pub(crate) fn of_file(file: &Path, message: impl Into<String>) -> Self {
+        ConfigError { file: file.display().to_string(), position: None, message: message.into(), cause: None }
+    }
+
+    /// The file cannot be read.
+    pub(crate) fn of_unreadable(file: &Path, error: io::Error) -> Self {
+        let message = format!("the configuration cannot be read: {error}");
+        ConfigError { cause: Some(Cause(Arc::new(error))), ..ConfigError::of_file(file, message) }
     }
 
     /// The file, as it was named by the caller.
@@ -58,7 +80,7 @@ impl ConfigError {
         self.position.as_ref().map(|position| position.column)
     }
 
-    /// What is wrong and what to do, without the place.
+    /// The problem and its remedy, without the place.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -83,7 +105,11 @@ impl fmt::Display for ConfigError {
     }
 }
 
-impl std::error::Error for ConfigError {}
+impl Error for ConfigError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_ref().map(|cause| &*cause.0 as &(dyn Error + 'static))
+    }
+}
 
 /// All problems found in a configuration, in the order of the file. There is at least one.
 ///
@@ -96,11 +122,11 @@ pub struct ConfigErrors {
 
 impl ConfigErrors {
     /// Sorts by position. Problems of the file as a whole come first.
-    pub(super) fn new(mut errors: Vec<ConfigError>) -> Self {
+    pub(crate) fn new(mut errors: Vec<ConfigError>) -> Self {
         debug_assert!(!errors.is_empty());
         errors.sort_by_key(|error| (error.line(), error.column()));
-        let not_shown = errors.len().saturating_sub(limits::ERRORS_MAX);
-        errors.truncate(limits::ERRORS_MAX);
+        let not_shown = errors.len().saturating_sub(ERRORS_MAX);
+        errors.truncate(ERRORS_MAX);
         ConfigErrors { errors, not_shown }
     }
 
@@ -144,10 +170,15 @@ impl fmt::Display for ConfigErrors {
     }
 }
 
-impl std::error::Error for ConfigErrors {}
+impl Error for ConfigErrors {
+    /// The system's error, if the file could not be read.
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.errors.first().and_then(Error::source)
+    }
+}
 
 /// The text of a file with an index of its lines, so that any number of problems can be placed in it.
-pub(super) struct Source<'t> {
+pub(crate) struct Source<'t> {
     file: String,
     text: &'t str,
     /// Byte offset of the start of each line.
@@ -156,24 +187,24 @@ pub(super) struct Source<'t> {
 
 impl<'t> Source<'t> {
     /// Leaves a byte order mark out, which some editors put at the front.
-    pub(super) fn new(file: &Path, text: &'t str) -> Self {
+    pub(crate) fn new(file: &Path, text: &'t str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Source { file: file.display().to_string(), text, line_starts }
     }
 
-    pub(super) fn text(&self) -> &'t str {
+    pub(crate) fn text(&self) -> &'t str {
         self.text
     }
 
     /// The line, counted from 1, of a byte offset.
-    pub(super) fn line(&self, offset: usize) -> usize {
+    pub(crate) fn line(&self, offset: usize) -> usize {
         self.line_starts.partition_point(|&start| start <= offset)
     }
 
     /// A problem at the bytes `start..end`. The caret covers what of them is on the first line. Offsets that
     /// are not on a character boundary, or beyond the end, are moved down to one.
-    pub(super) fn error(&self, start: usize, end: usize, message: impl Into<String>) -> ConfigError {
+    pub(crate) fn error(&self, start: usize, end: usize, message: impl Into<String>) -> ConfigError {
         let start = floor_char_boundary(self.text, start);
         let end = floor_char_boundary(self.text, end).max(start);
         let line = self.line(start);
@@ -193,7 +224,12 @@ impl<'t> Source<'t> {
         let caret_len = within.clamp(1, SHOWN_CHARS.saturating_sub(caret_start).max(1));
         let shown = shown.trim_end().to_string();
         let position = Position { line, column: before + 1, shown, caret_start, caret_len };
-        ConfigError { file: self.file.clone(), position: Some(position), message: message.into() }
+        ConfigError {
+            file: self.file.clone(),
+            position: Some(position),
+            message: message.into(),
+            cause: None,
+        }
     }
 }
 

@@ -1,34 +1,52 @@
-//! Reading typed values out of the syntax tree while collecting every problem. A reader method that answers
-//! `None` has recorded why, so its caller just goes on with the next key.
+//! Reads typed values out of the syntax tree while it collects every problem. A method that returns `None`
+//! for a property that is there has recorded why, so its caller goes on with the next key.
+
+use std::path::{Path, PathBuf};
 
 use jsonc_parser::ast::{Array, Object, ObjectProp, StringLit, Value};
 use jsonc_parser::common::{Range, Ranged};
 
-use super::error::{ConfigError, Source};
-use super::limits::Limit;
-use super::suggest;
+use crate::error::{ConfigError, ConfigErrors, Source};
+use crate::limits::Limit;
+use crate::suggest;
 
-/// The text, its tree's values and the problems so far.
-pub(super) struct Reader<'t> {
-    pub(super) source: Source<'t>,
-    pub(super) errors: Vec<ConfigError>,
+/// The text of a file, and its problems so far.
+pub(crate) struct Reader<'t, 'b> {
+    pub(crate) source: Source<'t>,
+    pub(crate) errors: Vec<ConfigError>,
+    /// The directory that relative paths of the file start from.
+    base: &'b Path,
 }
 
-impl<'t> Reader<'t> {
+impl<'t, 'b> Reader<'t, 'b> {
+    pub(crate) fn new(source: Source<'t>, base: &'b Path) -> Self {
+        Reader { source, errors: Vec::new(), base }
+    }
+
+    /// `value` if there were no problems, else the problems.
+    pub(crate) fn finish<T>(self, value: T) -> Result<T, ConfigErrors> {
+        if self.errors.is_empty() { Ok(value) } else { Err(ConfigErrors::new(self.errors)) }
+    }
+
+    /// A path of the file, as the process can use it.
+    pub(crate) fn resolve(&self, path: &str) -> PathBuf {
+        self.base.join(path)
+    }
+
     /// Records a problem at `range`.
-    pub(super) fn error(&mut self, range: Range, message: impl Into<String>) {
+    pub(crate) fn error(&mut self, range: Range, message: impl Into<String>) {
         self.errors.push(self.source.error(range.start, range.end, message));
     }
 
     /// Records that the object lacks `key`, at its opening brace.
-    pub(super) fn missing(&mut self, object: &Object<'_>, key: &str, help: &str) {
+    pub(crate) fn missing(&mut self, object: &Object<'_>, key: &str, help: &str) {
         let at = Range { start: object.range.start, end: object.range.start + 1 };
         self.error(at, format!("missing key \"{key}\": {help}"));
     }
 
     /// The properties of `object` in the order of `known`. Keys that are not known, and keys that are there
     /// twice, are problems; `hint` may say more about an unknown key than the nearest known one.
-    pub(super) fn fields<'v, const N: usize>(
+    pub(crate) fn fields<'v, const N: usize>(
         &mut self,
         object: &'v Object<'t>,
         known: [&'static str; N],
@@ -60,10 +78,11 @@ impl<'t> Reader<'t> {
     }
 
     /// A whole number within `limit`.
-    pub(super) fn integer(&mut self, property: Option<&ObjectProp<'_>>, limit: &Limit) -> Option<u64> {
+    pub(crate) fn integer(&mut self, property: Option<&ObjectProp<'_>>, limit: &Limit) -> Option<u64> {
         let property = property?;
         let Value::NumberLit(number) = &property.value else {
-            return self.wrong_type(&property.value, limit.key, "a number");
+            self.wrong_type(&property.value, limit.key, "a number");
+            return None;
         };
         let Limit { key, min, max, .. } = limit;
         let text = number.value;
@@ -80,44 +99,71 @@ impl<'t> Reader<'t> {
         Some(value as u64)
     }
 
+    /// Whole numbers within `limits`, whose keys are in the order of `properties`. `set` gets each with its
+    /// index.
+    pub(crate) fn integers<const N: usize>(
+        &mut self,
+        properties: [Option<&ObjectProp<'_>>; N],
+        limits: &[Limit; N],
+        mut set: impl FnMut(usize, u64),
+    ) {
+        for (index, (property, limit)) in properties.into_iter().zip(limits).enumerate() {
+            if let Some(number) = self.integer(property, limit) {
+                set(index, number);
+            }
+        }
+    }
+
     /// `true` or `false`.
-    pub(super) fn boolean(&mut self, property: Option<&ObjectProp<'_>>) -> Option<bool> {
+    pub(crate) fn boolean(&mut self, property: Option<&ObjectProp<'_>>) -> Option<bool> {
         let property = property?;
         match &property.value {
             Value::BooleanLit(literal) => Some(literal.value),
-            other => self.wrong_type(other, property.name.as_str(), "true or false"),
+            other => {
+                self.wrong_type(other, property.name.as_str(), "true or false");
+                None
+            }
         }
     }
 
     /// A string. The literal is returned, so that problems with its contents can be placed.
-    pub(super) fn string<'v>(&mut self, property: Option<&'v ObjectProp<'t>>) -> Option<&'v StringLit<'t>> {
+    pub(crate) fn string<'v>(&mut self, property: Option<&'v ObjectProp<'t>>) -> Option<&'v StringLit<'t>> {
         let property = property?;
         match &property.value {
             Value::StringLit(literal) => Some(literal),
-            other => self.wrong_type(other, property.name.as_str(), "a string"),
+            other => {
+                self.wrong_type(other, property.name.as_str(), "a string");
+                None
+            }
         }
     }
 
     /// An object.
-    pub(super) fn object<'v>(&mut self, property: Option<&'v ObjectProp<'t>>) -> Option<&'v Object<'t>> {
+    pub(crate) fn object<'v>(&mut self, property: Option<&'v ObjectProp<'t>>) -> Option<&'v Object<'t>> {
         let property = property?;
         match &property.value {
             Value::Object(object) => Some(object),
-            other => self.wrong_type(other, property.name.as_str(), "an object in { }"),
+            other => {
+                self.wrong_type(other, property.name.as_str(), "an object in { }");
+                None
+            }
         }
     }
 
     /// A list.
-    pub(super) fn array<'v>(&mut self, property: Option<&'v ObjectProp<'t>>) -> Option<&'v Array<'t>> {
+    pub(crate) fn array<'v>(&mut self, property: Option<&'v ObjectProp<'t>>) -> Option<&'v Array<'t>> {
         let property = property?;
         match &property.value {
             Value::Array(array) => Some(array),
-            other => self.wrong_type(other, property.name.as_str(), "a list in [ ]"),
+            other => {
+                self.wrong_type(other, property.name.as_str(), "a list in [ ]");
+                None
+            }
         }
     }
 
     /// Records that `value`, of `key`, is not `expected`.
-    pub(super) fn wrong_type<T>(&mut self, value: &Value<'_>, key: &str, expected: &str) -> Option<T> {
+    pub(crate) fn wrong_type(&mut self, value: &Value<'_>, key: &str, expected: &str) {
         let found = describe(value);
         let mut message = format!("\"{key}\" must be {expected}, not {found}");
         if let (Value::StringLit(literal), "a number" | "true or false") = (value, expected) {
@@ -127,12 +173,11 @@ impl<'t> Reader<'t> {
             }
         }
         self.error(value.range(), message);
-        None
     }
 }
 
 /// What kind of value it is, in words that fit after "not".
-pub(super) fn describe(value: &Value<'_>) -> &'static str {
+pub(crate) fn describe(value: &Value<'_>) -> &'static str {
     match value {
         Value::StringLit(_) => "a string",
         Value::NumberLit(_) => "a number",

@@ -1,9 +1,9 @@
 //! "Did you mean": the nearest of a few known words.
 
-/// The word of `known` nearest to `word`, if it is near enough to be a slip of the keyboard: at most a third
-/// of the letters differ, where a swap of two neighbours counts as one difference. Letter case and `-` for
-/// `_` are not differences.
-pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+/// The word of `known` nearest to `word`, if it is near enough to be a typing error: at most a third of the
+/// letters differ, where a swap of two neighbours counts as one difference. Letter case and `-` for `_` do
+/// not count.
+pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     // Nobody mistypes a key into something twice as long; and the distance costs the product of the lengths.
     if word.len() > 64 {
         return None;
@@ -51,7 +51,7 @@ mod tests {
     use super::nearest;
 
     #[test]
-    fn slips_are_recognized_and_other_words_are_not() {
+    fn typing_errors_are_recognized_and_other_words_are_not() {
         let known = ["hostname", "path", "timeout_ms", "wall_timeout_ms", "env"];
         for (word, expected) in [
             ("hostnam", Some("hostname")),

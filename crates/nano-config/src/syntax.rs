@@ -5,10 +5,10 @@ use jsonc_parser::ast::Value;
 use jsonc_parser::errors::{ParseError, ParseErrorKind};
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
-use super::error::{ConfigError, Source};
+use crate::error::{ConfigError, Source};
 
 /// The tree of a file's single value, or the first place where it is not JSON.
-pub(super) fn parse<'t>(source: &Source<'t>) -> Result<Value<'t>, ConfigError> {
+pub(crate) fn parse<'t>(source: &Source<'t>) -> Result<Value<'t>, ConfigError> {
     let text = source.text();
     // A forgotten quote swallows text up to the next quote, and the parser then complains about some innocent
     // place after that. JSON has no line breaks in strings, so the culprit can be named.

@@ -20,6 +20,8 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Rounds of reading and writing on one connection before others have their turn.
+///
+/// Limit (rounds): one fast peer must not starve the others.
 const ROUNDS: usize = 8;
 
 /// How a client is made.

@@ -8,7 +8,9 @@ use crate::error::{ErrorKind, FetchError};
 use nano_arena::Account;
 use nano_compression::{Decompressor, Error, Format, Tolerance};
 
-/// What a decoder that feeds another may have ready for it, and what one step makes at most, in bytes.
+/// Output that a decoder may have ready for the decoder after it.
+///
+/// Limit (bytes): a few chunks, so that both make progress.
 const BETWEEN_BYTES: usize = 32 << 10;
 
 struct Stage {

@@ -5,8 +5,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use std::sync::Arc;
 
-/// Sessions that are remembered for resumption, by server. 256: more servers than one client speaks to at a
-/// time.
+/// TLS sessions that are remembered for resumption, by server.
+///
+/// Limit (sessions): more servers than one client speaks to at a time.
 const SESSIONS: usize = 256;
 
 /// Which certificates are trusted.

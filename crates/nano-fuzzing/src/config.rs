@@ -1,10 +1,9 @@
 //! Oracles of nano-config: configuration files, files of variables, and the table of routes.
 
 use std::path::Path;
-use std::time::Duration;
 
 use nano_config::routes::{HostPattern, Routes};
-use nano_config::{Config, EnvValue, env_file, limits};
+use nano_config::{AppLimits, Config, EnvValue, ServerLimits, env_file, limits};
 
 /// A configuration file: every problem has a place in the text. A file without problems reads the same again,
 /// routes each of its hosts, and holds only values within their limits.
@@ -32,14 +31,14 @@ fn accepted(config: &Config, text: &str) {
     let routes = config.routes();
     assert_eq!(routes.len(), config.apps.iter().map(|app| app.hosts.len()).sum::<usize>());
     assert!(config.threads.is_none_or(|threads| limits::THREADS.allows(threads.into())));
-    assert!(config.drain_timeout <= Duration::from_millis(limits::DRAIN_TIMEOUT_MS.max));
+    for (index, limit) in ServerLimits::ALL.iter().enumerate() {
+        assert!(limit.allows(config.limits.get(index)), "{}", limit.key);
+    }
     for (index, app) in config.apps.iter().enumerate() {
         assert!(!app.name.is_empty() && !app.hosts.is_empty());
-        assert!(limits::TIMEOUT_MS.allows(app.limits.timeout.as_millis() as u64));
-        assert!(limits::WALL_TIMEOUT_MS.allows(app.limits.wall_timeout.as_millis() as u64));
-        assert!(limits::MEMORY_MB.allows(app.limits.memory_bytes >> 20));
-        assert!(limits::MAX_BODY_MB.allows(app.limits.max_body_bytes >> 20));
-        assert!(limits::MAX_SUBREQUESTS.allows(app.limits.max_subrequests.into()));
+        for (index, limit) in AppLimits::ALL.iter().enumerate() {
+            assert!(limit.allows(app.limits.get(index)), "{}", limit.key);
+        }
         for host in &app.hosts {
             let host = host.to_string();
             if !host.starts_with('*') {

@@ -6,7 +6,9 @@ use crate::head::HeaderRange;
 /// What the first read of an idle connection gets, in bytes: most heads fit, with a few pipelined ones.
 pub(crate) const FIRST_READ: usize = 8 << 10;
 
-/// Buffers above this size are freed instead of kept, in bytes: a large transfer's should not stay.
+/// Largest buffer that is kept for another connection.
+///
+/// Limit (bytes): the buffer of a large transfer should not stay.
 const KEEP_BYTES: usize = 256 << 10;
 
 /// Received bytes that are not consumed yet: `data[start..end]`.

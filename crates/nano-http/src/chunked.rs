@@ -15,8 +15,9 @@ pub(crate) struct ChunkLine {
     pub extensions: usize,
 }
 
-/// Most hexadecimal digits of a chunk size: 64 bits. Leading zeros count, so that no size has endless
-/// spellings.
+/// Hexadecimal digits of a chunk size, leading zeros included.
+///
+/// Limit (digits): 64 bits; without a bound one size had endless spellings.
 const SIZE_DIGITS: usize = 16;
 
 /// The last chunk without trailer fields.

@@ -73,8 +73,9 @@ pub struct ResponseText<'a> {
     pub fields: &'a [u8],
 }
 
-/// The most digits of a Content-Length that is passed on: more than any body has, and exact as a number of
-/// JavaScript's.
+/// Digits of a `Content-Length` that is passed on.
+///
+/// Limit (digits): more than any body has, and exact as a number of JavaScript.
 const LENGTH_DIGITS_MAX: usize = 15;
 
 impl<'a> ResponseText<'a> {

@@ -1,6 +1,6 @@
 //! Apache's Combined Log Format, with the application, the request's id and the duration in microseconds
 //! after it: programs that know the format read a prefix of each line and skip the rest. Console output and
-//! messages are no requests; they look like Apache's error log, which begins with `[`.
+//! messages have the form of Apache's error log, whose lines begin with `[`.
 
 use super::clock::Stamp;
 use super::escape::{Style, push, push_address, push_number};

@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::tz::Offset;
 
-/// The time, with the date already formatted in both forms that the logs use. UTC always: logs of several
-/// machines are compared.
+/// The time, with the date already formatted in both forms that the logs use. Always UTC, so that logs of
+/// several machines can be compared.
 #[derive(Debug)]
 pub(super) struct Stamp {
     /// The second that the texts stand for.
@@ -27,7 +27,7 @@ impl Stamp {
     }
 }
 
-/// A clock with the second that it showed last.
+/// A clock that remembers the second that it formatted last.
 #[derive(Debug)]
 pub(super) struct Clock {
     /// Milliseconds since 1970. A function, so that tests can set the time.

@@ -1,12 +1,12 @@
-//! Appending untrusted text to a line so that it stays one line, says nothing to a terminal, and can be told
-//! from what is around it. Also the small pieces that all formats share.
+//! Appends untrusted text to a line so that it stays one line, has no effect on a terminal, and cannot be
+//! confused with the text around it. Also the small pieces that all formats share.
 
 use std::io::Write as _;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// Bytes that cannot be copied as they are in any format: control characters, quotes, the escape character,
-/// and everything beyond ASCII, which is looked at more closely.
+/// Bytes that some format does not copy as they are: control characters, quotes, the escape character, and
+/// everything beyond ASCII, where the decision is per character.
 const NEEDS_CARE: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
@@ -18,14 +18,14 @@ const NEEDS_CARE: [bool; 256] = {
     table
 };
 
-/// Where escaped text goes, which decides how it is escaped.
+/// The surroundings of escaped text, which decide how it is escaped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
     /// Plain words of the text format: backslash escapes; quotes stay.
     Text,
     /// The same between double quotes.
     Quoted,
-    /// The same as `Quoted`, with every byte beyond ASCII as `\xHH`: what Apache does.
+    /// The same as `Quoted`, with every byte beyond ASCII as `\xHH`, as Apache writes it.
     Apache,
     /// A JSON string.
     Json,
@@ -65,7 +65,7 @@ fn push_byte(into: &mut Vec<u8>, byte: u8, style: Style) {
 
 /// Appends the character at the front and answers how many bytes it took.
 fn push_beyond_ascii(into: &mut Vec<u8>, rest: &[u8], style: Style) -> usize {
-    // A character has at most four bytes, so what is invalid about these is invalid about all.
+    // A character has at most four bytes, so invalid here means invalid in the whole.
     let head = &rest[..rest.len().min(4)];
     let valid = match std::str::from_utf8(head) {
         Ok(text) => text,
@@ -94,8 +94,8 @@ fn push_beyond_ascii(into: &mut Vec<u8>, rest: &[u8], style: Style) -> usize {
     }
 }
 
-/// Characters that steer a terminal, break lines in some viewers, or reorder what stands around them. All are
-/// below U+10000.
+/// Characters that control a terminal, break lines in some viewers, or reorder the text around them. All are
+/// below U+10000, so JSON needs no surrogates for them.
 fn is_deceptive(c: char) -> bool {
     matches!(c, '\u{80}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

@@ -1,5 +1,5 @@
-//! The format for machines: a JSON object (RFC 8259) on each line. `type` says what it is: `request`,
-//! `console` or `message`; keys come in a fixed order, and those without a value are left out.
+//! The format for machines: a JSON object (RFC 8259) on each line. `type` is `request`, `console` or
+//! `message`; keys come in a fixed order, and those without a value are left out.
 
 use super::clock::Stamp;
 use super::escape::{Style, push, push_address, push_milliseconds, push_number};

@@ -1,46 +1,4 @@
-//! Logs: a line for each request, what applications write to their console, and the server's own messages, as
-//! text for people, as JSON, or as Apache's Combined Log Format. What comes from clients and applications is
-//! escaped in all three, so that nobody can forge a line. Knows nothing of connections, isolates or the loop.
-//!
-//! Each worker thread has a [`LogSink`], which formats into a buffer of its own: no lock, no system call and
-//! no allocation for a line. [`LogSink::flush`] hands the buffer to the [`LogWriter`] that all threads share:
-//! call it before the loop goes to sleep. Nothing here ever waits for the reader of the log, except
-//! [`LogWriter::close`] at the end: when a pipe stays full, lines are dropped and counted.
-//!
-//! ```
-//! use nano_log::{Field, Format, Level, LogWriter, RequestIds, RequestRecord};
-//! # use std::time::Duration;
-//! # let file = tempfile::tempfile()?;
-//! # let writer = LogWriter::to(file.try_clone()?.into(), Format::Json);
-//! # /*
-//! let writer = LogWriter::stdout(None)?; // one for the process
-//! # */
-//! let mut sink = writer.sink(); // one for each worker thread
-//! let mut ids = RequestIds::new(); // the same
-//!
-//! sink.message(Level::Info, "listening", &[("port", Field::Number(3000))]);
-//! sink.request(&RequestRecord {
-//!     app: "api",
-//!     id: ids.next_id(),
-//!     client: [127, 0, 0, 1].into(),
-//!     method: b"GET",
-//!     target: b"/hello?to=you",
-//!     http_minor: 1,
-//!     status: 200,
-//!     bytes: 13,
-//!     duration: Duration::from_micros(412),
-//!     referer: None,
-//!     user_agent: Some(b"curl/8.5.0"),
-//!     trace: None,
-//! });
-//! sink.console("api", Level::Warn, "almost out of coffee");
-//! let written = sink.flush(); // before the loop sleeps
-//! # assert!(written);
-//! # drop(sink);
-//!
-//! writer.close(Duration::from_secs(1)); // at the end of the process, after the sinks
-//! # Ok::<(), std::io::Error>(())
-//! ```
+#![doc = include_str!("../README.md")]
 
 mod apache;
 mod clock;
@@ -58,15 +16,16 @@ use self::clock::Clock;
 pub use self::request_id::{RequestId, RequestIds};
 pub use self::writer::{LogWriter, WAITING_BYTES_MAX};
 
-/// Bytes of lines that a sink holds before it hands them over unasked. Large enough that the system call is
-/// nothing beside the formatting; small enough that a hundred threads' buffers are nothing beside their
-/// isolates.
+/// Lines that a sink holds before it hands them to the writer without being flushed.
+///
+/// Limit (bytes): the system call costs nothing beside the formatting of so many lines, and the buffers of a
+/// hundred threads cost nothing beside their isolates.
 pub const SINK_BYTES_MAX: usize = 64 << 10;
 
-/// The form of the logs.
+/// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// For people: the time, who, what, how it went.
+    /// Text for people.
     Text,
     /// A JSON object on each line.
     Json,
@@ -98,19 +57,19 @@ impl Format {
         }
     }
 
-    /// What standard output gets when nothing is configured: text on a terminal, JSON otherwise.
+    /// The format for standard output when none is configured: text on a terminal, JSON otherwise.
     pub fn for_stdout() -> Format {
         if std::io::stdout().is_terminal() { Format::Text } else { Format::Json }
     }
 }
 
-/// How much a line matters. The methods of `console` map to them: `debug` and `trace` to debug, `log` and
+/// The importance of a line. The methods of `console` map to them: `debug` and `trace` to debug, `log` and
 /// `info` to info, `warn` to warn, `error` and a failed `assert` to error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
-    /// Of interest to who looks for a fault.
+    /// For somebody who looks for a fault.
     Debug,
-    /// Of interest.
+    /// For information.
     Info,
     /// Something may need attention.
     Warn,
@@ -130,7 +89,8 @@ impl Level {
     }
 }
 
-/// What is known of a request when it is over. Bytes are as they were on the wire: they need not be UTF-8.
+/// One request with its response, after both are over. Bytes are as they were on the wire: they need not be
+/// UTF-8.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestRecord<'a> {
     /// The application; `-` if no application has the host.
@@ -145,7 +105,7 @@ pub struct RequestRecord<'a> {
     pub target: &'a [u8],
     /// 1 for HTTP/1.1, 0 for HTTP/1.0.
     pub http_minor: u8,
-    /// The status of the response; 0 if the client hung up before it had one.
+    /// The status of the response; 0 if the client closed the connection before there was one.
     pub status: u16,
     /// Bytes of the response's body that were sent.
     pub bytes: u64,

@@ -129,7 +129,7 @@ fn absent_and_odd_values_have_a_form() {
 }
 
 #[test]
-fn what_could_mislead_is_escaped() {
+fn deceptive_text_is_escaped() {
     let target = "/\n\r\t\u{1b}[2J\u{0}\u{7f}\u{85}\u{202e}\u{2028}\\\"é";
     let record = RequestRecord { target: target.as_bytes(), user_agent: Some(b"\"\xff\xc3"), ..record() };
     let line = |format| String::from_utf8(logged(format, |sink| sink.request(&record))).unwrap();
@@ -159,7 +159,7 @@ fn hostile() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn nobody_forges_a_line(app in hostile(), method in hostile(), target in hostile(), agent in hostile(), text in hostile()) {
+    fn no_field_forges_a_line(app in hostile(), method in hostile(), target in hostile(), agent in hostile(), text in hostile()) {
         let app = String::from_utf8_lossy(&app);
         let text = String::from_utf8_lossy(&text);
         let record = RequestRecord { app: &app, method: &method, target: &target, user_agent: Some(&agent), ..record() };
@@ -300,7 +300,7 @@ fn a_slow_pipe_loses_whole_lines() {
 #[test]
 fn a_slow_pipe_of_another_user_loses_whole_lines() {
     let (reader, writer) = io::pipe().unwrap();
-    a_slow_reader_loses_whole_lines(Output::Asked(File::from(OwnedFd::from(writer))), reader);
+    a_slow_reader_loses_whole_lines(Output::Polled(File::from(OwnedFd::from(writer))), reader);
 }
 
 #[test]
@@ -324,7 +324,7 @@ fn a_shared_output_stays_blocking() {
 }
 
 #[test]
-fn an_output_that_is_gone_is_no_reason_to_stop() {
+fn a_closed_output_does_not_stop_the_log() {
     let (reader, writer) = io::pipe().unwrap();
     let log = LogWriter::to(writer.into(), Format::Text);
     let mut sink = log.sink();

@@ -1,6 +1,6 @@
-//! The shared end of the log: whole lines from several threads to one output that may be slow. Never waits
-//! for it, and never makes the process's standard output non-blocking, which the shell and other programs may
-//! share.
+//! The shared end of the log: takes whole lines of several threads to one output that may be slow. It never
+//! waits for the output, and never makes the process's standard output non-blocking, which the shell and
+//! other programs may share.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
@@ -11,11 +11,13 @@ use std::time::{Duration, Instant};
 
 use super::{Format, Lines, LogSink};
 
-/// Bytes that may wait for a slow output, for the process. About five thousand lines: a reader that pauses
-/// for a moment loses none, one that has stopped costs no more memory than this.
+/// Lines of the process that wait for a slow output; beyond, lines are dropped and counted.
+///
+/// Limit (bytes): about five thousand lines. A reader that pauses for a moment loses none, and one that has
+/// stopped costs no more memory than this.
 pub const WAITING_BYTES_MAX: usize = 1 << 20;
 
-/// What a pipe that is ready takes without blocking, at the least (PIPE_BUF of POSIX, 4096 on Linux).
+/// Bytes that a pipe which is ready accepts without blocking, at least (PIPE_BUF of POSIX, 4096 on Linux).
 const PIPE_BYTES: usize = 4096;
 
 /// The process's log output. Clones share it.
@@ -77,7 +79,7 @@ impl LogWriter {
         self.format
     }
 
-    /// At the end of the process, after the sinks: writes what waits, for at most `patience`.
+    /// Writes the lines that wait, for at most `patience`: at the end of the process, after the sinks.
     ///
     /// False if some lines could not be written in that time.
     pub fn close(&self, patience: Duration) -> bool {
@@ -122,13 +124,13 @@ impl Shared {
             self.waiting.drain(..written);
         }
         if self.waiting.is_empty() {
-            // Forget the memory of a bad moment.
+            // Free the memory that a slow moment took.
             self.waiting.shrink_to(0);
             let written = self.output.write(lines);
             // Even beyond the limit: the rest of a line must follow its beginning, before any other.
             let rest = &lines[written..];
-            let begun = written > 0 && lines[written - 1] != b'\n';
-            let owed = if begun { memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1) } else { 0 };
+            let is_torn = written > 0 && lines[written - 1] != b'\n';
+            let owed = if is_torn { memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1) } else { 0 };
             self.waiting.extend_from_slice(&rest[..owed]);
             self.keep(&rest[owed..]);
         } else {
@@ -156,10 +158,10 @@ pub(super) enum Output {
     File(File),
     /// A pipe or terminal through an open file description of our own that does not block.
     NonBlocking(File),
-    /// A pipe or terminal that could not be opened anew (its owner is another user, say): asked before each
+    /// A pipe or terminal that cannot be opened anew (its owner is another user, say): polled before each
     /// write.
-    Asked(File),
-    /// A socket, as systemd's journal gives: told with each write not to block.
+    Polled(File),
+    /// A socket, as systemd's journal gives: each write has the flag not to block.
     Socket(socket2::Socket),
 }
 
@@ -182,12 +184,13 @@ impl Output {
             .open(format!("/proc/self/fd/{}", file.as_raw_fd()));
         match reopened {
             Ok(reopened) => Output::NonBlocking(reopened),
-            Err(_) => Output::Asked(file),
+            Err(_) => Output::Polled(file),
         }
     }
 
-    /// Writes what the output takes now and answers how much that was. An output that has failed (the reader
-    /// is gone, the disk is full) takes everything and keeps nothing: serving goes on without a log.
+    /// Writes as much as the output accepts now and returns how much that was. An output that has failed (its
+    /// reader has ended, the disk is full) accepts everything and keeps nothing: serving goes on without a
+    /// log.
     fn write(&mut self, mut bytes: &[u8]) -> usize {
         let all = bytes.len();
         while !bytes.is_empty() {
@@ -204,7 +207,7 @@ impl Output {
     fn write_once(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = match self {
             Output::File(file) | Output::NonBlocking(file) => file.write(bytes)?,
-            Output::Asked(file) => {
+            Output::Polled(file) => {
                 if !is_writable(file, Duration::ZERO) {
                     return Err(ErrorKind::WouldBlock.into());
                 }
@@ -217,17 +220,17 @@ impl Output {
         if written == 0 { Err(ErrorKind::WriteZero.into()) } else { Ok(written) }
     }
 
-    /// Waits until the output takes more, at most for `patience`.
+    /// Waits until the output accepts more, at most for `patience`.
     fn wait(&self, patience: Duration) {
         match self {
             Output::File(_) => {}
-            Output::NonBlocking(file) | Output::Asked(file) => drop(is_writable(file, patience)),
+            Output::NonBlocking(file) | Output::Polled(file) => drop(is_writable(file, patience)),
             Output::Socket(socket) => drop(is_writable(socket, patience)),
         }
     }
 }
 
-/// Whether `fd` takes bytes, or reports an error on writing them, within `patience`.
+/// Whether `fd` accepts bytes, or reports an error on writing them, within `patience`.
 fn is_writable(fd: &impl std::os::fd::AsFd, patience: Duration) -> bool {
     let mut poll = libc::pollfd { fd: fd.as_fd().as_raw_fd(), events: libc::POLLOUT, revents: 0 };
     let milliseconds = patience.as_millis().min(60_000) as libc::c_int;

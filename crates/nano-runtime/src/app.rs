@@ -560,7 +560,9 @@ impl Application {
     }
 }
 
-/// The largest file that is a module, in bytes. Its text is one string, of which V8 has none of more than half a gigabyte.
+/// Largest file that is a module.
+///
+/// Limit (bytes): its text is one string, and V8 makes none of more than half a gigabyte.
 const MAX_MODULE_BYTES: u64 = 500 << 20;
 
 const _: () = assert!(MAX_MODULE_BYTES < v8::String::MAX_LENGTH as u64);

@@ -7,7 +7,9 @@ use std::collections::HashMap;
 use std::ffi::c_void;
 use std::sync::{Once, OnceLock, RwLock};
 
-/// V8's own background threads (concurrent marking and compilation), at most: more would compete with the workers.
+/// Background threads of V8, which mark and compile.
+///
+/// Limit (threads): more would compete with the workers.
 const MAX_PLATFORM_THREADS: usize = 4;
 
 /// How much the threads for long work give way to the loops: a tenth of their share while both want the same core.

@@ -32,15 +32,20 @@ pub trait Console {
     }
 }
 
-/// The most timers that one isolate may have waiting; more throw away the newest. A tenant that makes timers in a loop is
-/// stopped by this before it costs its neighbours memory: each is about 100 bytes outside of its heap.
+/// Timers that wait in one isolate; a further one is dropped.
+///
+/// Limit (timers): each takes about 100 bytes outside of the heap, so a loop that makes timers must end
+/// before it costs its neighbours memory.
 pub const MAX_TIMERS: usize = 100_000;
 
-/// How much work of one isolate runs on the pool's threads at a time: a tenant that has keys generated without end leaves threads
-/// to its neighbours.
+/// Jobs of one isolate that run on the pool's threads at a time.
+///
+/// Limit (jobs): a tenant that generates keys without end leaves threads to its neighbours.
 pub const MAX_RUNNING_WORK: usize = 2;
 
-/// How much more work of one isolate may wait for that; beyond it work is refused.
+/// Jobs of one isolate that wait for a thread of the pool; further ones are refused.
+///
+/// Limit (jobs): a burst of digests fits; more would only wait.
 pub const MAX_WAITING_WORK: usize = 1024;
 
 /// What who waits for work is told then.
@@ -49,7 +54,9 @@ const POOL_FULL: &str = "too much work waits for a thread";
 /// The timer that tells of dropped lines: no timer of JavaScript's has this number.
 pub(crate) const LOG_TIMER: u32 = 0;
 
-/// The longest delay of a timer, in milliseconds: 2^31 - 1, as everywhere on the web.
+/// Longest delay of a timer.
+///
+/// Limit (ms): 2^31 - 1, as everywhere on the web.
 const MAX_DELAY_MS: f64 = 2_147_483_647.0;
 
 /// What an isolate is entered for. While its JavaScript is on the stack (running, or interrupted for a slice) it waits.

@@ -8,8 +8,9 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::time::Duration;
 
-/// The longest single text of a tenant that has [`LogLimits`], in bytes: what is beyond is cut off. A stack trace with its causes fits
-/// many times.
+/// Longest text of one console call; the rest is cut off.
+///
+/// Limit (bytes): a stack trace with its causes fits many times.
 pub const MAX_TEXT_BYTES: usize = 64 << 10;
 
 /// What a tenant may print in a second; it may print as much at once.

@@ -33,7 +33,9 @@ pub(crate) const HEAP_BASE_BYTES: usize = 32 * MIB;
 /// How far the limit moves when an isolate that may grow comes near it.
 const HEAP_STEP_BYTES: usize = 16 * MIB;
 
-/// How long a thread waits for another's grant to end before it takes one too.
+/// Time that a thread waits for another's grant to end before it takes one too.
+///
+/// Limit (s): a grant ends with the allocation that it is for.
 const GRANT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How far beyond the process's limit the isolates may come while one of them runs. Half of what is kept back for that.

@@ -422,7 +422,7 @@ fn resolve_import(
     })
 }
 
-/// No type of modules has a longer name; error messages quote it.
+/// Type of a module that error messages quote. Limit (characters): no type has a longer name.
 const MAX_TYPE_CHARACTERS: usize = 64;
 
 /// The `type` of `with { type: … }`; `…` stands for one of more than [`MAX_TYPE_CHARACTERS`]. Attributes come as (key, value, …) groups of

@@ -18,7 +18,9 @@ use std::sync::Arc;
 /// The platform's ids are below this power of two; the instance's key is above.
 const ID_BITS: u32 = 36;
 
-/// Fetches that one isolate may have at the same time: each may hold a socket and some hundred KiB of what was not read yet.
+/// Fetches that one isolate has at a time.
+///
+/// Limit (fetches): each may hold a socket and some hundred KiB that were not read yet.
 pub const MAX_FETCHES: u32 = 2048;
 
 /// What an isolate may reach beside what a policy allows: the socket of a service that it was given. Redirects that lead away from it are

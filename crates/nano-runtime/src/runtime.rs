@@ -47,7 +47,7 @@ const KIND_MASK: u64 = 0b111 << 61;
 /// Keys of instances have this many bits; one that is in use is passed over when they wrap.
 const KEY_BITS: u32 = 28;
 
-/// A hog met in a slice may be sliced too, so many deep; deeper, it runs until its limit.
+/// Depth to which slices nest on one thread. Limit (slices): each takes stack from those below.
 const MAX_SLICE_DEPTH: u32 = 4;
 
 /// A tenant that has given way so often in one run computes for long: some 20 milliseconds. One that has met a slice now and then, as each may
@@ -60,7 +60,7 @@ const COUNTED_RUNS: u32 = 4;
 /// Later it is counted after one run in so many, and after each that was long. Counting takes about two microseconds.
 const COUNT_EVERY: u32 = 64;
 
-/// Tasks of V8's that may wait for one thread. V8 posts a handful at a time for each isolate.
+/// Tasks of V8 that wait for one thread. Limit (tasks): V8 posts a handful at a time for each isolate.
 const FOREGROUND_CAPACITY: usize = 1 << 16;
 
 /// The loop's key for a JavaScript timer.

@@ -17,7 +17,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-/// How long a tenant may run while others on its thread wait; also how long these then have, before it goes on.
+/// Time that a tenant runs while others on its thread wait, and that these then have.
+///
+/// Limit (ms): short enough that nobody notices, long enough that a change costs little.
 pub const SLICE: Duration = Duration::from_millis(2);
 
 /// How often the watchdog looks while some tenant computes for long. Half of a slice, so that one lasts at most one and a half.

@@ -6,7 +6,9 @@
 use serde_json::Value;
 use std::path::{Component, Path, PathBuf};
 
-/// A larger map is ignored: it would be parsed on the thread that serves.
+/// Largest source map that is read.
+///
+/// Limit (bytes): a larger one would be parsed for long on the thread that serves.
 const MAX_MAP_BYTES: u64 = 64 << 20;
 
 /// What a comment that names a map begins with.

@@ -18,10 +18,14 @@ use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-/// Sealed bytes that wait for a client, at most, beside what nano-http holds: four records of TLS.
+/// Encrypted output that waits for a client, beside nano-http's.
+///
+/// Limit (bytes): four records of TLS.
 const SEALED_BYTES: usize = 64 << 10;
 
-/// Threads for handshakes, at most. They compute, so more than the cores would gain nothing.
+/// Threads for TLS handshakes.
+///
+/// Limit (threads): they compute, so more than the cores would gain nothing.
 const HANDSHAKE_THREADS: usize = 16;
 
 /// What all connections of the listener have.

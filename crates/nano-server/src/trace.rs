@@ -4,7 +4,9 @@
 /// Bytes of a `traceparent` of version 00.
 const PARENT_BYTES: usize = 55;
 
-/// Bytes of a `tracestate` that is passed on: what the recommendation wants to be passed on at least.
+/// A `tracestate` that is passed on.
+///
+/// Limit (bytes): the recommendation wants at least as much to be passed on.
 const STATE_BYTES: usize = 512;
 
 /// A valid `traceparent`.

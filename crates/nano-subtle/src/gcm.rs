@@ -15,7 +15,9 @@ use ghash::universal_hash::UniversalHash;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-/// The most plaintext that one nonce may protect: 2^39 - 256 bits. SP 800-38D, section 5.2.1.1
+/// Plaintext that one nonce of AES-GCM may protect.
+///
+/// Limit (bytes): 2^39 - 256 bits (SP 800-38D, section 5.2.1.1).
 const PLAINTEXT_BYTES_MAX: u64 = (1 << 36) - 32;
 
 /// The bytes that cipher and hash process at a time, so that they stay in the first-level cache. A multiple

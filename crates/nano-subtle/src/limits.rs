@@ -1,24 +1,36 @@
 //! The limits of one operation, each with its reason.
 
-/// Bits of the smallest RSA modulus that is generated: smaller ones are no longer safe.
+/// Smallest RSA modulus that is generated.
+///
+/// Limit (bits): less is no longer safe.
 pub const RSA_GENERATE_BITS_MIN: u32 = 2048;
 
-/// Bits of the smallest RSA modulus that is imported: old keys must still verify and decrypt.
+/// Smallest RSA modulus that is imported.
+///
+/// Limit (bits): old keys still have to verify and decrypt.
 pub const RSA_IMPORT_BITS_MIN: u32 = 1024;
 
-/// Bits of the largest RSA modulus, generated or imported: work grows with the cube of the length, and
-/// generating a key of 8192 bits takes a minute.
+/// Largest RSA modulus, generated or imported.
+///
+/// Limit (bits): work grows with the cube, and 8192 bits take a minute to generate.
 pub const RSA_BITS_MAX: u32 = 8192;
 
-/// The largest RSA public exponent, 2^33 - 1: with a larger one, verification would take too long.
+/// Largest RSA public exponent, 2^33 - 1.
+///
+/// Limit (as a number): beyond it, verification becomes a way to burn time.
 pub const RSA_EXPONENT_MAX: u64 = (1 << 33) - 1;
 
-/// The most iterations of PBKDF2 times blocks of output: about three seconds of one core. Today's
-/// recommendations are 600,000 iterations for one block.
+/// Iterations of PBKDF2 times the blocks of output that they are for.
+///
+/// Limit (rounds): about three seconds of a core; recommendations of today are 600,000 for one block.
 pub const PBKDF2_WORK_MAX: u64 = 20_000_000;
 
-/// The most bytes that PBKDF2 derives.
+/// Output of PBKDF2.
+///
+/// Limit (bytes): keys are far shorter.
 pub const PBKDF2_BYTES_MAX: usize = 1 << 20;
 
-/// Bits of the longest HMAC key that is generated: 64 KiB. HMAC hashes a key that is longer than a block.
+/// Longest HMAC key that is generated.
+///
+/// Limit (bits): 64 KiB; a key longer than a block is hashed anyway.
 pub const HMAC_BITS_MAX: u32 = 8 * 65_536;

@@ -4,9 +4,9 @@
 
 use crate::problem::Problem;
 
-/// The most levels that a source may nest, counted by its brackets, operators and keywords.
+/// Nesting of a source, by the count of brackets, operators and keywords in it.
 ///
-/// A megabyte of ordinary code has about 150,000.
+/// Limit (levels): a megabyte of ordinary code has about 150,000.
 pub const MAX_NESTING: usize = 1 << 18;
 
 /// The bytes of stack for one level, with a reserve: the tests nest every construct 20,000 levels deep.

@@ -17,7 +17,9 @@ pub const BLOCK_BYTES_MIN: usize = 1 << 15;
 /// Blocks of this size and above are mappings. What JavaScript makes itself is a block only from here on: it has to be cleared anyway.
 pub const MAPPING_BYTES_MIN: usize = 1 << 20;
 
-/// What the process keeps, at most, in blocks that nobody uses: what an isolate drops between two collections (`AHEAD_BYTES`), and some.
+/// Blocks for large buffers that the process keeps though nobody uses them.
+///
+/// Limit (bytes): about what an isolate drops between two collections.
 pub const KEPT_BYTES_MAX: usize = 64 << 20;
 
 /// Blocks are of whole such pieces, so that sizes that are nearly equal are equal.

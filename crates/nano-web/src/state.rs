@@ -17,8 +17,9 @@ use std::time::Instant;
 /// The isolate's data slot that holds a `*const State`.
 pub const STATE_SLOT: u32 = 0;
 
-/// Exchanges that one isolate may have under way. Each costs a few hundred bytes here, beside what the
-/// handler holds for it.
+/// Requests that one isolate has under way, WebSockets included.
+///
+/// Limit (requests): each costs a few hundred bytes here, beside those that the handler holds for it.
 pub const MAX_EXCHANGES: usize = 1 << 16;
 
 /// A WebSocket may use one part in so many of a core in the long run without a message from its client:

@@ -10,11 +10,14 @@ use tungstenite::{Error, Message, Utf8Bytes};
 /// The bytes that one read of tungstenite takes from the input; it clears that much memory for each read.
 const READ_BYTES: usize = 4 << 10;
 
-/// The largest capacity of the output that is kept for later output, in bytes.
+/// Output buffer that is kept for later output.
+///
+/// Limit (bytes): the buffer of one large message should not stay.
 const KEPT_OUTPUT_BYTES: usize = 16 << 10;
 
-/// The most bytes of a reason: a control frame has 125 bytes, of which two are the code. RFC 6455, section
-/// 5.5
+/// Reason of a close frame.
+///
+/// Limit (bytes): a control frame has 125 bytes, of which two are the code (RFC 6455, section 5.5).
 const REASON_BYTES: usize = 123;
 
 /// An empty ping as a server sends it, for a driver that checks whether a silent client is still there.

@@ -102,14 +102,21 @@ pub struct Serve {
     /// Serve the applications of this configuration file, by host name
     #[arg(long, value_name = "FILE", conflicts_with_all = ["path", "app", "env", "env_file"])]
     pub config: Option<PathBuf>,
-    /// The port; 0 picks a free one and prints it [default: 3000]
-    #[arg(short, long, env = "NANO_PORT", hide_env_values = true)]
+    /// The port of the applications
+    #[arg(
+        short,
+        long,
+        env = "NANO_PORT",
+        hide_env_values = true,
+        help = limits::PORT.help(),
+        value_parser = in_range(&limits::PORT)
+    )]
     pub port: Option<u16>,
     /// The address to listen on; 0.0.0.0 or :: listen on every network [default: 127.0.0.1]
     #[arg(long, value_name = "ADDRESS", value_parser = parse_listen_host)]
     pub host: Option<IpAddr>,
-    /// The number of worker threads [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = threads())]
+    /// Worker threads
+    #[arg(long, value_name = "N", help = limits::THREADS.help(), value_parser = in_range(&limits::THREADS))]
     pub threads: Option<u16>,
     /// text, json or apache [default: text on a terminal, else json]
     #[arg(
@@ -239,8 +246,9 @@ fn formats() -> impl clap::builder::TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::NAMES).try_map(|name| Format::from_name(&name).ok_or("no such format"))
 }
 
-fn threads() -> clap::builder::RangedI64ValueParser<u16> {
-    clap::value_parser!(u16).range(limits::THREADS.min as i64..=limits::THREADS.max as i64)
+/// A number in the range of a limit that the configuration file can set too.
+fn in_range(limit: &limits::Limit) -> clap::builder::RangedI64ValueParser<u16> {
+    clap::value_parser!(u16).range(limit.min as i64..=limit.max as i64)
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {
@@ -338,6 +346,23 @@ mod tests {
         ] {
             let message = refused(line);
             assert!(message.contains(words), "{line}:\n{message}");
+        }
+    }
+
+    #[test]
+    fn options_that_set_a_limit_have_its_range_and_its_help() {
+        let mut command = Cli::command();
+        command.build();
+        let serve = command.find_subcommand("serve").unwrap();
+        for limit in limits::all().filter(|limit| limit.option.is_some()) {
+            let option = limit.option.unwrap();
+            let argument = serve.get_arguments().find(|argument| argument.get_long() == Some(option));
+            let help = argument.and_then(|argument| argument.get_help()).unwrap().to_string();
+            assert_eq!(help, limit.help());
+            for number in [limit.min, limit.max] {
+                assert!(parse(&format!("nano serve --{option} {number}")).is_ok(), "--{option} {number}");
+            }
+            refused(&format!("nano serve --{option} {}", limit.max + 1));
         }
     }
 

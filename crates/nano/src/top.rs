@@ -19,7 +19,9 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// How long the server may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The most bytes of an answer: 10,000 applications are about 10 MB.
+/// An answer of the administration.
+///
+/// Limit (bytes): 10,000 applications are about 10 MB.
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
 
 /// Shows the applications until the user quits.

@@ -6,10 +6,13 @@ use std::fmt;
 use std::hash::BuildHasher;
 use std::net::Ipv6Addr;
 
-/// Longest name that the domain name system carries, in bytes without the final dot (RFC 1035, section
-/// 2.3.4).
+/// Longest host name, without its final dot.
+///
+/// Limit (bytes): the domain name system carries no longer ones (RFC 1035, section 2.3.4).
 const DOMAIN_BYTES_MAX: usize = 253;
-/// Longest label between two dots (RFC 1035, section 2.3.4).
+/// Longest label between two dots of a host name.
+///
+/// Limit (bytes): RFC 1035, section 2.3.4.
 const LABEL_BYTES_MAX: usize = 63;
 
 /// A configured host: a name, an address, a wildcard below a name, or every host.

@@ -32,7 +32,7 @@ fn patterns_are_kept_in_the_form_of_requests() {
 }
 
 #[test]
-fn what_is_no_host_is_refused_with_the_reason() {
+fn invalid_hosts_are_refused_with_the_reason() {
     use HostPatternError::*;
     let long_label = format!("{}.example", "a".repeat(64));
     let long_name = format!("{}com", "abcdefg.".repeat(32));

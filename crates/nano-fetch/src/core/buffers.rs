@@ -3,8 +3,9 @@
 
 use super::fetch::PASS_BYTES;
 
-/// Bytes of buffers kept for connections that become active; each is 64 KiB, or what a body that is passed on
-/// takes at most.
+/// Buffers that are kept for connections that become active.
+///
+/// Limit (bytes): a few transfers that are passed on, or some tens of others.
 const SPARE_BYTES: usize = 4 * PASS_BYTES;
 
 #[derive(Default)]

@@ -39,8 +39,11 @@ use files::Probe;
 use package::Package;
 use specifier::{PackageSpecifier, Specifier, UrlPath};
 
-/// The longest specifier, in bytes: four times the longest path that Linux takes, since a specifier may be percent-encoded. An error message
-/// quotes the specifier and the paths that were tried, and stays far below the longest string of V8 (half a gigabyte).
+/// Longest module specifier.
+///
+/// Limit (bytes): four times the longest path that Linux takes, since a specifier may be percent-encoded;
+/// error messages, which quote it and the paths that were tried, stay far below the longest string of V8
+/// (half a gigabyte).
 pub const MAX_SPECIFIER_BYTES: usize = 16_384;
 
 /// What an import means.

@@ -8,7 +8,9 @@ use serde_json::{Map, Value};
 
 use super::error::Reason;
 
-/// The largest package.json that is read. Published ones have some kilobytes; without a limit a tenant's file could fill the memory.
+/// Largest package.json that is read.
+///
+/// Limit (bytes): published ones have some kilobytes; without a bound a tenant's file could fill the memory.
 pub(super) const MAX_PACKAGE_JSON_BYTES: u64 = 4 << 20;
 
 /// A directory with a package.json.

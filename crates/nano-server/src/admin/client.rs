@@ -8,7 +8,9 @@ use nano_loop::{Interest, Loop, Readiness, SourceId, TimerId};
 use std::io::{self, Read as _, Write as _};
 use std::net::Shutdown;
 
-/// A request's body: one application's configuration with its variables.
+/// Body of a request to the administration.
+///
+/// Limit (bytes): the configuration of one application with its variables.
 const BODY_BYTES: u64 = 1 << 20;
 
 /// A whole request.

@@ -26,7 +26,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
-/// Connections at one time; more wait until one is closed. Enough for some monitoring and a few people.
+/// Connections of the administration at a time; more wait until one is closed.
+///
+/// Limit (connections): enough for some monitoring and a few people.
 const MAX_CLIENTS: usize = 64;
 
 /// Connections that wait to be accepted.

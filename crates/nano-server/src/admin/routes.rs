@@ -13,8 +13,9 @@ use std::sync::{Arc, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq as _;
 
-/// How long a worker has to tell its figures. One that takes longer (a tenant holds its thread in a call that
-/// cannot be interrupted) is shown with those of before.
+/// Time that a worker has to report its figures; after it, its last ones are shown.
+///
+/// Limit (ms): a tenant may hold the thread in a call that cannot be interrupted.
 const MEASURE_WITHIN: Duration = Duration::from_millis(100);
 
 /// Figures are kept for this time: a client that asks often does not make the workers answer often.

@@ -5,7 +5,7 @@
 use super::orders::{Change, Control, Order, Outcome, Problem};
 use super::shared::Shared;
 use super::watch::Watch;
-use crate::config::{App, Certificate, Config};
+use crate::config::{App, Certificate, Config, ServerLimits};
 use crate::log::{Field, Level, LogSink};
 use crate::site::{Deployed, Site, open_application};
 use crate::systemd::ServiceManager;
@@ -22,11 +22,14 @@ use std::time::{Duration, Instant};
 /// After a change of a file, so long without another: editors and deployments write several.
 const QUIET: Duration = Duration::from_millis(50);
 
-/// Where files change all the time, the latest moment after the first change.
+/// Time from the first change of a file until changes take effect, where files change all the time.
+///
+/// Limit (s): editors and deployments write several files within moments.
 const QUIET_AT_MOST: Duration = Duration::from_secs(1);
 
-/// How long the workers have to take a new site over. One that takes longer (a tenant holds its thread in a
-/// call that cannot be interrupted) takes it over later.
+/// Time that the workers have to take over a new site; a slower one takes it over later.
+///
+/// Limit (s): a tenant may hold the thread in a call that cannot be interrupted.
 const TAKE_OVER: Duration = Duration::from_secs(10);
 
 /// Starts the control thread; returns when changes of files are noticed, if they are to be.
@@ -267,12 +270,11 @@ impl Controller {
             ("log", old.log_format != new.log_format),
             ("network", old.network != new.network),
             ("telemetry", old.telemetry != new.telemetry),
-            ("drain_timeout_ms", old.drain_timeout != new.drain_timeout),
-            ("isolate_memory_mb", old.isolate_memory_bytes != new.isolate_memory_bytes),
-            ("isolate_idle_ms", old.isolate_idle != new.isolate_idle),
             ("watch", old.watch != new.watch),
         ];
-        for (key, changed) in fixed {
+        let limits = (0..ServerLimits::ALL.len())
+            .map(|index| (ServerLimits::ALL[index].key, old.limits.get(index) != new.limits.get(index)));
+        for (key, changed) in fixed.into_iter().chain(limits) {
             if changed {
                 let text = "a changed key takes effect at the next start only";
                 self.log.message(Level::Warn, text, &[("key", Field::Text(key))]);

@@ -45,7 +45,7 @@ fn readable(config: &Config) -> Vec<PathBuf> {
         beside(&app.path);
     }
     paths.extend(config.apps.iter().map(|app| app.path.clone()));
-    paths.extend(config.sandbox_read.iter().cloned());
+    paths.extend(config.sandbox.read.iter().cloned());
     paths
 }
 

@@ -85,9 +85,9 @@ pub fn serve(
     }
     let writer =
         LogWriter::stdout(config.log_format).map_err(|error| ServeError::System("write the log", error))?;
-    nano_runtime::set_isolate_budget(usize::try_from(config.isolate_memory_bytes).unwrap_or(usize::MAX));
+    nano_runtime::set_isolate_budget(config.limits.isolate_memory_bytes.try_into().unwrap_or(usize::MAX));
     // Before any other thread is started: what is given up here holds for those that come.
-    if config.sandbox {
+    if config.sandbox.enabled {
         tell_sandbox(&writer, &sandbox::enter(config));
     }
     nano_runtime::initialize();
@@ -138,7 +138,7 @@ pub fn serve(
     let ended = workers.attend(&received, &control, &manager).and_then(|()| {
         shared.metrics.set_stage(Stage::Draining);
         manager.stopping();
-        workers.drain(config.drain_timeout, &received)
+        workers.drain(config.limits.drain_timeout, &received)
     });
     control.end();
     if let Some(admin) = admin {

@@ -116,8 +116,8 @@ fn make_worker(
         commands,
         site: shared.site(),
         lifetimes: Lifetimes {
-            drain_timeout: shared.config.drain_timeout,
-            isolate_idle: shared.config.isolate_idle,
+            drain_timeout: shared.config.limits.drain_timeout,
+            isolate_idle: shared.config.limits.isolate_idle,
         },
     })
     .map_err(system("watch the listening socket"))

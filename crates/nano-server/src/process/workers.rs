@@ -15,11 +15,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-/// A worker that dies is replaced, so many times in [`DEATHS_WITHIN`]; more is a fault that lasts, and the
-/// process ends.
+/// Workers that are replaced after they died, within `DEATHS_WITHIN`; then the process ends.
+///
+/// Limit (workers): more are a fault that lasts.
 const DEATHS_AT_MOST: usize = 10;
 
-/// See [`DEATHS_AT_MOST`].
+/// Time in which the deaths of workers are counted.
+///
+/// Limit (s): see `DEATHS_AT_MOST`.
 const DEATHS_WITHIN: Duration = Duration::from_secs(60);
 
 /// The worker threads, as the main thread sees them.

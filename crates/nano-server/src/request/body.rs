@@ -5,7 +5,9 @@ use crate::transport::{OUTPUT_HIGH_BYTES, Wire};
 use nano_http::Input;
 use nano_runtime::BodyRead;
 
-/// One piece of a request's body, as JavaScript gets it, at most.
+/// One piece of a request's body, as JavaScript gets it.
+///
+/// Limit (bytes): one large read.
 const BODY_PIECE_BYTES: usize = 64 << 10;
 
 const CLIENT_LEFT: &str = "the client went away before the request's body was complete";

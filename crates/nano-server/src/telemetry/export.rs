@@ -13,17 +13,22 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-/// Spans in one request, at most: some hundred kilobytes of JSON.
+/// Spans in one request to the collector.
+///
+/// Limit (spans): some hundred kilobytes of JSON.
 const BATCH: usize = 512;
 
 /// How long the first of them waits for others.
 const GATHERED_FOR: Duration = Duration::from_secs(1);
 
-/// How long the collector has for one request.
+/// Time that the collector has for one request.
+///
+/// Limit (s): a collector that takes longer is overloaded.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often what it does not take for now (429, 502, 503, 504, or no answer) is tried, with pauses that
-/// double from [`FIRST_PAUSE`].
+/// Tries for spans that the collector refuses for now (429, 502, 503, 504, or no answer).
+///
+/// Limit (tries): a restart of the collector fits in between.
 const TRIES: u32 = 3;
 
 /// See [`TRIES`].

@@ -21,10 +21,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, SyncSender, TrySendError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Spans that wait for the exporter, at most: some megabytes, and a second of a busy server.
+/// Spans that wait for the exporter; further ones are dropped and counted.
+///
+/// Limit (spans): some megabytes, and a second of a busy server.
 const QUEUED_SPANS: usize = 8192;
 
-/// The most of a text in a span, in bytes: paths and URLs of any length come from clients.
+/// A text in a span.
+///
+/// Limit (bytes): paths and URLs of any length come from clients.
 const TEXT_BYTES: usize = 1024;
 
 /// Who did what: the side of the exchange.

@@ -6,7 +6,9 @@ use crate::log::{Field, Level};
 use crate::timeouts;
 use std::io;
 
-/// Connections accepted in one go; then those that are there have their turn.
+/// Connections accepted in one turn of the loop.
+///
+/// Limit (connections): those that are there have their turn.
 const ACCEPTS_PER_TURN: usize = 64;
 
 impl Worker {

@@ -13,9 +13,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Isolates that each thread keeps ready for applications that were never visited. Two: while one is taken,
-/// the other is there for the next, and making one takes less than the time between two first visits that
-/// anyone would notice.
+/// Isolates that each thread keeps ready for applications that were never visited.
+///
+/// Limit (isolates): while one is taken, the other is there for the next, and making one takes less than the
+/// time between two first visits.
 const SPARE_ISOLATES: usize = 2;
 
 /// An application in one version on this thread.

@@ -10,17 +10,24 @@ use nano_loop::Moment;
 use std::cell::Cell;
 use std::time::Duration;
 
-/// Failures without consequence.
+/// Failures of an application without consequence.
+///
+/// Limit (failures): one failure is an accident.
 pub(crate) const FREE: u32 = 3;
 
-/// The first time of refusal. Longer than making an isolate takes by a factor of a hundred.
+/// First time of refusal of an application that fails again and again.
+///
+/// Limit (ms): a hundred times as long as making an isolate takes.
 pub(crate) const FIRST: Duration = Duration::from_millis(250);
 
-/// The longest. An application that was mended should not have to wait for longer.
+/// Longest time of refusal of an application that fails again and again.
+///
+/// Limit (s): nobody who has mended the application should wait for longer.
 pub(crate) const LONGEST: Duration = Duration::from_secs(30);
 
-/// The time without a failure after which it begins anew. Twice the longest refusal, so that one that fails
-/// at each try stays at that.
+/// Time without a failure after which an application's failures are forgotten.
+///
+/// Limit (s): twice the longest refusal, so that an application that fails at each try stays at that.
 pub(crate) const FORGIVEN_AFTER: Duration = Duration::from_secs(60);
 
 const _: () = assert!(FORGIVEN_AFTER.as_millis() > LONGEST.as_millis());

@@ -8,10 +8,14 @@ use nano_loop::Moment;
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-/// Responses that wait to be written together, at most.
+/// Responses that wait to be written together.
+///
+/// Limit (responses): a turn of a busy loop has about as many.
 const DEFERRED_RESPONSES: usize = 64;
 
-/// How long a response waits for others, at most: less than a client on the same machine would notice.
+/// Time that a response waits for others.
+///
+/// Limit (µs): less than a client on the same machine would notice.
 const DEFERRED_FOR: Duration = Duration::from_micros(200);
 
 /// The connections whose response waits, by their places.

@@ -9,7 +9,9 @@ use nano_http::Refusal;
 use nano_loop::Readiness;
 use std::rc::Rc;
 
-/// Reads in one turn of one connection; then others have theirs. The rest waits in the socket.
+/// Reads of one connection in one turn of the loop; the rest waits in the socket.
+///
+/// Limit (reads): other connections have their turn.
 const READS_PER_TURN: usize = 16;
 
 /// The state of a connection after a step.

@@ -24,6 +24,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// Pairs of buffers that a thread keeps for connections that become active.
+///
+/// Limit (pairs): a burst of as many connections allocates nothing.
 const POOLED_BUFFERS: usize = 256;
 
 /// Whether a worker takes requests.

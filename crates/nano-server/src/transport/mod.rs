@@ -18,9 +18,12 @@ pub(crate) use upgraded::{Upgraded, header_block};
 pub(crate) use upgraded_wire::UpgradedState;
 pub(crate) use wire::{Parts, Wire};
 
-/// Output that waits for the client before a producer is told to wait. Enough to fill a socket's buffer at
-/// once.
+/// Output that waits for the client before a producer is told to wait.
+///
+/// Limit (bytes): enough to fill a socket's buffer at once.
 pub(crate) const OUTPUT_HIGH_BYTES: usize = 256 << 10;
 
 /// Output below which a waiting producer goes on.
+///
+/// Limit (bytes): the socket has still something to send while the producer starts again.
 pub(crate) const OUTPUT_LOW_BYTES: usize = 64 << 10;

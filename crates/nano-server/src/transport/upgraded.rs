@@ -5,7 +5,9 @@ use crate::timeouts;
 use std::io;
 use std::time::Duration;
 
-/// Bytes of input that wait for the application before the socket is not read on.
+/// Input of a WebSocket that waits for the application; then the socket is not read.
+///
+/// Limit (bytes): one large read.
 const INPUT_AHEAD_BYTES: usize = 64 << 10;
 
 /// The most that one read takes. An idle connection holds no memory for it.

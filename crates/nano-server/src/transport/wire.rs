@@ -16,8 +16,9 @@ use std::net::Shutdown;
 /// they are.
 const DIRECT_BYTES: usize = 16 << 10;
 
-/// The most output of one connection that waits for the others of its turn: more is worth a system call of
-/// its own at once.
+/// Output of one connection that waits for the other responses of its turn.
+///
+/// Limit (bytes): more is worth a system call of its own at once.
 const DEFERRED_OUTPUT_BYTES: usize = 16 << 10;
 
 /// The parts of a wire.

@@ -40,8 +40,9 @@ ops! {
     "structuredCloneWithTransfer" => structured_clone_with_transfer,
 }
 
-/// How far up prototypes are looked at. No interface inherits from so many, and a chain of a million costs
-/// nobody anything.
+/// Prototypes that are followed upwards when an object is cloned.
+///
+/// Limit (prototypes): no interface inherits from so many, and a chain of a million costs nobody anything.
 const PROTOTYPES_MAX: usize = 100;
 
 /// What structured clone keeps for each isolate.

@@ -438,7 +438,9 @@ fn base64_encode(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     }
 }
 
-/// The longest string that V8 makes on any build.
+/// Longest string.
+///
+/// Limit (characters): V8 makes no longer ones on any build.
 const MAX_STRING: usize = (1 << 29) - 24;
 
 /// `base64Decode(string)`: the binary string, or undefined. Infra, "forgiving-base64 decode".

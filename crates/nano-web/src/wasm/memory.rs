@@ -14,11 +14,14 @@ use wasmparser::{ExternalKind, MemoryType, Parser, Payload, TypeRef};
 /// A page of a memory, unless its type says otherwise.
 const PAGE_BYTES: u64 = 1 << 16;
 
-/// A memory that nobody can look at may grow to this, or to what it begins with if that is more.
+/// WebAssembly memory that no script can see, or its initial size if that is more.
+///
+/// Limit (bytes): it cannot be measured, so it is counted whole.
 pub const MAX_HIDDEN_BYTES: u64 = 16 << 20;
 
-/// Memories that one isolate may have at a time. V8 reserves addresses for each, of which a process has
-/// enough for some thousands.
+/// WebAssembly memories of one isolate.
+///
+/// Limit (memories): V8 reserves addresses for each, of which a process has enough for some thousands.
 pub const MAX_MEMORIES: usize = 256;
 
 ops! {

@@ -21,8 +21,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Output that the peer does not read, in bytes, at which nothing more is read from it: one that only sends
-/// cannot make the tenant's answers pile up. A message or two of the largest usual size.
+/// Output of a WebSocket that its peer does not read; then nothing more is read from the peer.
+///
+/// Limit (bytes): a peer that only sends cannot make the tenant's answers pile up; a message or two of the
+/// largest usual size fit.
 const PAUSE_OUTPUT_BYTES: usize = 1 << 20;
 
 /// What an open socket takes of memory beside messages, in bytes: its protocol's state and buffers, and what
