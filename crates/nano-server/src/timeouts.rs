@@ -6,8 +6,8 @@ use std::time::Duration;
 
 /// Time between two requests of a connection.
 ///
-/// Limit (s): a little more than the minute after which most clients and balancers give an idle connection up,
-/// so that they and not the server end it.
+/// Limit (s): a little more than the minute after which most clients and balancers give an idle connection
+/// up, so that they and not the server end it.
 pub const IDLE: Duration = Duration::from_secs(75);
 
 /// Time for the whole TLS handshake.
