@@ -25,9 +25,10 @@ pub const HEAD: Duration = Duration::from_secs(15);
 /// Limit (s): twice what a lossy connection needs to recover.
 pub const BODY: Duration = Duration::from_secs(30);
 
-/// For the rest of a request's body that is thrown away, since its response is complete: all of it, up to
-/// nano-http's `Limits::discard_bytes`. 15 s, as for a head: 16 MiB come in this time at 9 Mbit/s. After it
-/// the connection closes, lingering.
+/// Time for the rest of a request's body that is thrown away because its response is complete. After it the
+/// connection closes, lingering.
+///
+/// Limit (s): as for a head; 16 MiB (nano-http's `Limits::discard_bytes`) come in this time at 9 Mbit/s.
 pub const DISCARD: Duration = Duration::from_secs(15);
 
 /// Time without progress while the client reads a response.
