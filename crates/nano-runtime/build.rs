@@ -1,4 +1,5 @@
-//! Makes the startup snapshot: an isolate's heap with the whole web platform in it, which the runtime carries in its binary.
+//! Makes the startup snapshot: an isolate's heap with the whole web platform in it, which the runtime carries
+//! in its binary.
 
 use std::path::PathBuf;
 

@@ -17,6 +17,7 @@
 
 mod account;
 mod arena;
+pub mod blocks;
 mod buffer;
 mod chunk;
 mod error;

@@ -1,4 +1,5 @@
-//! What an isolate costs: time to make one, time to put an application into it, memory. `cargo run --release --example density`.
+//! What an isolate costs: time to make one, time to put an application into it, memory. `cargo run --release
+//! --example density`.
 
 use nano_loop::{Config, Loop};
 use nano_runtime::{

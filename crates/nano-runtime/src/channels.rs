@@ -1,6 +1,8 @@
-//! Messages between the isolates of one application on all threads: who listens to which name, and the way to each thread.
+//! Messages between the isolates of one application on all threads: which isolates listen to which name, and
+//! the way to each thread.
 //!
-//! Knows V8 not at all: a message is bytes on their way. Within an isolate messages need nothing of this but their tasks.
+//! Knows V8 not at all: a message is bytes on their way. Within an isolate messages need nothing of this but
+//! their tasks.
 
 use nano_loop::Sender;
 use nano_web::Message;
@@ -12,11 +14,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) struct Delivery {
     /// The key of the instance.
     pub(crate) instance: u32,
-    pub(crate) what: Parcel,
+    pub(crate) content: Content,
 }
 
-/// What is delivered.
-pub(crate) enum Parcel {
+/// The content of a delivery.
+pub(crate) enum Content {
     /// A task that the isolate itself has asked for.
     Task,
     /// Nothing for an isolate: another thread wants the one that was idle for longest to make room.
@@ -40,14 +42,16 @@ impl Address {
         Self { id: LAST.fetch_add(1, Ordering::Relaxed), instance, sender }
     }
 
-    /// Has the isolate's thread deliver this, after whatever it was sent before. An isolate that is gone gets nothing.
-    pub(crate) fn send(&self, what: Parcel) {
+    /// Has the isolate's thread deliver this, after whatever it was sent before. An isolate that is gone gets
+    /// nothing.
+    pub(crate) fn send(&self, content: Content) {
         // The mailbox is unbounded, and it is closed only when its thread ends.
-        let _ = self.sender.send(Delivery { instance: self.instance, what });
+        let _ = self.sender.send(Delivery { instance: self.instance, content });
     }
 }
 
-/// Who listens to what, in one application. Locked for the time of copying a list: messages are serialized before and read after.
+/// Which isolates listen to which names, in one application. Locked for the time of copying a list: messages
+/// are serialized before and read after.
 #[derive(Default)]
 pub(crate) struct Channels(Mutex<HashMap<Arc<[u16]>, Vec<Address>>>);
 
@@ -93,7 +97,7 @@ impl Channels {
         let Some((name, listeners)) = names.get_key_value(name) else { return };
         for listener in listeners {
             if listener.id != from.id {
-                listener.send(Parcel::Broadcast(Arc::clone(name), Arc::clone(message)));
+                listener.send(Content::Broadcast(Arc::clone(name), Arc::clone(message)));
             }
         }
     }

@@ -1,8 +1,8 @@
-//! What an application has used and was refused, counted for metrics: one set for each name, shared by all threads and by all
-//! versions of the application.
+//! Counters of an application for metrics: what it used and was refused. One set for each name, shared by all
+//! threads and by all versions of the application.
 //!
-//! Plain atomics without order: who reads them gets each one's value, not a picture of one moment. Nothing on the path of an
-//! undisturbed request writes here.
+//! Plain atomics without order: who reads them gets each one's value, not a picture of one moment. Nothing on
+//! the path of an undisturbed request writes here.
 
 use crate::weight::Weight;
 use std::collections::HashMap;
@@ -49,12 +49,12 @@ impl Gauge {
 /// One application's counters since the process began, or since it was added.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// CPU time, in microseconds: of its JavaScript, and of the pool's threads on its behalf. What runs shorter than the
-    /// watchdog's look is sampled.
+    /// CPU time, in microseconds: of its JavaScript, and of the pool's threads on its behalf. What runs
+    /// shorter than the watchdog's look is sampled.
     pub cpu_us: Counter,
     /// Isolates that the application was put into.
     pub isolates_made: Counter,
-    /// Isolates that were closed to make room for others, or since nothing was asked of them for long.
+    /// Isolates that were closed to make room for others, or after a long time without requests.
     pub isolates_evicted: Counter,
     /// Isolates of versions that were replaced or removed.
     pub isolates_retired: Counter,
@@ -84,8 +84,8 @@ pub struct Counters {
 static ALL: LazyLock<Mutex<HashMap<String, Weak<Counters>>>> = LazyLock::new(Mutex::default);
 
 impl Counters {
-    /// The counters of the application of this name: the same ones while somebody has them, so that a new version goes on where
-    /// the old one was.
+    /// The counters of the application of this name: the same ones while somebody has them, so that a new
+    /// version goes on where the old one was.
     pub fn of(name: &str) -> Arc<Self> {
         let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(counters) = all.get(name).and_then(Weak::upgrade) {

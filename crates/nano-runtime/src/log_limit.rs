@@ -1,7 +1,7 @@
 //! How much of a tenant's console gets into the log.
 //!
-//! Lines and bytes have an allowance that refills with time; what is beyond is dropped and counted, and a line says how many were. Knows
-//! neither consoles nor clocks.
+//! Lines and bytes have an allowance that refills with time; what is beyond is dropped and counted, and a
+//! line says how many were. Knows neither consoles nor clocks.
 
 use nano_loop::Moment;
 use std::borrow::Cow;
@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Limit (bytes): a stack trace with its causes fits many times.
 pub const MAX_TEXT_BYTES: usize = 64 << 10;
 
-/// What a tenant may print in a second; it may print as much at once.
+/// How much a tenant may print in a second; it may print as much at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogLimits {
     /// Calls of the console.
@@ -62,7 +62,7 @@ impl Allowance {
         true
     }
 
-    /// Whether any were dropped that nobody was told of.
+    /// Whether any were dropped that were not reported.
     pub(crate) fn has_dropped(&self) -> bool {
         self.dropped.get() > 0
     }
@@ -74,9 +74,9 @@ impl Allowance {
 }
 
 /// When to say how many were dropped.
-pub(crate) const TELL_AFTER: Duration = Duration::from_secs(1);
+pub(crate) const REPORT_AFTER: Duration = Duration::from_secs(1);
 
-/// What is printed of a text: at most [`MAX_TEXT_BYTES`], and how much more there was.
+/// The part of a text that is printed: at most [`MAX_TEXT_BYTES`], and how much more there was.
 pub fn cut(text: &str) -> Cow<'_, str> {
     if text.len() <= MAX_TEXT_BYTES {
         return Cow::Borrowed(text);

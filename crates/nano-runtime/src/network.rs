@@ -1,4 +1,5 @@
-//! The platform's network for one isolate, on the thread's client: which fetches are whose, and what they may reach.
+//! The platform's network for one isolate, on the thread's client: which fetches are whose, and what they may
+//! reach.
 
 use crate::app::{Application, FetchLimits, Service};
 use nano_fetch::{
@@ -23,8 +24,8 @@ const ID_BITS: u32 = 36;
 /// Limit (fetches): each may hold a socket and some hundred KiB that were not read yet.
 pub const MAX_FETCHES: u32 = 2048;
 
-/// What an isolate may reach beside what a policy allows: the socket of a service that it was given. Redirects that lead away from it are
-/// judged as all else.
+/// A policy, and beside it the socket of a service that the isolate was given.
+/// Redirects that lead away from it are judged as all else.
 struct WithSocket(Rc<dyn Policy>);
 
 impl Policy for WithSocket {
@@ -59,8 +60,8 @@ pub(crate) struct InstanceNetwork {
 /// Makes URLs of what the platform has serialized.
 #[derive(Default)]
 struct Urls {
-    /// The origin of the last one, as a URL of the path `/`. An application asks few origins: the parser looks at a host once, not for each
-    /// request.
+    /// The origin of the last one, as a URL of the path `/`. An application asks few origins: the parser
+    /// looks at a host once, not for each request.
     last: RefCell<Option<Url>>,
 }
 

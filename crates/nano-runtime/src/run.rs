@@ -1,16 +1,20 @@
-//! One script, one expression, one check: what `nano run`, `nano eval` and `nano check` do on a loop of their own.
+//! One script, one expression, one check: what `nano run`, `nano eval` and `nano check` do on a loop of their
+//! own.
 //!
-//! Knows nothing of servers. Each function wants a thread with [`THREAD_STACK_BYTES`](crate::THREAD_STACK_BYTES) of stack.
+//! Knows nothing of servers. Each function wants a thread with
+//! [`THREAD_STACK_BYTES`](crate::THREAD_STACK_BYTES) of stack.
 
-use crate::app::{Application, FetchLimits, Limits, LoadError};
-use crate::instance::{Console, InstanceHost};
-use crate::memory::Need;
-use crate::modules::{self, ModuleMap};
-use crate::realm::{self, Realm};
-use crate::runtime::{Runtime, RuntimeOptions, exception_error};
-use crate::{engine, instance::Instance};
+use crate::app::{Application, FetchLimits, Limits};
+use crate::errors::exception_error;
+use crate::host::{Console, InstanceHost};
+use crate::platform::{self, IsolateFactory};
+use crate::runtime::{Runtime, RuntimeOptions};
+use crate::{instance::Instance, pools};
 use nano_fetch::{Client, ClientOptions, Proxies};
+use nano_isolate::modules::{self, ModuleMap};
+use nano_isolate::{Need, SCRIPT_YOUNG_BYTES, YOUNG_BYTES};
 use nano_loop::{Config, Loop, Wait};
+use nano_modules::LoadError;
 use std::io;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,7 +48,15 @@ impl std::fmt::Display for RunError {
     }
 }
 
-impl std::error::Error for RunError {}
+impl std::error::Error for RunError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::System(error) => Some(error),
+            Self::Load(error) => Some(error),
+            Self::Uncaught | Self::Stalled => None,
+        }
+    }
+}
 
 impl From<io::Error> for RunError {
     fn from(error: io::Error) -> Self {
@@ -63,7 +75,8 @@ pub fn run(app: &Arc<Application>, console: Rc<dyn Console>) -> Result<(), RunEr
     turn_until_done(&runtime, &instance)
 }
 
-/// Evaluates code (an expression, or statements; `await` is allowed) and returns its value as the console prints it.
+/// Evaluates code (an expression, or statements; `await` is allowed) and returns its value as the console
+/// prints it.
 ///
 /// # Errors
 ///
@@ -82,17 +95,17 @@ pub fn evaluate(code: &str, console: Rc<dyn Console>) -> Result<String, RunError
 ///
 /// If no isolate could be made. Problems of the application are the result, not an error.
 pub fn check(app: &Arc<Application>, console: Rc<dyn Console>) -> Result<Vec<LoadError>, RunError> {
-    engine::initialize();
-    let lp = Rc::new(Loop::new(Config::default())?);
-    let client = Rc::new(Client::new(Rc::clone(&lp), engine::waiting_pool(), ClientOptions::default()));
-    let host = InstanceHost::new(lp, console, None, client);
-    let realm = Realm::new(host, &Rc::default(), realm::stack_base(), realm::YOUNG_BYTES, Need::Request)
-        .map_err(io::Error::other)?;
-    let entry = match app.entry() {
+    platform::initialize();
+    let event_loop = Rc::new(Loop::new(Config::default())?);
+    let client = Rc::new(Client::new(Rc::clone(&event_loop), pools::waiting(), ClientOptions::default()));
+    let host = InstanceHost::new(event_loop, console, None, client);
+    let isolates = IsolateFactory::new(nano_isolate::stack_base(), YOUNG_BYTES);
+    let realm = isolates.make(host, Need::Request).map_err(io::Error::other)?;
+    let entry = match app.sources().entry() {
         Ok(entry) => entry,
         Err(error) => return Ok(vec![error]),
     };
-    let map = ModuleMap::new(Arc::clone(app));
+    let map = ModuleMap::new(Arc::clone(app.sources()));
     let problems = realm.enter(|scope, realm| {
         // SAFETY: the map outlives the isolate's last use, below.
         unsafe { map.attach(scope) };
@@ -104,8 +117,9 @@ pub fn check(app: &Arc<Application>, console: Rc<dyn Console>) -> Result<Vec<Loa
     Ok(problems)
 }
 
-/// Compiles and links an application, and evaluates its modules in an isolate of their own, which is thrown away: every problem
-/// that would keep it from serving. Its top level may take `patience`, what it awaits included.
+/// Compiles and links an application, and evaluates its modules in an isolate of their own, which is thrown
+/// away: every problem that would keep it from serving. Its top level may take `patience`, what it awaits
+/// included.
 ///
 /// # Errors
 ///
@@ -120,25 +134,21 @@ pub fn rehearse(
     if !problems.is_empty() {
         return Ok(problems);
     }
-    let lp = Rc::new(Loop::new(Config::default())?);
+    let event_loop = Rc::new(Loop::new(Config::default())?);
     let runtime = Runtime::new(
-        lp,
-        RuntimeOptions { spares: 0, young_bytes: realm::SCRIPT_YOUNG_BYTES, console, network },
+        event_loop,
+        RuntimeOptions { spares: 0, young_bytes: SCRIPT_YOUNG_BYTES, console, network },
     )?;
     let instance = runtime.create(app).map_err(|error| RunError::System(io::Error::other(error)))?;
-    let late = || LoadError {
-        message: format!("its top level takes longer than {} s", patience.as_secs_f64()),
-        file: None,
-        position: None,
-    };
+    let late = || LoadError::new(format!("its top level takes longer than {} s", patience.as_secs_f64()));
     let Some(realm) = instance.realm() else { return Ok(vec![late()]) };
     let timer = Deadline::set(patience, realm.handle())?;
     drop(realm);
     runtime.load(&instance);
-    let lp = runtime.event_loop();
+    let event_loop = runtime.event_loop();
     while instance.is_loading() && !timer.is_over() {
-        lp.poll(Wait::AtMost(DEADLINE_LOOK))?;
-        while let Some(event) = lp.next() {
+        event_loop.poll(Wait::AtMost(DEADLINE_LOOK))?;
+        while let Some(event) = event_loop.next() {
             runtime.handle(&event);
         }
     }
@@ -178,14 +188,14 @@ impl Deadline {
 }
 
 fn start(console: Rc<dyn Console>) -> Result<Rc<Runtime>, RunError> {
-    engine::initialize();
-    let lp = Rc::new(Loop::new(Config::default())?);
+    platform::initialize();
+    let event_loop = Rc::new(Loop::new(Config::default())?);
     let mut network = ClientOptions::default();
     network.core.proxies = Proxies::from_env(|name| std::env::var(name).ok())
         .map_err(|error| RunError::System(io::Error::other(error)))?;
     Ok(Runtime::new(
-        lp,
-        RuntimeOptions { spares: 0, young_bytes: realm::SCRIPT_YOUNG_BYTES, console, network },
+        event_loop,
+        RuntimeOptions { spares: 0, young_bytes: SCRIPT_YOUNG_BYTES, console, network },
     )?)
 }
 
@@ -198,7 +208,7 @@ fn instance(runtime: &Rc<Runtime>, app: &Arc<Application>) -> Result<Rc<Instance
 }
 
 fn turn_until_done(runtime: &Rc<Runtime>, instance: &Rc<Instance>) -> Result<(), RunError> {
-    let lp = runtime.event_loop();
+    let event_loop = runtime.event_loop();
     loop {
         if let Some(error) = instance.failure() {
             return Err(RunError::Load(error));
@@ -214,16 +224,16 @@ fn turn_until_done(runtime: &Rc<Runtime>, instance: &Rc<Instance>) -> Result<(),
         if !expects && !runtime.has_foreground_work() {
             if instance.has_background_work() {
                 // A compilation on V8's own threads; its end is posted, and looked for in case it is not.
-                lp.poll(Wait::AtMost(BACKGROUND_LOOK))?;
-                while let Some(event) = lp.next() {
+                event_loop.poll(Wait::AtMost(BACKGROUND_LOOK))?;
+                while let Some(event) = event_loop.next() {
                     runtime.handle(&event);
                 }
                 continue;
             }
             return if instance.is_ready() { Ok(()) } else { Err(RunError::Stalled) };
         }
-        lp.poll(Wait::UntilNext)?;
-        while let Some(event) = lp.next() {
+        event_loop.poll(Wait::UntilNext)?;
+        while let Some(event) = event_loop.next() {
             runtime.handle(&event);
             if instance.uncaught() > 0 {
                 break;

@@ -1,22 +1,25 @@
-//! Which applications compute for long at a time, so that whoever drives a thread can keep them apart from those that do not.
+//! Which applications compute for long at a time, so that whoever drives a thread can keep them apart from
+//! those that do not.
 //!
-//! An application's weight is the CPU time that it has used in long runs: those that went on in two looks of the watchdog. It halves
-//! every [`HALVED_EVERY`]. An application is heavy from [`HEAVY`] until it has come down to [`LIGHT`]: much lower, so that one that stands
-//! at the line does not go to and fro. All threads and all versions share one weight. Short runs never come here, however many
-//! there are: they hold nobody up.
+//! An application's weight is the CPU time that it has used in long runs: those that went on in two looks of
+//! the watchdog. It halves every [`HALVED_EVERY`]. An application is heavy from [`HEAVY`] until it has come
+//! down to [`LIGHT`]: much lower, so that one that stands at the line does not go to and fro. All threads and
+//! all versions share one weight. Short runs never come here, however many there are: they hold nobody up.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// From so much on an application is heavy: one run of 50 ms, or ten of 5 ms within some seconds. What a neighbour would notice.
+/// From so much on an application is heavy: one run of 50 ms, or ten of 5 ms within some seconds. What a
+/// neighbour would notice.
 pub(crate) const HEAVY: Duration = Duration::from_millis(50);
 
 /// Down to so little a heavy one stays heavy.
 const LIGHT: Duration = Duration::from_millis(5);
 
-/// The weight is half as much after this time without long runs. So an application that was just heavy stays so for 100 s: longer than one
-/// that fails is refused at most, so that its next failure finds it where it was.
+/// The weight is half as much after this time without long runs. So an application that was just heavy stays
+/// so for 100 s: longer than one that fails is refused at most, so that its next failure finds it where it
+/// was.
 const HALVED_EVERY: Duration = Duration::from_secs(30);
 
 /// The most that is remembered. Whoever has computed for minutes is light again 5 minutes later.
@@ -83,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_computes_for_long_is_heavy_until_it_has_not_for_some_time() {
+    fn long_runs_make_an_application_heavy_until_they_stop_for_some_time() {
         let begun = Instant::now();
         let weight = Weight::default();
         weight.add_at(HEAVY - Duration::from_millis(1), begun);
@@ -107,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_bounded() {
+    fn the_weight_is_bounded() {
         let begun = Instant::now();
         let weight = Weight::default();
         weight.add_at(Duration::from_secs(100_000), begun);

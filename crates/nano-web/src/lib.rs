@@ -9,7 +9,6 @@
 //! from the snapshot, gives each a [`State`] with its [`Host`], and enters JavaScript through
 //! [`entry::Entries`].
 
-pub mod blocks;
 mod caches;
 mod clone;
 mod code_cache;

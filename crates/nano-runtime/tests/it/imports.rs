@@ -1,4 +1,5 @@
-//! `import()` of what cannot be had, again and again: each time it is an error of the import, and never the end of the process.
+//! `import()` of what cannot be had, again and again: each time it is an error of the import, and never the
+//! end of the process.
 
 use crate::{directory, run_script};
 use nano_runtime::Limits;
@@ -14,7 +15,8 @@ for (let round = 0; round < 3; round++) {
 }
 ";
 
-/// Imports the expression `what` three times in a directory with these files. Each time the outcome contains `expected`.
+/// Imports the expression `what` three times in a directory with these files. Each time the outcome contains
+/// `expected`.
 #[track_caller]
 fn check(files: &[(&str, &[u8])], what: &str, expected: &str) {
     let directory = directory(files);
@@ -118,7 +120,8 @@ fn a_file_that_is_longer_than_a_string_may_be() {
     }
 }
 
-/// By ECMAScript an import is loaded at once, and linked and evaluated in a job. In the midst of an evaluation V8 would end the process.
+/// By ECMAScript an import is loaded at once, and linked and evaluated in a job. In the midst of an
+/// evaluation V8 would end the process.
 #[test]
 fn a_module_imports_itself_and_its_importers_while_it_is_evaluated() {
     let directory = directory(&[

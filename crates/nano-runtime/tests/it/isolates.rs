@@ -5,7 +5,8 @@ use nano_loop::{Config, Loop};
 use nano_runtime::{Application, Bindings, Console, Limits, Runtime, RuntimeOptions, YOUNG_BYTES};
 use std::rc::Rc;
 
-/// Each isolate is entered once before its application has it, to forbid `eval`. V8 is to have the right one entered afterwards.
+/// Each isolate is entered once before its application has it, to forbid `eval`. V8 is to have the right one
+/// entered afterwards.
 #[test]
 fn isolates_that_forbid_eval_are_made_one_after_the_other() {
     let code = b"try { new Function('return 1'); } catch (error) { console.log(error.name); } export default { fetch() {} };";

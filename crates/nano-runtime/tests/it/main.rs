@@ -1,5 +1,6 @@
 //! The runtime from outside, in one process: what applications do to it, and what it makes of them.
 
+mod embedding;
 mod imports;
 mod isolates;
 

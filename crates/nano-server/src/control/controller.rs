@@ -396,8 +396,8 @@ impl Controller {
         // An application without a request so far is read at its first one.
         if trust_unread
             && let Some(old) = same
-            && !old.app.is_loaded()
-            && old.app.is_same_code(&app)
+            && !old.app.sources().is_loaded()
+            && old.app.sources().is_same_code(app.sources())
         {
             return Ok(None);
         }
@@ -407,7 +407,9 @@ impl Controller {
         if !problems.is_empty() {
             return Err(problems.into_iter().map(told).collect());
         }
-        if same.is_some_and(|old| old.app.is_loaded() && old.app.is_same_code(&app)) {
+        if same
+            .is_some_and(|old| old.app.sources().is_loaded() && old.app.sources().is_same_code(app.sources()))
+        {
             return Ok(None);
         }
         let version = self.next_version(&config.name, old);
@@ -424,7 +426,7 @@ impl Controller {
     fn distribute(&mut self, site: Arc<Site>) {
         let (taken, takers) = mpsc::channel();
         let before = self.shared.site();
-        site.apps.iter().for_each(|app| app.app.set_replaced(false));
+        site.apps.iter().for_each(|app| app.app.sources().set_replaced(false));
         let count = {
             let workers = self.shared.workers.lock().unwrap_or_else(PoisonError::into_inner);
             // Together, so that a worker that is started meanwhile has either the site or the message.
@@ -440,7 +442,7 @@ impl Controller {
             }
         }
         let serves = |app: &Arc<Deployed>| site.apps.iter().any(|served| Arc::ptr_eq(&served.app, &app.app));
-        before.apps.iter().filter(|app| !serves(app)).for_each(|app| app.app.set_replaced(true));
+        before.apps.iter().filter(|app| !serves(app)).for_each(|app| app.app.sources().set_replaced(true));
     }
 
     /// Watches the files of what is served, and no others.

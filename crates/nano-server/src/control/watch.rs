@@ -55,10 +55,10 @@ impl Watch {
         }
         for app in &site.apps {
             if app.config.path.is_dir() {
-                want(app.app.root().to_owned(), true);
+                want(app.app.sources().root().to_owned(), true);
             } else {
-                want(app.app.root().to_owned(), false);
-                for directory in app.app.directories() {
+                want(app.app.sources().root().to_owned(), false);
+                for directory in app.app.sources().directories() {
                     want(directory, false);
                 }
             }
@@ -110,9 +110,9 @@ impl Watch {
 
     /// Whether something of an application has changed.
     pub(crate) fn concerns_app(&self, app: &Deployed, changed: &[PathBuf]) -> bool {
-        let root = app.app.root();
+        let root = app.app.sources().root();
         let is_link = app.config.path.is_symlink();
-        let directories = if app.config.path.is_dir() { Vec::new() } else { app.app.directories() };
+        let directories = if app.config.path.is_dir() { Vec::new() } else { app.app.sources().directories() };
         changed.iter().any(|path| {
             path.starts_with(root)
                 || is_link && self.concerns_file(&app.config.path, std::slice::from_ref(path))

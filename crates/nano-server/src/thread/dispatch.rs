@@ -98,7 +98,7 @@ impl Worker {
         match self.runtime.request(&instance, Rc::clone(exchange) as Rc<dyn Exchange>, head) {
             Some(id) => {
                 if exchange.set_id(id) {
-                    self.runtime.late(&instance, id);
+                    self.runtime.deadline_exceeded(&instance, id);
                 }
             }
             None if instance.is_closed() => {

@@ -90,7 +90,7 @@ impl Worker {
         };
         if let Some((instance, id)) = websocket {
             // Its client is told (1001), and the connection closes when it has answered.
-            self.runtime.go_away(&instance, id);
+            self.runtime.server_closing(&instance, id);
         }
         if drive {
             self.drive(channel);
@@ -188,7 +188,7 @@ impl Worker {
             }
             Effect::BodyReady(instance, id) => self.runtime.body_ready(&instance, id),
             Effect::Writable(instance, id) => self.runtime.writable(&instance, id),
-            Effect::PeerClosed(instance, id) => self.runtime.hung_up(&instance, id),
+            Effect::PeerClosed(instance, id) => self.runtime.client_closed_sending(&instance, id),
             Effect::Keep(exchange) => self.deadlines.keep(self.event_loop(), exchange),
             Effect::Abandon(exchange) => self.abandon_exchange(exchange),
         }
@@ -263,7 +263,7 @@ impl Worker {
     fn abandon_exchange(&self, exchange: Rc<HttpExchange>) {
         exchange.abandon();
         if let Some((instance, id)) = exchange.in_isolate() {
-            self.runtime.gone(&instance, id);
+            self.runtime.client_disconnected(&instance, id);
             if exchange.is_kept() {
                 self.deadlines.keep(self.event_loop(), exchange);
             }

@@ -33,7 +33,7 @@ impl Worker {
         let late = late.into_iter().map(|exchange| exchange.time_out());
         let kept_too_long = kept_too_long.into_iter().map(|exchange| exchange.give_up_promises());
         for (instance, id) in late.chain(kept_too_long).flatten() {
-            self.runtime.late(&instance, id);
+            self.runtime.deadline_exceeded(&instance, id);
         }
     }
 }

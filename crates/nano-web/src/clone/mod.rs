@@ -5,12 +5,12 @@
 //! they are. So the prototype of each interface carries a mark that scripts cannot see, and what inherits
 //! from a marked prototype goes to `clone/clone.js`, which knows how to take it apart.
 
-use crate::blocks;
 use crate::infra::part::{Part, parts};
 use crate::infra::registry::Standard;
 use crate::infra::{self, Args, Ret, Scope, ops, throw};
 use crate::state::try_state;
 use nano_arena::Account;
+use nano_arena::blocks;
 use nano_clone::{Attachments, CloneError, HostObjects, HostWritten, Options};
 use std::cell::OnceCell;
 

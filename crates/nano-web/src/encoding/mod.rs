@@ -1,7 +1,6 @@
 //! Native functions of the Encoding standard, on `encoding_rs`, and of forgiving base64 (Infra standard,
 //! section 7).
 
-use crate::blocks;
 use crate::infra::part::{Part, files, parts};
 use crate::infra::registry::Standard;
 use crate::infra::{
@@ -9,6 +8,7 @@ use crate::infra::{
     uint8_array_with, utf16, with_bytes,
 };
 use encoding_rs::{CoderResult, Decoder, DecoderResult, Encoding};
+use nano_arena::blocks;
 use std::ffi::c_void;
 use v8::fast_api::{CFunction, CFunctionInfo, FastApiOneByteString, Int64Representation, Type};
 use v8::simdutf;

@@ -10,8 +10,8 @@ pub(crate) mod standard;
 pub(crate) mod table;
 pub(crate) mod work;
 
-use crate::blocks;
 use crate::state::{ActiveExchange, ExchangeId, State, try_state};
+use nano_arena::blocks;
 use nano_arena::{Account, Charge, Exhausted};
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
