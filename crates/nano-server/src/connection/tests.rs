@@ -6,7 +6,7 @@ use crate::request::{Context, ContextOptions};
 use crate::transport::{Channel, Parts, WakeList, Wire};
 use nano_http::{BufferPool, Connection as Http, Limits};
 use nano_log::LogWriter;
-use nano_loop::{Config, Loop, Wait};
+use nano_loop::{Config, Event, Loop, Wait};
 use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -42,19 +42,22 @@ fn setup() -> Setup {
 }
 
 impl Setup {
+    /// Waits for an event of the socket.
+    fn wait(&mut self) {
+        self.context.event_loop().poll(Wait::UntilNext).unwrap();
+        while let Some(event) = self.context.event_loop().next() {
+            if let Event::Ready { readiness, .. } = event {
+                self.connection.channel().wire().handle_readiness(readiness);
+            }
+        }
+    }
+
     /// Reads until the connection has an effect.
     fn effect(&mut self) -> Effect {
         loop {
             self.connection.receive(self.context.event_loop(), &self.buffers).unwrap();
             match self.connection.next_effect(&self.context) {
-                Effect::None => {
-                    self.context.event_loop().poll(Wait::UntilNext).unwrap();
-                    while let Some(event) = self.context.event_loop().next() {
-                        if let nano_loop::Event::Ready { readiness, .. } = event {
-                            self.connection.channel().wire().handle_readiness(readiness);
-                        }
-                    }
-                }
+                Effect::None => self.wait(),
                 effect => return effect,
             }
         }
@@ -104,6 +107,9 @@ fn a_refused_request_is_answered_and_closes() {
     setup.client.write_all(b"GET / HTTP/9.9\r\n\r\n").unwrap();
     setup.client.shutdown(std::net::Shutdown::Write).unwrap();
     while setup.connection.transmit() != Transmitted::Close {
+        if !setup.connection.wants_receive() {
+            setup.wait();
+        }
         setup.connection.receive(setup.context.event_loop(), &setup.buffers).unwrap();
         assert!(matches!(setup.connection.next_effect(&setup.context), Effect::None));
     }
