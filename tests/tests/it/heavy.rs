@@ -165,9 +165,10 @@ fn a_drain_under_load_loses_nothing() {
         let over = Arc::new(AtomicBool::new(false));
         let ask = |client: usize| {
             let over = Arc::clone(&over);
+            // Before the server may be told to stop: the thread may begin later.
+            let mut connection = Client::connect(port);
             std::thread::spawn(move || {
                 // By turns, so that connections are on their way at all times.
-                let mut connection = Client::connect(port);
                 for round in client.. {
                     let host = ["hog", "light"][round % 2];
                     let sent = connection.try_send(request("GET", "/", host, &[], b""));
