@@ -10,6 +10,7 @@
 //! | [`Slice`], [`Bytes`], [`Text`] | what an arena holds, named by a handle that can be stored beside the arena |
 //! | [`List`], [`Buffer`], [`Draft`] | what still grows |
 //! | [`Account`], [`Charge`] | how many bytes a process, tenant or isolate holds and may hold, counted across arenas and other buffers |
+//! | [`Recycler`] | memory for values behind an `Rc`, used again and again |
 //! | [`Exhausted`] | the one error: which limit refused, and its figures |
 //!
 //! [`Account`], [`Charge`] and [`Pool`] are `Send` and `Sync`: any thread may use them. An [`Arena`] is
@@ -24,6 +25,7 @@ mod error;
 mod handle;
 mod list;
 mod pool;
+mod recycler;
 
 pub use account::{Account, Charge};
 pub use arena::{Arena, Scope};
@@ -32,3 +34,4 @@ pub use error::{Exhausted, FormatError, RefusedBy};
 pub use handle::{Bytes, Handle, Slice, Text};
 pub use list::{Draft, List};
 pub use pool::{Pool, PoolConfig, PoolStats};
+pub use recycler::Recycler;

@@ -7,7 +7,7 @@
 use crate::code_cache::CodeCaches;
 use crate::host::{Exchange, Host};
 use crate::sequence::Sequence;
-use nano_arena::{Account, Charge};
+use nano_arena::{Account, Charge, Recycler};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
@@ -21,6 +21,9 @@ pub const STATE_SLOT: u32 = 0;
 ///
 /// Limit (requests): each costs a few hundred bytes here, beside those that the handler holds for it.
 pub const MAX_EXCHANGES: usize = 1 << 16;
+
+/// Exchanges whose memory is kept for later ones, about 200 bytes each.
+const SPARE_EXCHANGES: usize = 128;
 
 /// A WebSocket may use one part in so many of a core in the long run without a message from its client:
 /// enough to send the client an update now and then.
@@ -44,6 +47,7 @@ pub struct State {
     account: Account,
     code_caches: CodeCaches,
     exchanges: RefCell<Sequence<Rc<ActiveExchange>>>,
+    exchange_memory: Recycler<ActiveExchange>,
     /// Exchanges that have become WebSockets.
     websockets: Cell<usize>,
     slots: Slots,
@@ -64,6 +68,7 @@ impl State {
             account,
             code_caches,
             exchanges: RefCell::default(),
+            exchange_memory: Recycler::new(SPARE_EXCHANGES),
             websockets: Cell::new(0),
             slots,
             exchange_removed,
@@ -217,7 +222,7 @@ impl State {
             return None;
         }
         let id = exchanges.insert_with(|id| {
-            Rc::new(ActiveExchange {
+            self.exchange_memory.make(ActiveExchange {
                 id: ExchangeId(id),
                 exchange,
                 reading: RefCell::new(None),
@@ -246,7 +251,14 @@ impl State {
         if let Some(upgraded) = removed.upgraded.take() {
             upgraded.abandon(self);
         }
-        Some(Rc::clone(&removed.exchange))
+        let exchange = Rc::clone(&removed.exchange);
+        self.recycle(removed);
+        Some(exchange)
+    }
+
+    /// Drops a reference to an exchange that was removed. The last one leaves its memory to a later exchange.
+    pub(crate) fn recycle(&self, removed: Rc<ActiveExchange>) {
+        self.exchange_memory.give_back(removed);
     }
 
     /// Charges an exchange with `ns` nanoseconds of CPU time. The result is what it has used with them;

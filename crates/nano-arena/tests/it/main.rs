@@ -5,3 +5,4 @@ mod allocator;
 mod behaviour;
 mod failing;
 mod model;
+mod recycler;

@@ -5,6 +5,7 @@ use crate::event_key::EventKey;
 use crate::request::head::NoUrl;
 use crate::request::{Context, HttpExchange, Response, head};
 use crate::transport::{Channel, OUTPUT_LOW_BYTES, Parts, Wire};
+use nano_arena::Recycler;
 use nano_http::{BufferPool, Input, Refusal};
 use nano_loop::{Interest, Loop, SourceId};
 use nano_runtime::{ExchangeId, Instance};
@@ -55,6 +56,8 @@ pub(crate) struct Connection {
     pub(super) channel: Rc<Channel>,
     source: Option<SourceId>,
     pub(super) exchange: Option<Rc<HttpExchange>>,
+    /// The memory of the last exchange, for the next.
+    exchange_memory: Recycler<HttpExchange>,
     peer_end: PeerEnd,
     /// Its response waits to be written with those of the turn's other requests.
     is_deferred: bool,
@@ -75,6 +78,7 @@ impl Connection {
             channel,
             source,
             exchange: None,
+            exchange_memory: Recycler::new(1),
             peer_end: PeerEnd::Untold,
             is_deferred: false,
             deadline: ConnectionDeadline::default(),
@@ -183,7 +187,11 @@ impl Connection {
     pub(super) fn take_finished(&mut self) -> Option<Rc<HttpExchange>> {
         let exchange = self.exchange.take()?;
         exchange.detach();
-        exchange.is_kept().then_some(exchange)
+        if exchange.is_kept() {
+            return Some(exchange);
+        }
+        self.exchange_memory.give_back(exchange);
+        None
     }
 
     /// Writes what there is to write.
@@ -251,6 +259,7 @@ impl Connection {
         let wire = self.channel.wire();
         let received = wire.http.head();
         let exchange = HttpExchange::new(&self.channel, context, &received, wire.has_tls());
+        let exchange = self.exchange_memory.make(exchange);
         let written = head::write(text, &received, wire.has_tls());
         drop(wire);
         self.exchange = Some(Rc::clone(&exchange));

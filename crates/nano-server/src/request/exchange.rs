@@ -137,7 +137,7 @@ pub(crate) struct HttpExchange {
 
 impl HttpExchange {
     /// The exchange for a head that the transport has just found.
-    pub(crate) fn new(channel: &Rc<Channel>, context: &Rc<Context>, head: &Head<'_>, tls: bool) -> Rc<Self> {
+    pub(crate) fn new(channel: &Rc<Channel>, context: &Rc<Context>, head: &Head<'_>, tls: bool) -> Self {
         let body_length = match (head.has_body(), head.content_length()) {
             // `Content-Length: 0` announces a body, an empty one; but a GET with a body could not be made
             // into a new Request (Fetch, section 5.4), so that a client's needless header would break what
@@ -155,7 +155,7 @@ impl HttpExchange {
             body_length,
             log_fields: context.logs_requests().then(|| LogFields::copy(context, head)).flatten(),
         };
-        Rc::new(Self {
+        Self {
             channel: Rc::clone(channel),
             context: Rc::clone(context),
             arrival,
@@ -173,7 +173,7 @@ impl HttpExchange {
             pending_promises: Cell::new(0),
             wants_room: Cell::new(false),
             attached: Cell::new(true),
-        })
+        }
     }
 
     // ---- The request ----

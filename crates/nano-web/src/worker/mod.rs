@@ -14,6 +14,7 @@ use crate::state::{ActiveExchange, ExchangeId, State, try_state};
 use crate::worker::head::PassedHead;
 use std::borrow::Cow;
 use std::ffi::c_void;
+use std::rc::Rc;
 use v8::fast_api::{
     CFunction, CFunctionInfo, FastApiCallbackOptions, FastApiOneByteString, Int64Representation, Type,
 };
@@ -85,15 +86,16 @@ const LARGE_TEXT: usize = 64 << 10;
 const NO_ROOM: &str = "the response is larger than the memory that the application has left";
 
 /// Forgets the request if nothing of it is left to do.
-fn forget_if_over(scope: &mut Scope<'_, '_>, active: &ActiveExchange) {
+fn forget_if_over(scope: &mut Scope<'_, '_>, active: Rc<ActiveExchange>) {
     if let Some(state) = state(scope) {
         remove_if_over(state, active);
     }
 }
 
-fn remove_if_over(state: &State, active: &ActiveExchange) {
+fn remove_if_over(state: &State, active: Rc<ActiveExchange>) {
     if active.exchange.is_over() {
         state.remove_exchange(active.id());
+        state.recycle(active);
     }
 }
 
@@ -156,7 +158,7 @@ fn respond(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
             with_bytes(body, |bytes| active.exchange.respond(head, Some(bytes)));
         }
     });
-    forget_if_over(scope, &active);
+    forget_if_over(scope, active);
 }
 
 fn send_text(
@@ -191,7 +193,7 @@ fn respond_text(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     if let Ok(text) = v8::Local::<v8::String>::try_from(args.get(3)) {
         send_text(scope, &active, &head, text);
     }
-    forget_if_over(scope, &active);
+    forget_if_over(scope, active);
 }
 
 /// What optimized code calls for `respondText` where both strings are flat ones of Latin-1: they are read
@@ -235,7 +237,7 @@ extern "C" fn respond_text_fast(
             content_length: None,
         };
         send_latin1(state, &active, &head, text.as_bytes());
-        remove_if_over(state, &active);
+        remove_if_over(state, active);
     });
 }
 
@@ -281,7 +283,7 @@ fn respond_fetch(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let mut goes_on = false;
     with_head(scope, &args, |scope, head| goes_on = pipe::respond(scope, &active, head, fetch));
     watch_fetch(scope, &mut ret, fetch, goes_on && watched);
-    forget_if_over(scope, &active);
+    forget_if_over(scope, active);
 }
 
 /// `passFetch(id, head, fetchId, watched)`: the same with the head that the fetch has received, as
@@ -295,7 +297,7 @@ fn pass_fetch(scope: &mut Scope<'_, '_>, args: Args<'_>, mut ret: Ret<'_>) {
     let passed = PassedHead::of(&received);
     let goes_on = pipe::respond(scope, &active, &passed.head(), fetch);
     watch_fetch(scope, &mut ret, fetch, goes_on && watched);
-    forget_if_over(scope, &active);
+    forget_if_over(scope, active);
 }
 
 fn watch_fetch(scope: &mut Scope<'_, '_>, ret: &mut Ret<'_>, fetch: u64, watched: bool) {
@@ -337,7 +339,7 @@ pub(crate) fn resume(scope: &mut Scope<'_, '_>, active: &ActiveExchange, gone: b
 fn response_finish(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     if let Some(active) = active_exchange(scope, &args) {
         active.exchange.finish();
-        forget_if_over(scope, &active);
+        forget_if_over(scope, active);
     }
 }
 
@@ -347,7 +349,7 @@ fn response_fail(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     let mut stack = buffer::<1024>();
     let reason = text(scope, args.get(1), &mut stack);
     active.exchange.fail(FailureCause::Exception, &reason);
-    forget_if_over(scope, &active);
+    forget_if_over(scope, active);
 }
 
 /// `waitUntil(id, change)`: 1 where a promise begins to keep the request alive, -1 where it ends.
@@ -355,6 +357,6 @@ fn wait_until(scope: &mut Scope<'_, '_>, args: Args<'_>, _: Ret<'_>) {
     let change = args.get(1).int32_value(scope).unwrap_or(0);
     if let Some(active) = active_exchange(scope, &args) {
         active.exchange.wait_until(change);
-        forget_if_over(scope, &active);
+        forget_if_over(scope, active);
     }
 }
