@@ -1,12 +1,12 @@
-//! The memory that V8 writes a value into: it grows by V8's asking, and each thread keeps one for the next
-//! value.
+//! The memory into which V8 writes a value. V8 asks for more while it writes, and each thread keeps one
+//! buffer for the next value.
 
 use crate::limits::SCRATCH_BYTES_MAX;
 use std::alloc::{Layout, alloc, dealloc, realloc};
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
 
-/// Memory without a length: V8 knows what it has written.
+/// Memory without a length: V8 knows how much it has written.
 pub(crate) struct Buffer {
     data: *mut u8,
     capacity: usize,
@@ -21,12 +21,12 @@ impl Buffer {
         Self { data: std::ptr::null_mut(), capacity: 0 }
     }
 
-    /// The thread's own, with whatever room it has; a new one while that is in use.
+    /// Takes the thread's buffer with its capacity; a new one while that is in use.
     pub(crate) fn scratch() -> Self {
         SCRATCH.take()
     }
 
-    /// Gives the thread its buffer back, unless it has grown too large to keep.
+    /// Returns the buffer to the thread, unless it has grown beyond [`SCRATCH_BYTES_MAX`].
     pub(crate) fn keep(self) {
         if self.capacity <= SCRATCH_BYTES_MAX {
             SCRATCH.set(self);
@@ -41,7 +41,7 @@ impl Buffer {
         self.data
     }
 
-    /// Makes room for `capacity` bytes; what was written stays. False: the system has none.
+    /// Grows to `capacity` bytes and keeps the content. False if the system has no memory.
     pub(crate) fn grow(&mut self, capacity: usize) -> bool {
         if capacity <= self.capacity {
             return true;
@@ -67,13 +67,13 @@ impl Buffer {
     ///
     /// # Safety
     ///
-    /// They were written.
+    /// These bytes were written.
     pub(crate) unsafe fn written(&self, length: usize) -> &[u8] {
         if length == 0 {
             return &[];
         }
         debug_assert!(length <= self.capacity);
-        // SAFETY: the memory is ours, and by the caller's word it is initialized so far.
+        // SAFETY: this buffer owns the memory, and the caller promises that these bytes were written.
         unsafe { std::slice::from_raw_parts(self.data, length) }
     }
 
@@ -88,8 +88,8 @@ impl Buffer {
             return Vec::new();
         }
         debug_assert!(length <= this.capacity);
-        // SAFETY: allocated by Rust's allocator with this capacity and an alignment of 1; initialized by the
-        // caller's word.
+        // SAFETY: Rust's allocator made it with this capacity and an alignment of 1; the caller promises that
+        // these bytes were written.
         unsafe { Vec::from_raw_parts(this.data, length, this.capacity) }
     }
 }

@@ -8,29 +8,28 @@ use crate::read;
 use crate::shape::Shape;
 use crate::write::{self, MessageCharge};
 
-/// A value on its way to an isolate of this process, on any thread. It holds no handle, and what it holds is
-/// freed with it.
+/// A serialized value for an isolate of this process, on any thread. It holds no handle; dropping it frees
+/// its memory.
 pub struct Message {
     bytes: Vec<u8>,
     parts: Parts,
     moved: Vec<Moved>,
-    /// The bytes count for the sender as long as the message lives.
+    /// The bytes are charged to the sender until the message is dropped.
     _charge: MessageCharge,
 }
 
-/// What came out of a message.
+/// The content of a message.
 #[derive(Debug)]
 pub struct Received<'s> {
     /// The value.
     pub value: v8::Local<'s, v8::Value>,
-    /// The buffers that were transferred, in the order in which they were named, whether the value has them
-    /// or not.
+    /// The transferred buffers, in the order of the transfer list, also those that are not part of the value.
     pub buffers: Vec<v8::Local<'s, v8::ArrayBuffer>>,
 }
 
 impl Message {
-    /// Serializes a value. The buffers of `transfer` are moved, not copied, and detached here, when
-    /// everything else has succeeded; on failure they are as they were.
+    /// Serializes a value, and moves the buffers of `transfer` without a copy. The buffers are detached here,
+    /// after everything else has succeeded; after an error they are unchanged.
     ///
     /// # Errors
     ///
@@ -49,7 +48,7 @@ impl Message {
         Ok(Self { bytes, parts, moved, _charge: charge })
     }
 
-    /// Makes the value in the isolate of `scope`, with what was transferred.
+    /// Deserializes the value and the transferred buffers into the isolate of `scope`.
     ///
     /// # Errors
     ///
@@ -64,12 +63,12 @@ impl Message {
         Ok(Received { value, buffers })
     }
 
-    /// Makes the value, and leaves the message for others.
+    /// Deserializes the value and keeps the message for other receivers.
     ///
     /// # Errors
     ///
-    /// [`CloneError::NotPortable`] if buffers were transferred: they can be received once. Else see
-    /// [`CloneError`].
+    /// [`CloneError::NotPortable`] if buffers were transferred, since they can be received only once.
+    /// Otherwise see [`CloneError`].
     pub fn deserialize_copy<'s>(
         &self,
         scope: &mut v8::PinScope<'s, '_>,
@@ -81,17 +80,17 @@ impl Message {
         read::read(scope, &self.bytes, &[], &self.parts, options, Shape::Own)
     }
 
-    /// Bytes that the message holds of its own, without those that are moved.
+    /// The number of serialized bytes, without those of moved buffers.
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Never: every message has its version at least.
+    /// Always false: every message has at least its version.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// Bytes of the buffers that are moved.
+    /// The number of bytes of the moved buffers.
     pub fn moved_len(&self) -> usize {
         self.moved.iter().map(Moved::len).sum()
     }
@@ -108,8 +107,8 @@ impl std::fmt::Debug for Message {
 
 /// Clones a value within its isolate: `structuredClone(value, { transfer })`.
 ///
-/// `before_transfer` is called when the value is serialized and before anything is detached: what else is to
-/// be transferred is transferred there. If it fails, nothing is detached.
+/// `before_transfer` is called after the value is serialized and before a buffer is detached; the embedder
+/// transfers other objects there. If it fails, nothing is detached.
 ///
 /// # Errors
 ///
@@ -144,7 +143,7 @@ fn check_transfer(transfer: &[v8::Local<'_, v8::ArrayBuffer>]) -> Result<(), Clo
     Ok(())
 }
 
-/// All can be detached, or none is.
+/// Checks that every buffer can be detached, so that either all are or none is.
 fn check_detachable(transfer: &[v8::Local<'_, v8::ArrayBuffer>]) -> Result<(), CloneError<'static>> {
     for buffer in transfer {
         let reason = match () {

@@ -1,12 +1,11 @@
-//! What an operation is told: limits, what may be shared, which account pays, and who knows the host's
-//! objects.
+//! The options of an operation: limits, sharing, the account, and the embedder's host objects.
 
 use crate::limits::Limits;
 use nano_arena::Account;
 use std::any::Any;
 use std::sync::Arc;
 
-/// What belongs to a value and is no bytes: passed on as it is, within the process only.
+/// A part of a value that cannot be bytes. It is passed on unchanged, within the process only.
 pub type Attachment = Arc<dyn Any + Send + Sync>;
 
 /// The attachments of one value, by their numbers.
@@ -14,24 +13,24 @@ pub type Attachment = Arc<dyn Any + Send + Sync>;
 pub struct Attachments(pub(crate) Vec<Attachment>);
 
 impl Attachments {
-    /// Adds one; the number under which it is found again.
+    /// Adds an attachment; returns its number.
     pub fn push(&mut self, attachment: Attachment) -> u32 {
         self.0.push(attachment);
-        // One for each host object at most, of which there are fewer than 2^32 bytes.
+        // At most one for each host object, and a message has fewer than 2^32 bytes.
         (self.0.len() - 1) as u32
     }
 
-    /// The attachment with this number, if it is there and a `T`.
+    /// The attachment with this number, if there is one and it is a `T`.
     pub fn get<T: Any + Send + Sync>(&self, number: u32) -> Option<Arc<T>> {
         Arc::clone(self.0.get(number as usize)?).downcast().ok()
     }
 
-    /// How many there are.
+    /// The number of attachments.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Whether there is no attachment.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -43,25 +42,25 @@ impl std::fmt::Debug for Attachments {
     }
 }
 
-/// What became of a host object that was to be written.
+/// The result of writing a host object.
 #[derive(Debug)]
 pub enum HostWritten<'s> {
-    /// It goes as a number for its kind, and a value that is serialized in its place (and must itself be
-    /// cloneable). What has one kind is read with the same kind; kinds of values in storage are never reused.
+    /// The object is replaced by the number of its kind and a value, which must itself be cloneable. It is
+    /// read with the same kind; kinds of values in storage are never reused.
     As(u32, v8::Local<'s, v8::Value>),
-    /// It cannot be cloned; the text names it.
+    /// The object cannot be cloned; the text names it.
     NotCloneable(String),
     /// An exception is pending.
     Thrown,
 }
 
-/// Objects that only their embedder can write and read: HTML, "serializable objects".
+/// The embedder's objects, which only it can write and read: HTML, "serializable objects".
 pub trait HostObjects {
-    /// Whether `object`, an ordinary object or an error, is the host's. Asked for each, so it should be
-    /// quick.
+    /// Whether `object`, an ordinary object or an error, belongs to the host. V8 asks for each object, so
+    /// this should be fast.
     fn is_host_object(&self, scope: &mut v8::PinScope<'_, '_>, object: v8::Local<'_, v8::Object>) -> bool;
 
-    /// Takes an object apart. May run JavaScript.
+    /// Writes an object as a kind and a value. May run JavaScript.
     fn write<'s>(
         &self,
         scope: &mut v8::PinScope<'s, '_>,
@@ -69,9 +68,9 @@ pub trait HostObjects {
         attachments: &mut Attachments,
     ) -> HostWritten<'s>;
 
-    /// Makes an object of what [`write`](Self::write) gave. `None`: the value is not what was written (it may
-    /// come from storage, where anything can have happened to it), or an exception is pending. May run
-    /// JavaScript.
+    /// Makes an object of a kind and a value that [`write`](Self::write) returned. May run JavaScript. `None`
+    /// if the value does not belong to the kind (bytes from storage are not trusted), or if an exception is
+    /// pending.
     fn read<'s>(
         &self,
         scope: &mut v8::PinScope<'s, '_>,
@@ -81,25 +80,25 @@ pub trait HostObjects {
     ) -> Option<v8::Local<'s, v8::Object>>;
 }
 
-/// How an operation is to go. The default allows what is safe everywhere: nothing is shared, host objects are
-/// unknown.
+/// The options of an operation. The default is safe everywhere: nothing is shared, and there are no host
+/// objects.
 #[derive(Clone, Copy, Default)]
 pub struct Options<'a> {
-    /// What it may cost.
+    /// The limits of the operation.
     pub limits: Limits,
-    /// Who knows the host's objects. Without one, objects with internal fields are refused and all others are
-    /// ordinary.
+    /// Writes and reads the host's objects. Without it, objects with internal fields are refused and all
+    /// others are ordinary.
     pub host: Option<&'a dyn HostObjects>,
-    /// The prototype of nearly all objects, `Object.prototype`: what inherits from it directly is taken to be
-    /// no host object, and [`host`](Self::host) is not asked about it.
+    /// The prototype of nearly all objects, `Object.prototype`. An object that inherits directly from it is
+    /// not a host object, so [`host`](Self::host) is not asked about it.
     pub ordinary: Option<v8::Local<'a, v8::Value>>,
-    /// Whether SharedArrayBuffers (and WebAssembly memories on them) go along: the receiver then works on the
+    /// Whether SharedArrayBuffers, and WebAssembly memories on them, are shared: the receiver then uses the
     /// same memory.
     pub share_buffers: bool,
-    /// Whether compiled WebAssembly modules go along.
+    /// Whether compiled WebAssembly modules are shared.
     pub share_modules: bool,
-    /// The account of this side: it is charged with the bytes of messages on their way, and of buffers that
-    /// came by transfer.
+    /// The account of this side. The bytes of messages until they are received, and of buffers that were
+    /// transferred, are charged to it.
     pub account: Option<&'a Account>,
 }
 

@@ -1,5 +1,4 @@
-//! What goes beside a value's bytes: memory and modules that are shared, buffers that are moved, the host's
-//! attachments.
+//! The parts of a value that are not bytes: shared memory and modules, moved buffers, the host's attachments.
 
 use crate::options::Attachments;
 use nano_arena::{Account, Charge};
@@ -7,7 +6,7 @@ use std::collections::HashMap;
 use std::ffi::c_void;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
-/// Beside the bytes, for as many readings as are wanted.
+/// The parts that can be read any number of times.
 #[derive(Default)]
 pub(crate) struct Parts {
     shared: Vec<Store>,
@@ -15,21 +14,21 @@ pub(crate) struct Parts {
     pub(crate) attachments: Attachments,
 }
 
-/// A backing store on its way.
+/// A backing store between two isolates.
 #[derive(Clone)]
 struct Store(v8::SharedRef<v8::BackingStore>);
 
-// SAFETY: V8 itself shares backing stores between threads; the reference is counted atomically. Nothing here
-// looks at the bytes.
+// SAFETY: V8 itself shares backing stores between threads, and counts references atomically. This crate does
+// not access the bytes.
 unsafe impl Send for Store {}
-// SAFETY: as above; through a shared reference it is only cloned, which copies a `std::shared_ptr`.
+// SAFETY: as above; a shared reference allows only cloning, which copies a `std::shared_ptr`.
 unsafe impl Sync for Store {}
 
-/// A compiled module on its way.
+/// A compiled module between two isolates.
 struct Module(v8::CompiledWasmModule);
 
-// SAFETY: compiled modules are made for being shared between isolates on any threads; reading one makes
-// another reference to it.
+// SAFETY: V8 shares compiled modules between isolates on any threads; reading one makes another reference to
+// it.
 unsafe impl Sync for Module {}
 
 impl Parts {
@@ -60,13 +59,13 @@ impl Parts {
         v8::WasmModuleObject::from_compiled_module(scope, &self.modules.get(id as usize)?.0)
     }
 
-    /// Whether there is nothing but bytes.
+    /// Whether the value has no parts but its bytes.
     pub(crate) fn is_empty(&self) -> bool {
         self.shared.is_empty() && self.modules.is_empty() && self.attachments.is_empty()
     }
 }
 
-/// A buffer that was transferred: its memory, which counts for its sender until it is received.
+/// The memory of a transferred buffer, which is charged to its sender until it is received.
 pub(crate) struct Moved {
     store: Store,
     bytes: usize,
@@ -83,12 +82,13 @@ impl Moved {
         Some(Self { store: Store(store), bytes, account: account.cloned() })
     }
 
-    /// How many bytes change hands.
+    /// The number of bytes that move.
     pub(crate) fn len(&self) -> usize {
         self.bytes
     }
 
-    /// The receiver's buffer, on the same memory. `None`: its account has no room; the memory is freed.
+    /// Makes the receiver's buffer on the same memory. `None` if its account refuses; the memory is then
+    /// freed.
     pub(crate) fn receive<'s>(
         self,
         scope: &mut v8::PinScope<'s, '_>,
@@ -104,7 +104,7 @@ impl Moved {
 
 /// Memory that is charged to another account than the one of the isolate that allocated it.
 struct Rebooked {
-    /// Kept for as long as the memory is used.
+    /// Owned as long as the memory is used.
     _store: Store,
     /// The account of the isolate that allocated the memory. Its allocator releases the bytes there when it
     /// frees them.
@@ -112,18 +112,19 @@ struct Rebooked {
     charge: Mutex<Charge>,
 }
 
-/// All of it, by address: memory that moves on changes its owner and is not wrapped again.
+/// All rebooked memory by address, so that memory that moves again changes its charge and is not wrapped
+/// again.
 static REBOOKED: LazyLock<Mutex<HashMap<usize, Weak<Rebooked>>>> = LazyLock::new(Mutex::default);
 
 fn rebooked() -> std::sync::MutexGuard<'static, HashMap<usize, Weak<Rebooked>>> {
     REBOOKED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From now on the memory counts for `to`. `None`, and nothing has changed but that the memory is dropped: it
-/// has no room.
+/// Charges the memory to `to` instead. `None` if `to` refuses: then the memory is dropped and nothing else
+/// has changed.
 fn rebook(store: Store, bytes: usize, from: &Account, to: &Account) -> Option<Store> {
-    // Resizable memory is V8's own, which counts it for the isolate that has the buffer; and no memory has no
-    // owner.
+    // V8 allocates resizable memory itself and charges it to the isolate that has the buffer; empty memory is
+    // not charged.
     let (Some(data), false) = (store.0.data(), store.0.is_resizable_by_user_javascript()) else {
         return Some(store);
     };
@@ -157,7 +158,8 @@ fn rebook(store: Store, bytes: usize, from: &Account, to: &Account) -> Option<St
 }
 
 unsafe extern "C" fn release(data: *mut c_void, _: usize, rebooked_memory: *mut c_void) {
-    // SAFETY: from `Arc::into_raw` in `rebook`; V8 calls this once, when nobody has the memory any more.
+    // SAFETY: the pointer is from `Arc::into_raw` in `rebook`, and V8 calls this once, when no reference to
+    // the memory is left.
     let memory = unsafe { Arc::from_raw(rebooked_memory.cast::<Rebooked>()) };
     rebooked().remove(&(data as usize));
     let mut charge = memory.charge.lock().unwrap_or_else(PoisonError::into_inner);

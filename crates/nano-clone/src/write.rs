@@ -1,5 +1,5 @@
-//! Serializing: HTML, "StructuredSerializeInternal", with V8's serializer. Where the bytes go afterwards is
-//! the callers' business.
+//! Serializing: HTML, "StructuredSerializeInternal", with V8's serializer. Callers decide what becomes of the
+//! bytes.
 
 use crate::bridge::{RawSerializer, Scope, Sink, SinkDelegate};
 use crate::buffer::Buffer;
@@ -11,10 +11,10 @@ use crate::shape::Shape;
 use nano_arena::{Account, Charge};
 use std::cell::{Cell, RefCell};
 
-/// What a message takes beside its bytes, more or less: empty ones count too.
+/// About the memory of a message without its bytes, so that empty messages are charged too.
 const MESSAGE_BYTES: usize = 256;
 
-/// What was written.
+/// A serialized value.
 pub(crate) struct Written {
     buffer: Buffer,
     length: usize,
@@ -24,11 +24,11 @@ pub(crate) struct Written {
 
 impl Written {
     pub(crate) fn bytes(&self) -> &[u8] {
-        // SAFETY: V8 has written so much.
+        // SAFETY: V8 has written `length` bytes.
         unsafe { self.buffer.written(self.length) }
     }
 
-    /// The bytes, in memory of their own that counts for the account. `None`: that has no room.
+    /// The bytes in memory of their own, which is charged to the account. `None` if the account refuses.
     pub(crate) fn into_bytes(self, account: Option<&Account>) -> Option<(Vec<u8>, MessageCharge, Parts)> {
         let Self { buffer, length, mut charge, parts } = self;
         if length > crate::limits::SCRATCH_BYTES_MAX {
@@ -36,7 +36,7 @@ impl Written {
             // SAFETY: as in `bytes`.
             return counted.then(|| (unsafe { buffer.into_vec(length) }, charge, parts));
         }
-        // What was counted is the thread's buffer, which is given back.
+        // The thread's buffer was charged, which is returned here.
         charge = MessageCharge::default();
         let counted = charge.grow_to(account, length + MESSAGE_BYTES);
         // SAFETY: as in `bytes`.
@@ -45,13 +45,13 @@ impl Written {
         bytes.map(|bytes| (bytes, charge, parts))
     }
 
-    /// The bytes are no longer needed.
+    /// Returns the buffer to the thread, since the bytes are not needed any more.
     pub(crate) fn recycle(self) {
         self.buffer.keep();
     }
 }
 
-/// What a message is charged to, if there is an account.
+/// The charge of a message, if there is an account.
 #[derive(Default)]
 pub(crate) struct MessageCharge(Option<Charge>);
 
@@ -87,7 +87,7 @@ enum Full {
 }
 
 impl Output<'_> {
-    /// Notes the message, and throws something that stops V8.
+    /// Records the message, and throws a value, which stops V8.
     fn refuse_text(&self, scope: &mut Scope<'_, '_>, message: String) {
         self.refused.borrow_mut().get_or_insert(message);
         let sign = v8::null(scope).into();
@@ -129,7 +129,7 @@ impl Sink for Output<'_> {
         };
         // Nothing is borrowed while the host runs JavaScript.
         let mut attachments = std::mem::take(&mut self.parts.borrow_mut().attachments);
-        // SAFETY of lifetimes: the object's handle lives as long as this call, as everything made in it.
+        // The object's handle, and every handle made in this call, live until it returns.
         let written = write_with(host, scope, object, &mut attachments, out);
         self.parts.borrow_mut().attachments = attachments;
         match written {
@@ -159,7 +159,8 @@ impl Sink for Output<'_> {
     }
 
     fn reserve(&self, bytes: usize) -> Option<(*mut u8, usize)> {
-        // V8 asks for twice what it has: whether the value itself is too large is seen at the end.
+        // V8 doubles its buffer, so a value within the limit may ask for twice the limit. The size of the
+        // value is checked at the end.
         if bytes > self.limit.saturating_mul(2).saturating_add(128) {
             self.full.set(Some(Full::Limit));
             return None;
@@ -175,7 +176,8 @@ impl Sink for Output<'_> {
     }
 }
 
-/// Err: the message of what cannot be cloned. False: an exception is pending.
+/// Writes a host object. `Err` has the message of a value that cannot be cloned; false if an exception is
+/// pending.
 fn write_with<'s>(
     host: &dyn crate::HostObjects,
     scope: &mut Scope<'s, '_>,
@@ -194,7 +196,8 @@ fn write_with<'s>(
     }
 }
 
-/// Serializes a value. `transfer` are buffers whose bytes do not go into the output; they are not touched.
+/// Serializes a value. The bytes of the buffers in `transfer` are not written, and the buffers are not
+/// changed.
 pub(crate) fn write<'s>(
     scope: &mut Scope<'s, '_>,
     value: v8::Local<'_, v8::Value>,
@@ -221,8 +224,8 @@ pub(crate) fn write<'s>(
         for (id, buffer) in transfer.iter().enumerate() {
             serializer.transfer(id as u32, *buffer);
         }
-        // Version 16 differs from 15 for buffers of 4 GiB and more, which there are none of here: Node of
-        // today reads 15.
+        // Version 16 differs from 15 only for buffers of 4 GiB and more, which do not occur here. Today's
+        // Node reads 15.
         serializer.write_raw(&[0xff, if shape == Shape::Node { 15 } else { 16 }]);
         if shape == Shape::Node {
             serializer.views_are_host_objects();
@@ -231,7 +234,7 @@ pub(crate) fn write<'s>(
         let length = serializer.finish();
         let thrown = (!written).then(|| {
             if scope.has_terminated() {
-                // Stays: V8 goes on terminating.
+                // The exception stays, since V8 continues to terminate.
                 return None;
             }
             let exception = scope.exception();
