@@ -29,7 +29,7 @@ const NONE: u32 = u32::MAX;
 const CHUNK_BITS: u32 = 8;
 const CHUNK: usize = 1 << CHUNK_BITS;
 
-// Where a timer is. Below `NEAR` it is the index of its slot: level * 64 + digit.
+// Places of a timer. Below `NEAR`, a place is the index of a slot: level * 64 + digit.
 const NEAR: u16 = 0x8000;
 const FIRED: u16 = 0x8001;
 const FREE: u16 = 0x8002;

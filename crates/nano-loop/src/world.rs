@@ -1,5 +1,5 @@
-//! What the system would be for a loop, in a simulation: which sources are ready, which jobs run and for how
-//! long, all by a seed. It does not know the loop.
+//! The system of a simulated loop: sources that are ready, and jobs with their durations, all decided by a
+//! seed. It does not know the loop.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

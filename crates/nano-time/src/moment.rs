@@ -79,7 +79,7 @@ impl Sub<Duration> for Moment {
 
 impl Sub for Moment {
     type Output = Duration;
-    /// The same as [`Moment::since`]: saturates at zero.
+    /// Saturates at zero, as [`Moment::since`] does.
     fn sub(self, earlier: Moment) -> Duration {
         self.since(earlier)
     }

@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_key_too_short_for_its_hash_is_refused() {
-        // RFC 8017 asks for eleven bytes beside the hash and its name.
+        // RFC 8017 requires eleven bytes in addition to the hash and its prefix.
         assert!(emsa_pkcs1(Hash::Sha512, b"", 64 + 19 + 11).is_some());
         assert!(emsa_pkcs1(Hash::Sha512, b"", 64 + 19 + 10).is_none());
     }
