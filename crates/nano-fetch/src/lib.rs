@@ -1,4 +1,11 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Features
+//!
+//! - `driver` (default): `Client`, the driver on nano-loop, which brings mio and sockets. Without it there is
+//!   only the state machine, [`Core`].
+//! - `tracing`: records the state changes of fetches with the target `nano_fetch` through the crate
+//!   [tracing](https://docs.rs/tracing). Off by default; without it the events expand to nothing.
 #![forbid(unsafe_code)]
 
 mod address;
@@ -19,6 +26,7 @@ mod request;
 mod resolve;
 mod slots;
 mod tls;
+mod trace_event;
 mod wire;
 
 pub use address::{AllowAll, Policy, PublicOnly, is_public};

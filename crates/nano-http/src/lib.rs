@@ -1,4 +1,9 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Features
+//!
+//! - `tracing`: records refusals with the target `nano_http` through the crate
+//!   [tracing](https://docs.rs/tracing). Off by default; without it the events expand to nothing.
 #![forbid(unsafe_code)]
 
 mod body;
@@ -16,6 +21,7 @@ mod refusal;
 mod response;
 mod scan;
 mod text;
+mod trace_event;
 mod transfer;
 
 pub use buffer::BufferPool;

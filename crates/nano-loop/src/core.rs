@@ -19,6 +19,7 @@ use crate::config::{Config, Stats, Wait};
 use crate::event::{Event, Handle, Readiness, SourceId, TimerId};
 use crate::shared::{Notification, Shared, System};
 use crate::slots::Slots;
+use crate::trace_event::trace_event;
 use crate::wheel::Wheel;
 use crate::world::World;
 use nano_time::Moment;
@@ -259,6 +260,7 @@ impl Core {
         }
         self.shared.next_deadline.store(state.wheel.bound(), Ordering::Relaxed);
         self.shared.ready.store(queue.len(), Ordering::Relaxed);
+        trace_event!(TRACE, queued = queue.len(), timers_fired = fired, now_ns = now, "turn");
     }
 
     /// See [`Loop::next`](crate::Loop::next).

@@ -15,6 +15,7 @@ use crate::pool::{Pool, PoolFull};
 use crate::probe::Probe;
 use crate::shared::Waker;
 use crate::simulation::Simulation;
+use crate::trace_event::trace_event;
 use nano_time::Moment;
 
 /// An event loop. It stays on its thread; share it there by reference or `Rc`.
@@ -255,6 +256,7 @@ impl Loop {
             Backend::Simulated(world) => world.submit(pool, core.shared.clock.now(), handle, task.clone()),
         };
         if let Err(full) = submitted {
+            trace_event!(DEBUG, error = %full, "job refused");
             core.remove_job(handle);
             return Err(full);
         }

@@ -1,4 +1,10 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Features
+//!
+//! - `tracing`: records events with the target `nano_loop` through the crate
+//!   [tracing](https://docs.rs/tracing): `turn` at level TRACE at the end of each poll, `job refused` and
+//!   `message refused` at level DEBUG. Off by default; without it the events expand to nothing.
 
 mod clock;
 mod config;
@@ -13,6 +19,7 @@ mod probe;
 mod shared;
 mod simulation;
 mod slots;
+mod trace_event;
 mod wheel;
 mod world;
 

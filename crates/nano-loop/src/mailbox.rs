@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::core::Core;
 use crate::event::Handle;
 use crate::shared::{Notification, Shared};
+use crate::trace_event::trace_event;
 
 /// How many messages a mailbox holds before senders are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +64,7 @@ struct Messages<T> {
     closed: bool,
 }
 
-/// What the two ends of a mailbox share.
+/// The state that both ends of a mailbox share.
 struct Channel<T> {
     messages: Mutex<Messages<T>>,
     /// The number of messages sent and not taken, also of those in `Mailbox::taken`.
@@ -119,6 +120,7 @@ impl<T> Sender<T> {
                 return Err(SendError::Closed(message));
             }
             if channel.len.load(Ordering::Relaxed) >= channel.capacity {
+                trace_event!(DEBUG, capacity = channel.capacity, "message refused");
                 return Err(SendError::Full(message));
             }
             messages.queue.push_back(message);

@@ -17,6 +17,7 @@ mod thread;
 pub mod timeouts;
 mod tls;
 mod trace;
+mod trace_event;
 mod transport;
 
 pub use nano_config as config;

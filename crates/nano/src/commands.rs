@@ -17,6 +17,10 @@ use crate::top;
 
 /// Executes the command, and prints a failure to standard error.
 pub fn execute(cli: Cli) -> ExitCode {
+    #[cfg(feature = "tracing")]
+    if let Err(failure) = crate::trace::start() {
+        return report(failure);
+    }
     let result = match cli.command {
         _ if cli.version => version(),
         Some(Command::Serve(args)) => serve(&args),
@@ -29,13 +33,16 @@ pub fn execute(cli: Cli) -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            if let Some(message) = failure.message() {
-                print_to_stderr(&format!("error: {message}"));
-            }
-            failure.exit_code()
-        }
+        Err(failure) => report(failure),
     }
+}
+
+/// Prints a failure, and returns its exit code.
+fn report(failure: Failure) -> ExitCode {
+    if let Some(message) = failure.message() {
+        print_to_stderr(&format!("error: {message}"));
+    }
+    failure.exit_code()
 }
 
 /// `nano serve`: serves until a signal to stop.

@@ -8,6 +8,8 @@ mod cpp;
 mod failure;
 mod terminal;
 mod top;
+#[cfg(feature = "tracing")]
+mod trace;
 
 use std::process::ExitCode;
 

@@ -64,7 +64,7 @@ impl Core {
 
     fn enqueue(&mut self, id: u64, now: Moment) {
         if let Some(fetch) = self.fetches.get_mut(id) {
-            fetch.state = State::Queued;
+            fetch.set_state(id, State::Queued);
         }
         self.set_due(id, now + self.timeouts.queue);
     }
@@ -122,7 +122,10 @@ impl Core {
             }
             let target = Target::Unix(path.clone());
             let by = now + self.timeouts.connect;
-            fetch.state = State::Connecting(Connecting { race: Race::new(&[], self.timeouts.attempt), by });
+            fetch.set_state(
+                id,
+                State::Connecting(Connecting { race: Race::new(&[], self.timeouts.attempt), by }),
+            );
             self.connect(id, target, None);
             return self.set_due(id, by);
         }
@@ -139,7 +142,7 @@ impl Core {
         match self.resolver.look_up(host, id, now) {
             LookUp::Known(answer) => self.located(id, answer, now),
             LookUp::Wait => {
-                fetch.state = State::Resolving;
+                fetch.set_state(id, State::Resolving);
                 self.set_due(id, now + self.timeouts.resolve);
                 self.ask();
             }
@@ -169,7 +172,7 @@ impl Core {
             }
         };
         let race = Race::new(&addresses, self.timeouts.attempt);
-        fetch.state = State::Connecting(Connecting { race, by: now + self.timeouts.connect });
+        fetch.set_state(id, State::Connecting(Connecting { race, by: now + self.timeouts.connect }));
         self.race(id, now);
     }
 
@@ -250,7 +253,7 @@ impl Core {
                 Upload::Body(BodyUpload { left: *left, sent: 0, room: Room::Free, is_touched: false })
             }
         };
-        fetch.state = State::Exchanging(Exchanging { conn, upload, download: Download::Head });
+        fetch.set_state(id, State::Exchanging(Exchanging { conn, upload, download: Download::Head }));
         self.actions.push_back(Action::Drive { conn: ConnId(conn) });
         self.touch(id, now);
     }

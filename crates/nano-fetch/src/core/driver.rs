@@ -115,7 +115,7 @@ impl Core {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
         let State::Connecting(Connecting { race, .. }) = &fetch.state else { return };
         let losers: Vec<u64> = race.running().filter(|other| *other != conn.0).collect();
-        fetch.state = State::Securing(conn.0);
+        fetch.set_state(id, State::Securing(conn.0));
         losers.into_iter().for_each(|loser| self.close(loser, now));
         self.set_due(id, now + self.timeouts.secure);
         match (&origin.key.proxy, origin.key.tls) {

@@ -28,11 +28,11 @@ impl Core {
             self.events.push_back(event(id, fetch, EventKind::Room));
         }
         if let HeadSlot::Awaited = fetch.inbox.head {
-            fetch.state = State::Over(End::Refused);
+            fetch.set_state(id, State::Over(End::Refused));
             fetch.inbox.head = HeadSlot::Refused(error);
             self.events.push_back(event(id, fetch, EventKind::Head));
         } else {
-            fetch.state = State::Over(End::Failed(error));
+            fetch.set_state(id, State::Over(End::Failed(error)));
         }
         self.tell_body(id);
     }

@@ -10,6 +10,7 @@ use crate::limits::Limits;
 use crate::origin::Origin;
 use crate::race::Race;
 use crate::request::{Request, Response};
+use crate::trace_event::trace_event;
 use crate::wire::READ_BYTES;
 use nano_time::Moment;
 use std::rc::Rc;
@@ -44,6 +45,20 @@ pub(super) enum State {
     Exchanging(Exchanging),
     /// That its owner takes the rest.
     Over(End),
+}
+
+#[cfg(feature = "tracing")]
+impl State {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Resolving => "resolving",
+            Self::Connecting(_) => "connecting",
+            Self::Securing(_) => "securing",
+            Self::Exchanging(_) => "exchanging",
+            Self::Over(_) => "over",
+        }
+    }
 }
 
 /// Sockets are being connected.
@@ -172,6 +187,13 @@ impl Fetch {
             redirects: 0,
             is_retried: false,
         }
+    }
+
+    /// Enters the next state. `id` is this fetch's.
+    #[cfg_attr(not(feature = "tracing"), allow(unused_variables, reason = "only the event has it"))]
+    pub(super) fn set_state(&mut self, id: u64, state: State) {
+        trace_event!(DEBUG, fetch = id, from = self.state.name(), to = state.name(), "state");
+        self.state = state;
     }
 
     pub(super) fn exchanging(&mut self) -> Option<&mut Exchanging> {

@@ -218,7 +218,7 @@ impl Core {
         if fetch.exchanging().is_some_and(|exchanging| exchanging.upload.give_up()) {
             self.events.push_back(event(id, fetch, EventKind::Room));
         }
-        fetch.state = State::Queued;
+        fetch.set_state(id, State::Queued);
         if let Some(Connection { state: ConnState::InUse(in_use), wire, .. }) = self.conns.get_mut(conn) {
             // Its body is of no interest; if all of it is here, the connection can go on.
             if !skip_body(in_use, wire) {
@@ -328,7 +328,7 @@ impl Core {
     pub(super) fn complete(&mut self, conn: u64, id: u64, now: Moment) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
         let unsent = fetch.exchanging().is_some_and(|exchanging| exchanging.upload.give_up());
-        fetch.state = State::Over(End::Complete);
+        fetch.set_state(id, State::Over(End::Complete));
         if unsent {
             self.events.push_back(event(id, fetch, EventKind::Room));
         }
@@ -454,7 +454,7 @@ impl Core {
             return self.fail_conn(conn, error, now);
         }
         fetch.is_retried = true;
-        fetch.state = State::Queued;
+        fetch.set_state(id, State::Queued);
         self.close(conn, now);
         self.begin(id, now);
     }

@@ -12,6 +12,7 @@ use crate::fields::FieldClasses;
 use crate::framing::{Framing, Strictness};
 use crate::head::{self, Attempt, Head, HeaderRange, Parsed, Persistence};
 use crate::scan::{SectionLimits, field_line};
+use crate::trace_event::trace_event;
 use crate::{Limits, Refusal};
 
 /// Room offered to a read while a body streams in.
@@ -219,6 +220,7 @@ impl Connection {
     }
 
     fn fail_body(&mut self, refusal: Refusal) -> Result<Input, Refusal> {
+        trace_event!(DEBUG, status = refusal.status(), reason = refusal.message(), "refused");
         if let Phase::Request(exchange) = &mut self.phase {
             exchange.body.fail(refusal);
             exchange.persistence = Persistence::Close;

@@ -2,6 +2,8 @@
 
 mod allocation;
 mod cross_thread;
+#[cfg(feature = "tracing")]
+mod events;
 mod nesting;
 mod pool;
 mod readme;

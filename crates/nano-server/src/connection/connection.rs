@@ -4,6 +4,7 @@ use super::deadline::{ConnectionDeadline, Serving};
 use crate::event_key::EventKey;
 use crate::request::head::NoUrl;
 use crate::request::{Context, HttpExchange, Response, head};
+use crate::trace_event::trace_event;
 use crate::transport::{Channel, OUTPUT_LOW_BYTES, Parts, Wire};
 use nano_arena::Recycler;
 use nano_http::{BufferPool, Input, Refusal};
@@ -271,6 +272,7 @@ impl Connection {
 
     /// The client breaks a rule: answers with its status, and closes.
     pub(crate) fn refuse(&mut self, context: &Context, refusal: Refusal) -> Effect {
+        trace_event!(DEBUG, peer = %self.channel.peer(), status = refusal.status(), "request refused");
         let message = format!("{}\n", refusal.message());
         let mut wire = self.channel.wire();
         if wire.http.respond_error(refusal.status(), &message, Some(&context.date())).is_err() {

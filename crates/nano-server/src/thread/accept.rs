@@ -4,6 +4,7 @@ use super::worker::Worker;
 use crate::event_key::EventKey;
 use crate::log::{Field, Level};
 use crate::timeouts;
+use crate::trace_event::trace_event;
 use std::io;
 
 /// Connections accepted in one turn of the loop.
@@ -23,6 +24,7 @@ impl Worker {
                         .parts(stream)
                         .and_then(|parts| self.connections.insert(self.event_loop(), parts, address.ip()));
                     if let Some(channel) = added {
+                        trace_event!(DEBUG, peer = %address.ip(), "connection opened");
                         self.drive(&channel);
                     }
                     self.drive_woken();

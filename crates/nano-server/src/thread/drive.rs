@@ -4,6 +4,7 @@
 use super::worker::Worker;
 use crate::connection::{Due, Effect, Transmitted};
 use crate::request::HttpExchange;
+use crate::trace_event::trace_event;
 use crate::transport::Channel;
 use nano_http::Refusal;
 use nano_loop::Readiness;
@@ -254,6 +255,7 @@ impl Worker {
     /// Closes a connection at once.
     pub(super) fn close(&self, channel: &Rc<Channel>) {
         let Some(connection) = self.connections.remove(channel) else { return };
+        trace_event!(DEBUG, peer = %channel.peer(), "connection closed");
         if let Some(exchange) = connection.close(self.event_loop()) {
             self.abandon_exchange(exchange);
         }
