@@ -43,8 +43,8 @@ export default {
 /// A kind of request: its name, its path, the bytes of its body, and how often it may call the allocator. The
 /// numbers only ever go down.
 ///
-/// An echo has two ArrayBuffers, whose backing stores are allocated. A fetch that is passed on took 21 calls on
-/// 2026-12-01, nearly all of them nano-fetch's and those of the operation that starts it; the aim is four.
+/// An echo has two ArrayBuffers, whose backing stores are allocated. A fetch that is passed on took 21 calls
+/// on 2026-12-01, nearly all of them nano-fetch's and those of the operation that starts it; the aim is four.
 const KINDS: [(&str, &str, usize, usize); 4] =
     [("hello", "/", 0, 0), ("json", "/json", 0, 0), ("echo", "/echo", 1024, 2), ("proxy", "/proxy", 0, 30)];
 
