@@ -14,7 +14,7 @@ limits! {
         default: 3_000,
         range: 0 => 65_535,
         option: "port",
-        meaning: "the port of all applications; 0 picks a free one and prints it",
+        meaning: "the applications' port; 0 picks a free one and prints it",
         effect: "",
         reason: "0 picks a free port, which is printed at start",
         enforced by: "Config",

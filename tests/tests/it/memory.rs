@@ -231,3 +231,40 @@ export default {
     assert!(answers.iter().all(|status| matches!(status, 200 | 503)), "{answers:?}");
     server.stop();
 }
+
+/// Responses whose clients do not read them are native memory of the application: beyond `memory_mb` it gets
+/// 503, its neighbour notices nothing, and the memory comes back with the clients' end.
+#[test]
+fn native_memory_beyond_the_account_is_refused() {
+    const LARGE: &str = "
+const text = 'x'.repeat(8 << 20);
+export default { fetch: (request) => new Response(request.url.endsWith('/small') ? 'small' : text) };";
+    // 8 responses of 8 MB fit into 64 MB; what a socket takes of one does not make room for another.
+    const MOST: usize = 9;
+    let config = r#"{ "watch": false, "threads": 1, "apps": [
+      { "name": "large", "path": "large.js", "memory_mb": 64, "wall_timeout_ms": 300000 },
+      { "name": "neighbour", "path": "neighbour.js" } ] }"#;
+    let dir = Dir::new(&[("large.js", LARGE), ("neighbour.js", NEIGHBOUR), ("nano.jsonc", config)]);
+    let server = Nano::config(dir, Options::args(&["--no-request-log"]));
+    let mut clients = Vec::new();
+    let refused = loop {
+        let mut client = Client::connect(server.port());
+        client.send(request("GET", "/", "large", &[], b""));
+        let head = client.head().unwrap();
+        if head.status != 200 {
+            break head.status;
+        }
+        clients.push(client);
+        assert!(clients.len() < MOST, "{} responses of 8 MB wait for their clients", clients.len());
+    };
+    assert_eq!(refused, 503);
+    assert!(clients.len() > 4, "only {} responses fit", clients.len());
+    assert_eq!(get(server.port(), "large", "/small").text(), "small");
+    assert_eq!(get(server.port(), "neighbour", "/").status, 200);
+    drop(clients);
+    let until = std::time::Instant::now() + BOMB_PATIENCE;
+    while get(server.port(), "large", "/").status != 200 {
+        assert!(std::time::Instant::now() < until, "the memory does not come back");
+    }
+    server.stop();
+}
