@@ -1,4 +1,4 @@
-//! Places that must say the same: V8's pinned version and the fuzz targets.
+//! Places that must say the same: V8's pinned version, Rust's, and the fuzz targets.
 
 use crate::util::workspace_root;
 use std::collections::BTreeSet;
@@ -54,4 +54,22 @@ fn the_changelog_has_each_heading_once() {
     }
     assert_eq!(titles, 1, "CHANGELOG.md has one title");
     assert_eq!(text.matches("\n## [Unreleased]\n").count(), 1, "CHANGELOG.md has one section [Unreleased]");
+}
+
+#[test]
+fn the_least_rust_that_is_promised_is_the_one_that_tests_run_with() {
+    let root = workspace_root();
+    let value = |file: &str, key: &str| -> String {
+        let text = fs::read_to_string(root.join(file)).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(key)?.trim().strip_prefix("= \""));
+        line.and_then(|rest| rest.strip_suffix('"'))
+            .unwrap_or_else(|| panic!("{file} has no {key}"))
+            .to_string()
+    };
+    let (promised, pinned) = (value("Cargo.toml", "rust-version"), value("rust-toolchain.toml", "channel"));
+    assert_eq!(pinned.rsplit_once('.').map(|parts| parts.0), Some(promised.as_str()));
+    let version =
+        crate::util::capture(std::process::Command::new("rustc").current_dir(&root).arg("--version"));
+    let version = version.unwrap();
+    assert_eq!(version.split(' ').nth(1), Some(pinned.as_str()), "{version}");
 }

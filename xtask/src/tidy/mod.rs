@@ -8,6 +8,7 @@
 //! - `rust`, `javascript`: the parsers behind it, and the lint for the platform's JavaScript
 //! - `graph`: circles of a graph
 //! - `files`: opening comments, lengths, widths
+//! - `shared`: nothing is compiled twice for the build script and the program
 //! - `ratchet`: exceptions from `structure`, `files` and the lint: a list that only shrinks
 //! - `claims`: what docs/architecture.md names exists
 //! - `agreement`: places that must say the same
@@ -21,6 +22,7 @@ mod javascript;
 mod licenses;
 mod ratchet;
 mod rust;
+mod shared;
 mod structure;
 
 use crate::util::{capture, cargo};
