@@ -180,6 +180,11 @@ impl ResponseReader {
         matches!(self.stage, Stage::Head(_))
     }
 
+    /// Whether bytes of the body are next, and not their framing.
+    pub fn is_in_data(&self) -> bool {
+        matches!(&self.stage, Stage::Body(body) if body.is_in_data())
+    }
+
     /// Bytes of the body that are still to come, where that is known.
     pub fn remaining(&self) -> Option<u64> {
         match &self.stage {

@@ -194,7 +194,7 @@ pub struct Top {
     /// The address of the server's administration
     #[arg(long, value_name = "ADDRESS", value_parser = parse_admin_address, default_value = "127.0.0.1:9090")]
     pub admin: SocketAddr,
-    /// The environment variable that holds the token of the administration
+    /// The environment variable with the token of the administration
     #[arg(long, value_name = "NAME", default_value = DEFAULT_TOKEN_ENV)]
     pub token_env: String,
     /// Print one table of the next second, then end

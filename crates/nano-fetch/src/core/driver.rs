@@ -264,8 +264,10 @@ impl Core {
 
     /// The peer has said in TLS that it sends no more: once all was used, that is the end.
     fn end_if_announced(&mut self, conn: u64, now: Moment) {
-        let Some(Connection { wire, .. }) = self.conns.get_mut(conn) else { return };
-        if wire.peer() == PeerSide::Closed && wire.input.is_empty() {
+        let Some(connection) = self.conns.get_mut(conn) else { return };
+        let waits_for_room = connection.in_use().is_none_or(|in_use| in_use.reader.is_in_data());
+        let wire = &mut connection.wire;
+        if wire.peer() == PeerSide::Closed && (wire.input.is_empty() || !waits_for_room) {
             wire.end();
             self.ended(conn, now);
         }

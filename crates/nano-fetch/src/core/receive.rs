@@ -215,13 +215,15 @@ impl Core {
     fn redirected(&mut self, conn: u64, id: u64, now: Moment) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
         // The writer of a body is told that it is not wanted any more.
-        if fetch.exchanging().is_some_and(|exchanging| exchanging.upload.give_up()) {
+        let unsent = fetch.exchanging().is_some_and(|exchanging| exchanging.upload.give_up());
+        if unsent {
             self.events.push_back(event(id, fetch, EventKind::Room));
         }
         fetch.set_state(id, State::Queued);
         if let Some(Connection { state: ConnState::InUse(in_use), wire, .. }) = self.conns.get_mut(conn) {
-            // Its body is of no interest; if all of it is here, the connection can go on.
-            if !skip_body(in_use, wire) {
+            // Its body is of no interest; if all of it is here, and all of the request's was sent, the connection
+            // can go on.
+            if !skip_body(in_use, wire) || unsent {
                 in_use.close_afterwards();
             }
             self.retire(conn, now);
@@ -391,8 +393,9 @@ impl Core {
                 }
             }
             ConnState::InUse(in_use) => {
-                if !wire.input.is_empty() && !in_use.reader.wants_head() {
-                    // There was no room for all of it yet; the end is found when there is.
+                if !wire.input.is_empty() && in_use.reader.is_in_data() {
+                    // There was no room for all of it yet; the end is found when there is. Framing needs no
+                    // room: what is left of it is cut off.
                     return;
                 }
                 let id = in_use.fetch;

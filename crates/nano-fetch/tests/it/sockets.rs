@@ -617,3 +617,47 @@ fn an_upgrade_hands_the_bytes_over() {
     assert_eq!(received, b"first hello");
     assert_eq!(harness.client.sockets(), 0);
 }
+
+#[test]
+fn a_body_that_is_cut_in_its_framing_has_failed() {
+    let bodies = ["5\r\nhello\r", "5\r\nhello\r\n3f", "5\r\nhello\r\n0\r\nA: b", "5", ""];
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = thread::spawn(move || {
+        for body in bodies {
+            let mut stream = BufReader::new(listener.accept().unwrap().0);
+            read_head(&mut stream).unwrap();
+            let reply = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{body}");
+            stream.get_mut().write_all(reply.as_bytes()).unwrap();
+        }
+    });
+    let harness = Harness::new(ClientOptions::default());
+    for body in bodies {
+        // Not when the time for the body is over, which is longer than the harness waits.
+        let error = harness.fetch(get(&format!("http://127.0.0.1:{port}/"))).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Truncated, "{body:?}");
+    }
+    server.join().unwrap();
+}
+
+#[test]
+fn a_connection_whose_request_was_not_sent_whole_is_not_used_again() {
+    let (port, connections) = serve(|head| {
+        if head[0].starts_with("POST") {
+            return "HTTP/1.1 303 See Other\r\nlocation: /next\r\ncontent-length: 0\r\n\r\n".to_owned();
+        }
+        ok("next")
+    });
+    let harness = Harness::new(ClientOptions::default());
+    let mut request = get(&format!("http://127.0.0.1:{port}/"));
+    request.method = "POST".to_owned();
+    request.body = RequestBody::Stream(Some(10));
+    let id = harness.client.start(request);
+    let mut response = None;
+    harness.until(|| {
+        response = harness.client.response(id);
+        response.is_some()
+    });
+    assert_eq!(response.unwrap().unwrap().status, 200);
+    assert_eq!(connections.load(Ordering::SeqCst), 2);
+}

@@ -96,6 +96,11 @@ impl Context {
         self.event_loop.refresh_now()
     }
 
+    /// The reading is old: another event or turn begins.
+    pub(crate) fn forget_clock(&self) {
+        self.clock.set(Clock::Stale);
+    }
+
     /// The time. Reads the clock, unless a request has had it read since the last call.
     pub(crate) fn recent_time(&self) -> Moment {
         match self.clock.replace(Clock::Stale) {

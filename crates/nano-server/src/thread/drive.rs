@@ -201,7 +201,7 @@ impl Worker {
     pub(super) fn write_deferred_if_due(&self) {
         let deferred = &self.connections.deferred;
         if deferred.is_empty() {
-            return;
+            return self.context.forget_clock();
         }
         if deferred.is_due(|| self.context.recent_time()) {
             self.write_deferred();

@@ -44,6 +44,7 @@ impl Worker {
             (false, false) => Wait::UntilNext,
         };
         self.event_loop().poll(wait)?;
+        self.context.forget_clock();
         self.context.count_finished();
         let mut handled = more;
         self.drive_woken();
