@@ -221,8 +221,8 @@ impl Core {
         }
         fetch.set_state(id, State::Queued);
         if let Some(Connection { state: ConnState::InUse(in_use), wire, .. }) = self.conns.get_mut(conn) {
-            // Its body is of no interest; if all of it is here, and all of the request's was sent, the connection
-            // can go on.
+            // Its body is of no interest; if all of it is here, and all of the request's was sent, the
+            // connection can go on.
             if !skip_body(in_use, wire) || unsent {
                 in_use.close_afterwards();
             }

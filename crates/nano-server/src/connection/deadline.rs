@@ -106,8 +106,8 @@ impl ConnectionDeadline {
         Some(self.awaiting)
     }
 
-    /// What is awaited next has a deadline of its own, be it the same as before. Until it is set there is none: a
-    /// timer that is due now must not close the connection before its response is written.
+    /// What is awaited next has a deadline of its own, be it the same as before. Until it is set there is
+    /// none: a timer that is due now must not close the connection before its response is written.
     pub(super) fn forget_awaited(&mut self) {
         self.awaiting = Awaiting::Nothing;
         self.at = Moment::MAX;

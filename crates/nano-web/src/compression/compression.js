@@ -13,7 +13,8 @@ const { webidl } = internal;
 const { converters } = webidl;
 const { createTransform, transformBackpressure, transformEnqueue } = internal.streams;
 
-// Bytes of output that may wait in the readable side before a write waits for the reader. Each chunk of it is a Uint8Array that counts against the tenant's memory_mb until it is collected.
+// Bytes of output that may wait in the readable side before a write waits for the reader. Each chunk of it is
+// a Uint8Array that counts against the tenant's memory_mb until it is collected.
 const OUTPUT_AHEAD_BYTES = 256 << 10;
 
 const convertFormat = webidl.createEnumConverter("CompressionFormat", ["brotli", "deflate", "deflate-raw", "gzip", "zstd"]);
@@ -34,7 +35,8 @@ function createCoder(name, format, decompress) {
       const more = progress[1] !== 0;
       if (output !== undefined) transformEnqueue(controller, output);
       if (!more) return undefined;
-      // The end does not wait: the coder holds a bounded rest, and a reader that cancels would never end the wait.
+      // The end does not wait: the coder holds a bounded rest, and a reader that cancels would never end the
+      // wait.
       const room = finish ? null : transformBackpressure(controller);
       if (room !== null) return PromisePrototypeThen(room, () => run(chunk, offset, finish, controller));
     }
