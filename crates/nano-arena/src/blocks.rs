@@ -59,12 +59,13 @@ fn size(bytes: usize) -> Option<usize> {
     bytes.checked_next_multiple_of(PIECE_BYTES)
 }
 
-/// New memory of `size` bytes, a multiple of [`PIECE_BYTES`]; null if there is none.
-fn obtain(size: usize) -> *mut u8 {
+/// New memory of `size` bytes, a multiple of [`PIECE_BYTES`]; null if there is none. The system clears
+/// mappings; what the allocator gives is cleared if `zeroed`.
+fn obtain(size: usize, zeroed: bool) -> *mut u8 {
     if size < MAPPING_BYTES_MIN {
         let Ok(layout) = Layout::from_size_align(size, ALIGN) else { return std::ptr::null_mut() };
         // SAFETY: the size is not zero.
-        return unsafe { std::alloc::alloc(layout) };
+        return unsafe { if zeroed { std::alloc::alloc_zeroed(layout) } else { std::alloc::alloc(layout) } };
     }
     let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
     // SAFETY: new memory, at an address that the system chooses.
@@ -110,7 +111,7 @@ pub fn allocate(bytes: usize, zeroed: bool) -> *mut u8 {
         }
         return data;
     }
-    obtain(size)
+    obtain(size, zeroed)
 }
 
 /// Gives a block back.
